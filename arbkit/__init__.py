@@ -1,0 +1,78 @@
+"""arbkit: a research toolkit for cross-exchange arbitrage.
+
+Public names are loaded when first used, so that `import arbkit` costs little more than numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from arbkit.backtest import BacktestResult, backtest, backtest_many
+    from arbkit.config import Params
+    from arbkit.data import Dataset, open_dataset
+    from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
+    from arbkit.metrics import Metrics
+    from arbkit.panel import Panel, load_panel
+    from arbkit.report import write_report
+    from arbkit.study import Study, StudySpec, load_study, run_study
+
+__all__ = [
+    "ArbkitError",
+    "BacktestResult",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Metrics",
+    "Panel",
+    "Params",
+    "StorageError",
+    "Study",
+    "StudyError",
+    "StudySpec",
+    "__version__",
+    "backtest",
+    "backtest_many",
+    "load_panel",
+    "load_study",
+    "open_dataset",
+    "run_study",
+    "write_report",
+]
+
+__version__: Final = "0.1.0"
+
+_HOMES: Final = {
+    "ArbkitError": "arbkit.errors",
+    "BacktestResult": "arbkit.backtest",
+    "ConfigError": "arbkit.errors",
+    "DataError": "arbkit.errors",
+    "Dataset": "arbkit.data",
+    "Metrics": "arbkit.metrics",
+    "Panel": "arbkit.panel",
+    "Params": "arbkit.config",
+    "StorageError": "arbkit.errors",
+    "Study": "arbkit.study",
+    "StudyError": "arbkit.errors",
+    "StudySpec": "arbkit.study",
+    "backtest": "arbkit.backtest",
+    "backtest_many": "arbkit.backtest",
+    "load_panel": "arbkit.panel",
+    "load_study": "arbkit.study",
+    "open_dataset": "arbkit.data",
+    "run_study": "arbkit.study",
+    "write_report": "arbkit.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'arbkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

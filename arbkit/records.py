@@ -1,0 +1,157 @@
+"""Numpy record layouts and integer enums shared by kernels and frames."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+__all__ = [
+    "METRICS_DTYPE",
+    "STATE_DTYPE",
+    "TRADE_DTYPE",
+    "DirectionLimit",
+    "ExitReason",
+    "PnlModel",
+    "Side",
+]
+
+
+class Side(IntEnum):
+    """Direction of a trade: which venue is bought."""
+
+    LONG_A_SHORT_B = 0
+    LONG_B_SHORT_A = 1
+
+
+class DirectionLimit(IntEnum):
+    """Which directions the parameters allow."""
+
+    BOTH = 0
+    LONG_A_SHORT_B = 1
+    LONG_B_SHORT_A = 2
+
+
+class ExitReason(IntEnum):
+    """Why a trade was closed; `OPEN` while it is not."""
+
+    OPEN = 0
+    STOP_LOSS = 1
+    TAKE_PROFIT = 2
+    SPREAD_REVERSAL = 3
+    TIMEOUT = 4
+    END_OF_DATA = 5
+
+
+class PnlModel(IntEnum):
+    """How a closed trade is booked."""
+
+    EXECUTABLE = 0
+    CONVERGENCE = 1
+
+
+#: One trade. Prices are raw (before slippage), spreads in bps, money in the account currency.
+#: `exit_index` is -1 and the exit fields NaN while the trade is open; `pnl_usd` of an open trade is
+#: its mark at the last processed row. `mae_bps`/`mfe_bps` are NaN when no row followed the entry.
+TRADE_DTYPE: Final = np.dtype(
+    [
+        ("side", np.int64),
+        ("reason", np.int64),
+        ("entry_index", np.int64),
+        ("exit_index", np.int64),
+        ("entry_ts", np.int64),
+        ("exit_ts", np.int64),
+        ("entry_spread_bps", np.float64),
+        ("entry_signal_bps", np.float64),
+        ("exit_spread_bps", np.float64),
+        ("unwind_bps", np.float64),
+        ("entry_long_px", np.float64),
+        ("entry_short_px", np.float64),
+        ("exit_long_px", np.float64),
+        ("exit_short_px", np.float64),
+        ("size", np.float64),
+        ("notional_usd", np.float64),
+        ("pnl_usd", np.float64),
+        ("pnl_bps", np.float64),
+        ("fees_usd", np.float64),
+        ("turnover_usd", np.float64),
+        ("mae_bps", np.float64),
+        ("mfe_bps", np.float64),
+    ],
+    align=True,
+)
+
+#: The whole state of one run between two rows: what a live runner has to keep.
+STATE_DTYPE: Final = np.dtype(
+    [
+        ("n_trades", np.int64),
+        ("n_open", np.int64),
+        ("n_closed", np.int64),
+        ("stopped", np.int64),
+        ("first_ts", np.int64),
+        ("last_ts", np.int64),
+        ("last_index", np.int64),
+        ("n_rows", np.int64),
+        ("open_since_ts", np.int64),
+        ("exposure_ns", np.int64),
+        ("blocked_until_ab", np.int64),
+        ("blocked_until_ba", np.int64),
+        ("rearm_ab", np.int64),
+        ("rearm_ba", np.int64),
+        ("in_run_ab", np.int64),
+        ("in_run_ba", np.int64),
+        ("excursions", np.int64),
+        ("realized_pnl", np.float64),
+        ("gross_profit", np.float64),
+        ("gross_loss", np.float64),
+        ("n_win", np.int64),
+        ("n_loss", np.int64),
+        ("held_ns", np.int64),
+        ("max_held_ns", np.int64),
+        ("fees", np.float64),
+        ("turnover", np.float64),
+        ("peak_balance", np.float64),
+        ("max_drawdown", np.float64),
+        ("unrealized_pnl", np.float64),
+        ("peak_equity", np.float64),
+        ("max_drawdown_mtm", np.float64),
+        ("exits", np.int64, (6,)),
+    ],
+    align=True,
+)
+
+#: The metrics of one run, in the order of `arbkit.Metrics`. Undefined ratios are NaN here and null there.
+METRICS_DTYPE: Final = np.dtype(
+    [
+        ("total_trades", np.int64),
+        ("closed_trades", np.int64),
+        ("open_trades", np.int64),
+        ("winning_trades", np.int64),
+        ("losing_trades", np.int64),
+        ("win_rate", np.float64),
+        ("realized_pnl_usd", np.float64),
+        ("unrealized_pnl_usd", np.float64),
+        ("mtm_pnl_usd", np.float64),
+        ("final_balance_usd", np.float64),
+        ("avg_pnl_per_trade_usd", np.float64),
+        ("max_drawdown_pct", np.float64),
+        ("max_drawdown_mtm_pct", np.float64),
+        ("sharpe", np.float64),
+        ("sortino", np.float64),
+        ("profit_factor", np.float64),
+        ("fees_usd", np.float64),
+        ("turnover_usd", np.float64),
+        ("exposure_pct", np.float64),
+        ("avg_hold_s", np.float64),
+        ("max_hold_seen_s", np.float64),
+        ("excursions", np.int64),
+        ("exits_stop_loss", np.int64),
+        ("exits_take_profit", np.int64),
+        ("exits_spread_reversal", np.int64),
+        ("exits_timeout", np.int64),
+        ("exits_end_of_data", np.int64),
+        ("stopped", np.int64),
+    ],
+    align=True,
+)
