@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from arbkit.backtest import BacktestResult, backtest, backtest_many
+    from arbkit.engine import BacktestResult, backtest, backtest_many
     from arbkit.config import Params
     from arbkit.data import Dataset, open_dataset
     from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
@@ -45,7 +45,7 @@ __version__: Final = "0.1.0"
 
 _HOMES: Final = {
     "ArbkitError": "arbkit.errors",
-    "BacktestResult": "arbkit.backtest",
+    "BacktestResult": "arbkit.engine",
     "ConfigError": "arbkit.errors",
     "DataError": "arbkit.errors",
     "Dataset": "arbkit.data",
@@ -56,8 +56,8 @@ _HOMES: Final = {
     "Study": "arbkit.study",
     "StudyError": "arbkit.errors",
     "StudySpec": "arbkit.study",
-    "backtest": "arbkit.backtest",
-    "backtest_many": "arbkit.backtest",
+    "backtest": "arbkit.engine",
+    "backtest_many": "arbkit.engine",
     "load_panel": "arbkit.panel",
     "load_study": "arbkit.study",
     "open_dataset": "arbkit.data",

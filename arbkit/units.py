@@ -76,7 +76,8 @@ def duration_ns(value: str | int | float, *, name: str = "duration") -> int:
     parts = _DURATION.findall(text)
     if not parts or _DURATION.sub("", text):
         raise ConfigError(
-            f"`{name}` must be a duration such as 500ms, 5s, 1h or 1d12h (a bare number is seconds), was {value!r}"
+            f"`{name}` must be a duration such as 500ms, 5s, 1h or 1d12h "
+            f"(a bare number is seconds), was {value!r}"
         )
     return sum(round(float(amount) * _UNIT_NS[unit]) for amount, unit in parts)
 
