@@ -1,0 +1,79 @@
+# arbkit: `make` lists what there is. Everything runs inside .venv, which is made when it is missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first interpreter that runs and is new enough; `make PYTHON=...` overrides it.
+PYTHON ?= $(shell for p in python3 python python3.12 python3.11 python3.13; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+# One test process per core where there are several: the slowest tests are single-threaded.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
+PYTEST_ARGS ?=
+
+DEMO_DATASET := datasets/demo
+DEMO_STUDY := studies/demo.yaml
+
+.PHONY: help
+help:  ## Show this list
+	@echo "arbkit, a research toolkit for cross-exchange arbitrage"; echo
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# The lock holds exact versions and no addresses; the stamp makes later runs free.
+$(READY): requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" tools/setup_environment
+	@touch $@
+
+.PHONY: env
+env: $(READY)  ## Make or update the environment in .venv
+
+.PHONY: demo
+demo: $(READY)  ## Main job on the built-in market: data, study, report
+	@ARBKIT="$(BIN)/arbkit" DATASET="$(DEMO_DATASET)" STUDY="$(DEMO_STUDY)" tools/demo
+
+.PHONY: test
+test: lint types pytest  ## Everything that must pass: lint, format, types, tests, notebooks
+
+.PHONY: pytest
+pytest: $(READY)  ## Only the tests (PYTEST_ARGS="tests/cli -x" narrows them)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(READY)  ## Check style, format and spelling; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell arbkit tests tools docs benchmarks README.md CHANGELOG.md Makefile
+	@$(BIN)/python tools/strip_notebooks.py --check
+
+.PHONY: types
+types: $(READY)  ## Check types (mypy, strict)
+	@$(BIN)/mypy
+	@$(BIN)/mypy tools
+
+.PHONY: format
+format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/python tools/strip_notebooks.py
+
+.PHONY: lab
+lab: $(READY)  ## Open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_quickstart.ipynb
+
+.PHONY: lock
+lock: $(READY)  ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --group dev \
+		--no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+.PHONY: hooks
+hooks: $(READY)  ## Install the pre-commit hooks into this clone
+	@$(BIN)/pre-commit install
+
+.PHONY: clean
+clean:  ## Remove the environment and every cache; keeps datasets, studies and reports
+	rm -rf $(VENV) .arbkit-cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find arbkit tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
