@@ -1,0 +1,142 @@
+"""One staged Parquet file: rows in, sorted row groups and a hash of their values out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+__all__ = ["ROW_GROUP", "Part", "merge_parts", "read_rows", "rows_digest", "sync_file"]
+
+#: Rows per row group: bounds what a writer holds in memory and what a filtered read skips.
+ROW_GROUP: Final = 131_072
+_NO_TIME: Final = -(2**63)
+
+
+class Part:
+    """A Parquet file being written; rows arrive in frames that are each sorted by `clock`."""
+
+    def __init__(self, path: Path, clock: str, period_ns: int) -> None:
+        self.path = path
+        self.clock = clock
+        self.period_ns = period_ns
+        self.rows = 0
+        self.start_ns = 0
+        self.end_ns = 0
+        self.ordered = True
+        self.closed = False
+        self.content = ""
+        self._waiting: list[pl.DataFrame] = []
+        self._waiting_rows = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._digest = _ColumnDigest()
+
+    def add(self, frame: pl.DataFrame, first_ns: int, last_ns: int) -> None:
+        """Append rows whose stamps run from `first_ns` to `last_ns`."""
+        if self.rows == 0:
+            self.start_ns, self.end_ns = first_ns, last_ns
+        self.ordered &= self.rows == 0 or first_ns >= self.end_ns
+        self.start_ns, self.end_ns = min(self.start_ns, first_ns), max(self.end_ns, last_ns)
+        self.rows += frame.height
+        self._waiting.append(frame)
+        self._waiting_rows += frame.height
+        if self._waiting_rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what waits, and make the file durable."""
+        if self.closed:
+            return
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        sync_file(self.path)
+        self.content = self._digest.hexdigest()
+        self.closed = True
+
+    def abandon(self) -> None:
+        """Close the file handle of a part that will never be used."""
+        if self._writer is not None and not self.closed:
+            self._writer.close()
+        self.closed = True
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        frame = pl.concat(self._waiting, rechunk=True)
+        self._waiting, self._waiting_rows = [], 0
+        table = frame.to_arrow()
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self.path, table.schema, compression="zstd", compression_level=1, version="2.6"
+            )
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self._digest.update(frame)
+
+
+class _ColumnDigest:
+    """A hash of a table's values, whatever the frames they came in: one running hash per column."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, hashlib.blake2b] = {}
+
+    def update(self, frame: pl.DataFrame) -> None:
+        for column in frame.iter_columns():
+            running = self._hashes.setdefault(column.name, hashlib.blake2b(digest_size=16))
+            running.update(_value_bytes(column))
+
+    def hexdigest(self) -> str:
+        whole = hashlib.blake2b(digest_size=16)
+        for name, running in self._hashes.items():
+            whole.update(name.encode() + b"\0" + running.digest())
+        return whole.hexdigest()
+
+
+def _value_bytes(column: pl.Series) -> memoryview:
+    values = column.to_physical()
+    if values.null_count():
+        values = values.fill_null(float("nan") if values.dtype.is_float() else _NO_TIME)
+    return np.ascontiguousarray(values.to_numpy()).view(np.uint8).data
+
+
+def rows_digest(path: Path) -> str:
+    """Return the content hash of a written file, a row group at a time."""
+    digest = _ColumnDigest()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            digest.update(frame)
+    return digest.hexdigest()
+
+
+def merge_parts(parts: list[Part], path: Path) -> Part:
+    """Write the rows of several parts of one period, given in order of arrival, as one sorted part."""
+    rows = pl.concat([read_rows(part.path) for part in parts])
+    clock = parts[0].clock
+    merged = Part(path, clock, parts[0].period_ns)
+    merged.add(
+        rows.sort(clock, maintain_order=True),
+        min(part.start_ns for part in parts),
+        max(part.end_ns for part in parts),
+    )
+    merged.close()
+    for part in parts:
+        part.path.unlink()
+    return merged
+
+
+def read_rows(path: Path) -> pl.DataFrame:
+    """Read one staged or live file whole, nothing but its own columns."""
+    return pl.read_parquet(path, hive_partitioning=False)
+
+
+def sync_file(path: Path) -> None:
+    """Make a written file durable."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
