@@ -1,0 +1,215 @@
+"""The single job: one panel, one parameter set, one JSON document.
+
+Everything here is offline and read-only; apart from `runtime_seconds` the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from arbkit.cli._json import dump_json
+from arbkit.config import Params
+from arbkit.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from arbkit.panel import Panel
+
+__all__ = ["Job", "error_document", "run_job", "write_document"]
+
+#: Options that describe how to join a dataset, and mean nothing for a file that is joined already.
+_DATASET_ONLY: Final = (
+    "pair_a",
+    "pair_b",
+    "fx_symbol",
+    "fx_price",
+    "fx_dataset",
+    "fx_file",
+    "fx_max_age",
+    "max_age",
+    "currency",
+    "same",
+    "grid",
+)
+_SUMMARY: Final = ("data_file", "min_spread_bps", "max_position_usd", "tag")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one backtest needs besides `Params`; None means not given.
+
+    Attributes:
+        data_file: a pair CSV, a Parquet file of a panel, or a dataset folder.
+        reference: the fair ratio, as in `Panel.with_reference`.
+        pair_a: "venue/symbol" of leg A of a dataset; with `pair_b` optional where it holds just two.
+        pair_b: "venue/symbol" of leg B.
+        fx_symbol: "symbol" or "venue/symbol" of the exchange rate.
+        fx_price: `mid` or `executable`.
+        fx_dataset: the dataset that holds the rate, when it is another one.
+        fx_file: a Parquet or CSV file that holds the rate.
+        fx_max_age: how old a rate may be, such as "3d".
+        max_age: how old a quote may be before its row is not tradable, such as "5s".
+        currency: the account currency, where the legs have no common quote.
+        same: currencies that count as one, such as "USDT,USD".
+        grid: join on a fixed grid, such as "1s", instead of every update.
+        start: first moment, ISO text, UTC.
+        end: first moment after the end.
+        interval: grid of the Sharpe and Sortino ratios.
+        tag: free text that comes back in the document.
+        output_json: file to write instead of stdout.
+    """
+
+    data_file: str
+    reference: str = "none"
+    pair_a: str | None = None
+    pair_b: str | None = None
+    fx_symbol: str | None = None
+    fx_price: str | None = None
+    fx_dataset: str | None = None
+    fx_file: str | None = None
+    fx_max_age: str | None = None
+    max_age: str | None = None
+    currency: str | None = None
+    same: str | None = None
+    grid: str | None = None
+    start: str | None = None
+    end: str | None = None
+    interval: str = "1h"
+    tag: str | None = None
+    output_json: str | None = None
+
+    def load(self) -> Panel:
+        """Load the panel, with its reference, cut to the time asked for.
+
+        The reference is computed before the start is cut off, so that it is warm at the first row.
+
+        Raises:
+            ArbkitError: when the data cannot be read or do not cover what was asked for.
+        """
+        path = Path(self.data_file)
+        if not path.exists():
+            raise DataError(f"`--data-file` must exist, was {self.data_file!r}")
+        panel = self._load_dataset(path) if path.is_dir() else self._load_file(path)
+        if self.reference != "none":
+            panel = panel.with_reference(self.reference)
+        if self.start is not None or self.end is not None:
+            panel = panel.slice(self.start, self.end)
+        if len(panel) == 0:
+            raise DataError(
+                f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
+                f"from {self.start or 'its start'} to {self.end or 'its end'}"
+            )
+        return panel
+
+    def _load_file(self, path: Path) -> Panel:
+        from arbkit.panel import load_pair_file
+
+        given = [name for name in _DATASET_ONLY if getattr(self, name) is not None]
+        if given:
+            options = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise ConfigError(
+                f"{options} are for datasets, and {self.data_file!r} is one file, joined already"
+            )
+        return load_pair_file(path)
+
+    def _load_dataset(self, path: Path) -> Panel:
+        from arbkit.panel import load_panel
+
+        # A reference needs the time before the start to warm up; without one the start cuts the reading.
+        start = self.start if self.reference == "none" else None
+        return load_panel(
+            path,
+            pair=self._pair(path),
+            fx=self._fx(),
+            max_age=self.max_age,
+            start=start,
+            end=self.end,
+            currency=self.currency,
+            same=tuple(item.strip() for item in self.same.split(",")) if self.same else (),
+            grid=self.grid,
+            cache=False,
+        )
+
+    def _pair(self, path: Path) -> dict[str, str]:
+        if self.pair_a is not None and self.pair_b is not None:
+            return {"a": self.pair_a, "b": self.pair_b}
+        from arbkit.data import open_dataset
+
+        legs = [item.leg for item in open_dataset(path).instruments if item.kind != "fx"]
+        if self.pair_a is None and self.pair_b is None and len(legs) == 2:
+            return {"a": legs[0], "b": legs[1]}
+        raise ConfigError(
+            "a dataset needs both `--pair-a` and `--pair-b` (venue/symbol), "
+            f"was {self.pair_a} and {self.pair_b}; {self.data_file!r} holds {', '.join(legs) or 'none'}"
+        )
+
+    def _fx(self) -> dict[str, str] | None:
+        names = {"fx_symbol": "symbol", "fx_price": "price", "fx_dataset": "dataset", "fx_file": "file"}
+        names["fx_max_age"] = "max_age"
+        fx = {key: getattr(self, name) for name, key in names.items() if getattr(self, name) is not None}
+        return fx or None
+
+
+def run_job(job: Job, params: Params) -> dict[str, Any]:
+    """Load, simulate, and return the document of a job that worked.
+
+    Returns:
+        `status`, `config` (all inputs), `metrics` (with `runtime_seconds`: loading and running),
+        `config_summary`, and `notes`: what a reader must know before believing the result.
+
+    Raises:
+        ArbkitError: when the data or the parameters break a rule.
+    """
+    from arbkit.engine import backtest
+
+    started = time.perf_counter()
+    panel = job.load()
+    result = backtest(panel, params, interval=job.interval)
+    metrics = {**result.metrics.to_dict(), "runtime_seconds": time.perf_counter() - started}
+    config = {**dataclasses.asdict(job), **params.to_dict()}
+    return {
+        "status": "success",
+        "config": config,
+        "metrics": metrics,
+        "config_summary": _summary(config, len(panel)),
+        "notes": list(result.flags),
+    }
+
+
+def error_document(error: Exception, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a job that failed: the same keys, as far as they are known."""
+    return {
+        "status": "error",
+        "error": type(error).__name__,
+        "message": " ".join(str(error).split()) or type(error).__name__,
+        "config": dict(config),
+        "metrics": None,
+        "config_summary": _summary(config, None),
+    }
+
+
+def _summary(config: Mapping[str, Any], rows: int | None) -> dict[str, Any]:
+    return {**{name: config.get(name) for name in _SUMMARY}, "snapshots_count": rows}
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write the JSON to a file, whole or not at all; missing folders are made.
+
+    Raises:
+        ConfigError: when the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(dump_json(document), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ConfigError(f"`--output-json` must be writable, was {str(path)!r}: {error.strerror}") from error

@@ -1,0 +1,273 @@
+"""`arbkit backtest`: one run over one file or dataset, for scripts and Kubernetes.
+
+Every field of `Params` is an option; the list is read from the dataclass. Parsed with argparse: the
+job is started thousands of times, and typer alone costs a tenth of a second each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from arbkit.cli._job import Job, error_document, run_job, write_document
+from arbkit.cli._json import dump_json
+from arbkit.config import PARAM_NAMES, Params
+from arbkit.errors import ArbkitError, ConfigError, nearest_names
+
+__all__ = ["PARAM_HELP", "build_parser", "run"]
+
+_EXAMPLES: Final = """\
+examples:
+  arbkit backtest --data-file pair.csv --min-spread-bps 30 --taker-fee-a-bps 5 --taker-fee-b-bps 5 \\
+      --slippage-bps 5 --max-position-usd 1000 --output-json result.json
+  arbkit backtest --data-file datasets/demo --pair-a upbit/KRW-BTC --pair-b binance_usdm/BTCUSDT \\
+      --fx-symbol KRW-USDT --reference ewma:6h --min-spread-bps 10 --exit-spread-bps -5 \\
+      --taker-fee-a-bps 5 --taker-fee-b-bps 5 --slippage-bps 5 --max-position-usd 1000
+
+exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
+with "status": "success" or "error". `none` switches a rule off.
+"""
+
+_JOB_HELP: Final = {
+    "data_file": "pair CSV, Parquet file of a panel, or dataset folder",
+    "reference": "fair ratio: none, fixed:BPS, ewma:HALF_LIFE, median:WINDOW or column:NAME",
+    "pair_a": "leg A of a dataset, venue/symbol",
+    "pair_b": "leg B of a dataset, venue/symbol",
+    "fx_symbol": "instrument that holds the exchange rate",
+    "fx_price": "mid or executable",
+    "fx_dataset": "dataset that holds the rate, when it is another one",
+    "fx_file": "file that holds the rate",
+    "fx_max_age": "how old a rate may be, such as 3d",
+    "max_age": "how old a quote may be, such as 5s",
+    "currency": "account currency, where the legs have no common quote",
+    "same": "currencies that count as one, such as USDT,USD",
+    "grid": "join on a fixed grid, such as 1s",
+    "start": "first moment, ISO text, UTC",
+    "end": "first moment after the end",
+    "interval": "grid of the Sharpe and Sortino ratios",
+    "tag": "free text that comes back in the JSON",
+    "output_json": "file to write instead of stdout",
+}
+
+#: One line per parameter, shown by `--help`.
+PARAM_HELP: Final = {
+    "min_spread_bps": "entry: spread after the cost of one crossing, at least",
+    "taker_fee_a_bps": "fee at A; negative is a rebate",
+    "taker_fee_b_bps": "fee at B; negative is a rebate",
+    "slippage_bps": "slippage of one crossing, both legs together",
+    "max_position_usd": "notional of one trade, account currency",
+    "max_open_trades": "trades open at once",
+    "direction": "both, long_a_short_b or long_b_short_a",
+    "close_on_spread_reversal": "close when the spread falls below --exit-spread-bps",
+    "exit_spread_bps": "that threshold",
+    "take_profit_bps": "close when closing now would leave this much",
+    "stop_loss_bps": "close when closing now would lose this much",
+    "min_hold_s": "no take-profit or reversal before",
+    "max_hold_s": "close at the latest after",
+    "cooldown_s": "no new entry in the direction of a stop or timeout for",
+    "rearm_spread_bps": "no new entry after one until the spread was below",
+    "initial_balance_usd": "balance at the start",
+    "stop_on_drawdown_pct": "end the run at this drawdown of the balance",
+    "close_at_end": "close what is open on the last tradable row",
+    "pnl_model": "executable (four fills) or convergence (older bookkeeping)",
+    "latency_ms": "delay between decision and fill, both legs",
+    "latency_a_ms": "delay of leg A",
+    "latency_b_ms": "delay of leg B",
+    "max_slip_bps": "abandon an entry that worsened by more",
+    "depth_levels": "levels of the book that fills walk; 0 is the top only",
+    "min_notional_usd": "smallest entry that depth may leave",
+    "lot_a": "lot size at A, base units",
+    "lot_b": "lot size at B, base units",
+    "inventory_a_usd": "inventory at A that may be sold",
+    "inventory_b_usd": "inventory at B that may be sold",
+    "entry_step_bps": "extra spread per trade already open",
+    "min_entry_gap_s": "time between entries of one direction",
+    "fx_settlement": "per_fill or at_exit",
+    "funding": "pay and receive the funding of perpetuals",
+    "leverage_b": "leverage of a perpetual at B",
+    "maintenance_b": "maintenance margin at B, a fraction",
+    "liquidation_fee_bps": "fee of a liquidation",
+    "stop_on_drawdown_mtm_pct": "end the run at this drawdown of the equity",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message.removeprefix("argument "))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; all values stay text, so that `Params` states every rule."""
+    parser = _Parser(
+        prog="arbkit backtest",
+        usage="arbkit backtest --data-file FILE --min-spread-bps X --taker-fee-a-bps X --taker-fee-b-bps X\n"
+        "                       --slippage-bps X --max-position-usd X [OPTIONS]",
+        description="Run one backtest and write its JSON: read-only, offline, deterministic.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = parser.add_argument_group("data and output")
+    for item in dataclasses.fields(Job):
+        _add(group, item, _JOB_HELP[item.name], "TEXT")
+    group = parser.add_argument_group("parameters")
+    for item in dataclasses.fields(Params):
+        flag = "flag" in item.metadata
+        kind = "|".join(item.metadata["choices"]) if "choices" in item.metadata else "NUMBER"
+        _add(group, item, PARAM_HELP.get(item.name, ""), "true|false" if flag else kind)
+        if flag:
+            group.add_argument(
+                _option("no_" + item.name), dest=item.name, action="store_const", const="false",
+                help=argparse.SUPPRESS, default=argparse.SUPPRESS,
+            )  # fmt: skip
+    return parser
+
+
+def _add(group: Any, item: dataclasses.Field[Any], text: str, metavar: str) -> None:
+    required = item.default is dataclasses.MISSING
+    default = "required" if required else f"default {_spelled(item.default)}"
+    optional_value = {"nargs": "?", "const": "true"} if metavar == "true|false" else {}
+    if "|" in metavar and len(metavar) > 12:
+        metavar = "NAME"
+    group.add_argument(
+        _option(item.name), dest=item.name, metavar=metavar, default=argparse.SUPPRESS,
+        help=f"{text} ({default})".replace("%", "%%"), **optional_value,
+    )  # fmt: skip
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _spelled(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the job and write its JSON, also when it fails; return 0, 1 (bad input) or 2 (unexpected)."""
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(build_parser().format_help())
+        return 0
+    config: dict[str, Any] = {"output_json": _output_of(arguments)}
+    try:
+        _parse(arguments, config)
+        job = Job(**{name: value for name, value in config.items() if name not in PARAM_NAMES})
+        params = Params.from_dict({name: value for name, value in config.items() if name in PARAM_NAMES})
+        document = run_job(job, params)
+        _write(document, job.output_json)
+    except Exception as error:
+        _write_error(error_document(error, config), config["output_json"])
+        raise
+    _say_result(document)
+    return 0
+
+
+def _output_of(arguments: Sequence[str]) -> str | None:
+    """Find `--output-json` without parsing: it is needed when parsing fails."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--output-json="):
+            return argument.partition("=")[2]
+        if argument == "--output-json" and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
+
+
+def _parse(arguments: Sequence[str], config: dict[str, Any]) -> None:
+    """Put what was given into `config`, by name: as text first, then numbers and flags read.
+
+    Raises:
+        ConfigError: for an unknown option (with the nearest ones), a missing one, or text where a number
+            belongs; `config` then holds what was understood so far.
+    """
+    parser = build_parser()
+    given, unknown = parser.parse_known_args(_joined(arguments))
+    config.update(vars(given))
+    if unknown:
+        _refuse(unknown[0], parser)
+    items = {item.name: item for item in (*dataclasses.fields(Job), *dataclasses.fields(Params))}
+    for name, text in vars(given).items():
+        config[name] = _value(name, text, items[name].metadata)
+    needed = [name for name, item in items.items() if item.default is dataclasses.MISSING]
+    missing = [_option(name) for name in needed if name not in config]
+    if missing:
+        raise ConfigError(f"options without a default must be given, missing: {', '.join(missing)}")
+
+
+def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
+    if not word.startswith("-"):
+        raise ConfigError(f"`arbkit backtest` takes options only, was {word!r}")
+    name = word.partition("=")[0]
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    raise ConfigError(f"`{name}` is no option of `arbkit backtest`; {nearest_names(name, flags)}")
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Write `--name -1e3` as `--name=-1e3`: argparse takes such a number for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        before = joined[-1] if joined else ""
+        if (
+            argument.startswith("-")
+            and _is_number(argument)
+            and before.startswith("--")
+            and "=" not in before
+        ):
+            joined[-1] = f"{before}={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _value(name: str, text: str, metadata: Any) -> Any:
+    if name not in PARAM_NAMES or "choices" in metadata:
+        return text
+    if "flag" in metadata:
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"`{_option(name)}` must be true or false, was {text!r}")
+        return text.lower() == "true"
+    if text.lower() == "none":
+        return None
+    if not _is_number(text):
+        raise ConfigError(f"`{_option(name)}` must be a number, was {text!r}")
+    return float(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _write(document: dict[str, Any], output: str | None) -> None:
+    if output is None or output == "-":
+        sys.stdout.write(dump_json(document))
+    else:
+        write_document(document, Path(output))
+
+
+def _write_error(document: dict[str, Any], output: str | None) -> None:
+    try:
+        _write(document, output)
+    except ArbkitError:
+        # The file is what failed, or fails too: whoever reads the output still gets the document.
+        _write(document, None)
+
+
+def _say_result(document: dict[str, Any]) -> None:
+    for note in document["notes"]:
+        sys.stderr.write(f"warning: {note}\n")
+    output = document["config"]["output_json"]
+    if output not in (None, "-"):
+        metrics = document["metrics"]
+        sys.stderr.write(
+            f"{metrics['total_trades']} trades, mtm_pnl_usd {metrics['mtm_pnl_usd']:.2f}, "
+            f"max_drawdown_mtm_pct {metrics['max_drawdown_mtm_pct']:.2f}: {output}\n"
+        )
