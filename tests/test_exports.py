@@ -1,0 +1,126 @@
+"""The public surface: what `__all__` says is what is really there, and importing arbkit stays cheap."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import arbkit
+
+PACKAGE = Path(arbkit.__file__).parent
+PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
+#: Costs that a script which only builds `Params` must not pay.
+HEAVY = ("polars", "numba", "optuna", "matplotlib", "duckdb", "pyarrow", "scipy", "pandas", "typer", "rich")
+
+
+def name_of(folder: Path) -> str:
+    return ".".join(folder.relative_to(PACKAGE.parent).parts)
+
+
+def public_names(source: str) -> set[str]:
+    """Return the names without underscore that the top level of a module binds, its lazy ones too."""
+    names: set[str] = set()
+    body = list(ast.parse(source).body)
+    for node in body:
+        if isinstance(node, ast.If):
+            body.extend(node.body)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("arbkit"):
+            names |= {item.asname or item.name for item in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=name_of)
+def test_package_exports_exactly_its_public_names(folder: Path) -> None:
+    package = importlib.import_module(name_of(folder))
+    source = (folder / "__init__.py").read_text(encoding="utf-8")
+    assert sorted(package.__all__) == sorted(public_names(source))
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, *PACKAGES], ids=name_of)
+def test_every_exported_name_resolves_once_and_in_order(folder: Path) -> None:
+    package = importlib.import_module(name_of(folder))
+    assert len(set(package.__all__)) == len(package.__all__)
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: name_of(path.with_suffix(""))
+)
+def test_module_with_public_names_lists_them(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    public = [
+        node.name
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    ]
+    listed = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and "__all__" in ast.unparse(node).split("=")[0]
+        if node.value is not None
+    ]
+    assert not public or listed, f"{path.name} has public names and no `__all__`"
+    if listed:
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        assert set(public) <= set(listed[0]) | {"main"}, "a public name is missing in `__all__`"
+        bound = defined | public_names(path.read_text(encoding="utf-8")) | {"__version__"}
+        imported = {
+            item.asname or item.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for item in node.names
+        }
+        assert set(listed[0]) <= bound | imported, "`__all__` lists a name that is not there"
+
+
+def test_every_lazy_name_of_arbkit_comes_from_where_type_checkers_see_it() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    declared = {
+        item.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("arbkit")
+        for item in node.names
+    }
+    assert declared == arbkit._HOMES
+    assert sorted([*declared, "__version__"]) == sorted(arbkit.__all__)
+    for name in arbkit.__all__:
+        assert getattr(arbkit, name) is not None
+
+
+def test_unknown_name_of_arbkit_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'backtset'"):
+        arbkit.backtset  # noqa: B018
+
+
+def test_dir_of_arbkit_lists_the_public_names() -> None:
+    assert set(dir(arbkit)) == set(arbkit.__all__)
+
+
+def loaded_after(statement: str, names: tuple[str, ...] = HEAVY) -> set[str]:
+    """Run a statement in a fresh interpreter and return which of the modules it loaded."""
+    code = f"import sys; {statement}; sys.stdout.write(' '.join(sorted(set({names!r}) & set(sys.modules))))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_arbkit_loads_nothing_heavy() -> None:
+    assert loaded_after("import arbkit") == set()
+
+
+def test_building_params_loads_nothing_heavy() -> None:
+    assert loaded_after("import arbkit; arbkit.Params; arbkit.ConfigError") == set()
+
+
+def test_the_engine_loads_neither_the_search_nor_the_plots() -> None:
+    assert loaded_after("import arbkit; arbkit.backtest") <= {"polars", "numba", "pyarrow"}

@@ -1,0 +1,199 @@
+"""Imports point downwards: the table of docs/architecture.md, read and enforced."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "arbkit"
+
+#: What the words of the table's "may import" column stand for.
+LAYER_0 = frozenset({"errors", "_typing", "units", "records", "config"})
+KERNEL_PARTIES = {"numpy", "numba"}
+
+
+class Import(NamedTuple):
+    """One imported module, where it stands, and whether it is only for type checkers."""
+
+    module: str
+    line: int
+    typing_only: bool
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_of(module: str) -> str:
+    """Return the layer table's name of a module: `arbkit.panel.align` is `panel`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "arbkit"
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(tree: ast.Module, module: str) -> Iterator[Import]:
+    """Yield every import of a module, those inside functions too; names that are modules count as such."""
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield Import(name.name, node.lineno, id(node) in typing_only)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} imports relatively; write the whole name"
+            source = node.module or ""
+            for name in node.names:
+                inner = f"{source}.{name.name}"
+                yield Import(inner if _is_module(inner) else source, node.lineno, id(node) in typing_only)
+
+
+def _is_module(name: str) -> bool:
+    path = REPOSITORY.joinpath(*name.split("."))
+    return name.startswith("arbkit.") and (path.with_suffix(".py").is_file() or path.is_dir())
+
+
+def table() -> dict[str, frozenset[str]]:
+    """Return package -> packages it may import, from the table in the architecture page."""
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")
+    ]
+    layers = [(int(row[0]), re.findall(r"`(\w+)`", row[1]), row[2]) for row in rows if row[0].isdigit()]
+    allowed: dict[str, frozenset[str]] = {}
+    for layer, names, may in layers:
+        below = {name for other, others, _ in layers if other < layer for name in others}
+        granted = set(re.findall(r"`(\w+)`", may))
+        if re.search(r"\b0\b", may):
+            granted |= LAYER_0
+        if "everything" in may:
+            granted |= below
+        for name in names:
+            allowed[name] = frozenset(granted | {name})
+    return allowed
+
+
+def rule_broken(importer: str, imported: str, allowed: dict[str, frozenset[str]]) -> bool:
+    """Tell whether one package of arbkit may not import another; `__init__` may name everything, lazily."""
+    if importer in ("arbkit", "__main__", "testing"):
+        return False
+    if imported == "arbkit":
+        return importer != "cli"
+    return imported not in allowed[importer]
+
+
+def test_the_table_names_every_package_and_module_of_arbkit() -> None:
+    there = {package_of(dotted(path)) for path in modules()} - {"arbkit", "__main__", "testing"}
+    assert there <= set(table()), f"docs/architecture.md has no layer for {sorted(there - set(table()))}"
+
+
+def test_the_table_lets_nothing_import_upwards() -> None:
+    for name, granted in table().items():
+        for other in granted - {name} - LAYER_0:
+            assert name not in table()[other], f"{name} and {other} may import each other"
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_module_imports_only_what_its_layer_may(path: Path) -> None:
+    allowed, module = table(), dotted(path)
+    broken = [
+        f"{module}:{item.line} imports {item.module}"
+        for item in imports_of(tree_of(path), module)
+        if item.module.split(".")[0] == "arbkit"
+        and rule_broken(package_of(module), package_of(item.module), allowed)
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "kernels").glob("*.py")), ids=dotted)
+def test_kernel_module_knows_arrays_and_scalars_only(path: Path) -> None:
+    standard = {"__future__", "collections", "typing", "math", "os", "enum"}
+    roots = {item.module.split(".")[0] for item in imports_of(tree_of(path), dotted(path))}
+    assert roots <= KERNEL_PARTIES | standard | {"arbkit"}
+
+
+def test_no_module_is_part_of_an_import_cycle() -> None:
+    known = {dotted(path) for path in modules()}
+    graph = {
+        dotted(path): {
+            item.module
+            for item in imports_of(tree_of(path), dotted(path))
+            if item.module in known and item.module != dotted(path)
+        }
+        for path in modules()
+    }
+    # The package's own lazy names point down to everything; its version is all that is read back.
+    graph["arbkit"] = set()
+    assert cycle_in(graph) == []
+
+
+def cycle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Return one cycle as a list of names, or nothing."""
+    finished: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in finished:
+            return []
+        for following in sorted(graph.get(name, ())):
+            if found := visit(following, [*trail, name]):
+                return found
+        finished.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_module_does_not_print(path: Path) -> None:
+    calls = [
+        node.lineno
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert calls == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_module_has_at_most_600_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
+
+
+def test_an_upward_import_would_be_seen() -> None:
+    tree = ast.parse("def late():\n    from arbkit.study import runner\n")
+    (found,) = imports_of(tree, "arbkit.panel.align")
+    assert package_of(found.module) == "study"
+    assert rule_broken("panel", "study", table())
+
+
+def test_an_import_for_type_checkers_counts_as_well() -> None:
+    tree = ast.parse("if TYPE_CHECKING:\n    from arbkit.study import Study\n")
+    (found,) = imports_of(tree, "arbkit.panel.align")
+    assert found.typing_only
+    assert rule_broken("panel", package_of(found.module), table())
+
+
+def test_a_cycle_would_be_seen() -> None:
+    assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    assert cycle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
