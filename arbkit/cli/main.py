@@ -145,11 +145,9 @@ def _run_typer(app: Any, name: str, arguments: list[str]) -> int:
 def _usage_message(error: Any, name: str) -> str:
     """Turn a usage error of typer into our one line: the rule, what was received, the nearest name."""
     context = error.ctx
-    if context is None:
-        return f"error: {error.format_message()}"
-    path = context.command_path
-    commands = getattr(context.command, "commands", {})
-    if hasattr(error, "possibilities"):
+    path = name if context is None else context.command_path
+    commands = {} if context is None else getattr(context.command, "commands", {})
+    if context is not None and hasattr(error, "possibilities"):
         flags = [flag for item in context.command.get_params(context) for flag in item.opts]
         message = f"`{error.option_name}` is no option of `{path}`; {nearest_names(error.option_name, flags)}"
     elif unknown := re.match(r"No such command '(.+?)'", error.message):
