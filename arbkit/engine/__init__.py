@@ -1,0 +1,19 @@
+"""The engine: a panel and parameters in, trades and metrics out."""
+
+from __future__ import annotations
+
+from arbkit.engine.result import BacktestResult
+from arbkit.engine.rules import rules_of
+from arbkit.engine.run import backtest, backtest_many, run_sets
+from arbkit.engine.split import Split, split_panel, walk_forward
+
+__all__ = [
+    "BacktestResult",
+    "Split",
+    "backtest",
+    "backtest_many",
+    "rules_of",
+    "run_sets",
+    "split_panel",
+    "walk_forward",
+]

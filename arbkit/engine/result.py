@@ -1,0 +1,209 @@
+"""`BacktestResult`: what one run gave, its frames made when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from arbkit._typing import RecordArray
+from arbkit.config import Params
+from arbkit.errors import ConfigError
+from arbkit.kernels.scan import scan_curve
+from arbkit.metrics import Metrics
+from arbkit.panel import Panel
+from arbkit.records import STATE_DTYPE, TRADE_DTYPE, ExitReason, Side
+from arbkit.units import duration_ns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["BacktestResult"]
+
+_EXIT_FIELDS: Final = ("exit_index", "exit_ts", "exit_spread_bps", "unwind_bps")
+
+
+class BacktestResult:
+    """One simulated run: metrics now; trades, equity and attribution on demand.
+
+    Attributes:
+        panel: the market it ran on.
+        params: the parameters it ran with.
+        records: the trades as `TRADE_DTYPE`, in entry order.
+    """
+
+    def __init__(
+        self, panel: Panel, params: Params, records: RecordArray, metrics: Any, rules: RecordArray
+    ) -> None:
+        self.panel = panel
+        self.params = params
+        self.records = records
+        self._metrics_record = metrics
+        self._rules = rules
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The metrics of docs/engine.md, section 5."""
+        return Metrics.from_record(self._metrics_record)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the panel's content and of all parameters: equal inputs, equal fingerprint."""
+        text = json.dumps([self.panel.fingerprint, self.params.to_dict()], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def flags(self) -> tuple[str, ...]:
+        """What a reader must know before believing the result: see `Panel.flags`, and the parameters' own."""
+        flags = list(self.panel.flags)
+        inventory = {"a": self.params.inventory_a_usd, "b": self.params.inventory_b_usd}
+        shorts = {
+            "a": self.params.direction != "long_a_short_b",
+            "b": self.params.direction != "long_b_short_a",
+        }
+        spot = {"a": self.panel.meta.spot_a, "b": self.panel.meta.spot_b}
+        legs = {"a": self.panel.meta.leg_a, "b": self.panel.meta.leg_b}
+        flags += [
+            f"sells spot at {legs[leg]} short without inventory"
+            for leg in ("a", "b")
+            if shorts[leg] and spot[leg] and inventory[leg] is None
+        ]
+        if self.params.pnl_model == "convergence":
+            flags.append("convergence PnL: assumes that the premium unwinds for free")
+        return tuple(flags)
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """One row per trade in entry order; exit columns are null while a trade is open.
+
+        `side` and `exit_reason` are text, stamps UTC nanoseconds. `pnl_usd` and `pnl_bps` of an open trade
+        are its mark at the last row; `mae_bps`/`mfe_bps` are null when no row followed the entry.
+        """
+        import polars as pl
+
+        records = self.records
+        sides = np.array([side.name for side in Side])
+        reasons = np.array([reason.name.lower() for reason in ExitReason])
+        is_open = records["exit_index"] < 0
+        frame = pl.DataFrame(
+            {
+                "side": sides[records["side"]],
+                "entry_index": records["entry_index"],
+                "exit_index": records["exit_index"],
+                "entry_ts": records["entry_ts"],
+                "exit_ts": records["exit_ts"],
+                **{
+                    name: np.ascontiguousarray(records[name])
+                    for name in (
+                        "entry_spread_bps",
+                        "entry_signal_bps",
+                        "exit_spread_bps",
+                        "unwind_bps",
+                        "notional_usd",
+                        "pnl_usd",
+                        "pnl_bps",
+                        "fees_usd",
+                    )
+                },
+                "exit_reason": reasons[records["reason"]],
+                "is_open": is_open,
+                "mae_bps": np.ascontiguousarray(records["mae_bps"]),
+                "mfe_bps": np.ascontiguousarray(records["mfe_bps"]),
+            },
+            schema_overrides={"side": pl.String, "exit_reason": pl.String},
+        )
+        stamp = pl.Datetime("ns", "UTC")
+        return frame.with_columns(
+            pl.col("entry_ts").cast(stamp),
+            *(pl.when(~pl.col("is_open")).then(pl.col(name)).alias(name) for name in ("exit_index",)),
+            pl.when(~pl.col("is_open")).then(pl.col("exit_ts").cast(stamp)).alias("exit_ts"),
+            pl.when(~pl.col("is_open")).then(pl.col("exit_reason")).alias("exit_reason"),
+            pl.col("exit_spread_bps", "unwind_bps", "mae_bps", "mfe_bps").fill_nan(None),
+        )
+
+    def equity(self, every: str | None = None) -> pl.DataFrame:
+        """Return balance, equity and drawdown through time.
+
+        Args:
+            every: None for one row per tradable row, or a grid such as "1h": each grid point shows the last
+                tradable row at or before it.
+
+        Returns:
+            `ts`, `balance_usd` (realised), `equity_usd` (open trades as if closed now), `drawdown_pct` of the
+            equity below its running peak, which starts at the initial balance.
+        """
+        import polars as pl
+
+        state = np.zeros(1, STATE_DTYPE)
+        scratch = np.empty(max(1, self.records.size), TRADE_DTYPE)
+        balance, equity, rows = scan_curve(self.panel.market, self._rules[0], state[0], scratch)
+        ts = self.panel.ts[rows]
+        peak = np.maximum(np.maximum.accumulate(equity), self.params.initial_balance_usd)
+        drawdown = (peak - equity) / peak * 100
+        if every is not None:
+            step = duration_ns(every, name="every")
+            if step <= 0:
+                raise ConfigError(f"`every` must be longer than 0, was {every!r}")
+            grid = np.arange(-(-ts[0] // step), ts[-1] // step + 1) * step if ts.size else ts
+            at = np.searchsorted(ts, grid, side="right") - 1
+            ts, balance, equity, drawdown = grid, balance[at], equity[at], drawdown[at]
+        return pl.DataFrame(
+            {
+                "ts": pl.Series(ts).cast(pl.Datetime("ns", "UTC")),
+                "balance_usd": balance,
+                "equity_usd": equity,
+                "drawdown_pct": drawdown,
+            }
+        )
+
+    def attribution(self) -> pl.DataFrame:
+        """Split the PnL of each closed trade into premium, book, slippage and fees.
+
+        Returns:
+            `trade` (position in `trades`), `premium_usd` (move of the two mids), `book_usd` (half spreads
+            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), `pnl_usd`:
+            the four add up to it within rounding. Empty for the convergence model, which has no fills.
+        """
+        import polars as pl
+
+        closed = np.flatnonzero(self.records["exit_index"] >= 0)
+        if self.params.pnl_model == "convergence":
+            closed = closed[:0]
+        trades, panel = self.records[closed], self.panel
+        entry, leave, q = trades["entry_index"], trades["exit_index"], trades["size"]
+        sign = np.where(trades["side"] == Side.LONG_A_SHORT_B, 1.0, -1.0)
+        mid_a, mid_b = (panel.bid_a + panel.ask_a) / 2, (panel.bid_b + panel.ask_b) / 2
+        move = (mid_a[leave] - mid_a[entry]) - (mid_b[leave] - mid_b[entry])
+        halves = sum((ask[i] - bid[i]) / 2 for i in (entry, leave) for bid, ask in _books(panel))
+        crossed = (
+            trades["entry_long_px"]
+            + trades["exit_long_px"]
+            + trades["entry_short_px"]
+            + trades["exit_short_px"]
+        )
+        half_slip = self._rules[0]["half_slip"]
+        return pl.DataFrame(
+            {
+                "trade": closed,
+                "premium_usd": q * sign * move,
+                "book_usd": -q * halves,
+                "slippage_usd": -q * half_slip * crossed,
+                "fees_usd": -trades["fees_usd"],
+                "pnl_usd": np.ascontiguousarray(trades["pnl_usd"]),
+            }
+        )
+
+    def __repr__(self) -> str:
+        m = self.metrics
+        return (
+            f"BacktestResult({self.panel.meta.leg_a} x {self.panel.meta.leg_b}: "
+            f"{m.closed_trades} closed and {m.open_trades} open trades, mtm PnL {m.mtm_pnl_usd:,.2f} "
+            f"{self.panel.meta.currency}, max drawdown {m.max_drawdown_mtm_pct:.2f} %)"
+        )
+
+
+def _books(panel: Panel) -> tuple[tuple[Any, Any], ...]:
+    return (panel.bid_a, panel.ask_a), (panel.bid_b, panel.ask_b)

@@ -1,0 +1,426 @@
+"""The trading rules: one tradable row, one state. The only place where they stand.
+
+`step` is what the scan calls for every row and what a live runner calls for every quote. Numbers in
+comments are the sections of docs/engine.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from arbkit._typing import IntArray, RecordArray
+from arbkit.kernels._jit import jit
+from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
+from arbkit.records import ExitReason, PnlModel, Side
+
+__all__ = ["RULES_DTYPE", "Quote", "close_value", "make_quote", "mark_value", "new_state", "step"]
+
+#: `Params` as the kernels read them: fractions, nanoseconds and flags instead of text and none.
+RULES_DTYPE: Final = np.dtype(
+    [
+        ("min_spread_bps", np.float64),
+        ("cost_bps", np.float64),
+        ("fee_a", np.float64),
+        ("fee_b", np.float64),
+        ("half_slip", np.float64),
+        ("notional_usd", np.float64),
+        ("initial_balance_usd", np.float64),
+        ("max_open_trades", np.int64),
+        ("allow_ab", np.int64),
+        ("allow_ba", np.int64),
+        ("has_reversal", np.int64),
+        ("exit_spread_bps", np.float64),
+        ("has_take_profit", np.int64),
+        ("take_profit_bps", np.float64),
+        ("has_stop_loss", np.int64),
+        ("stop_loss_bps", np.float64),
+        ("min_hold_ns", np.int64),
+        ("has_max_hold", np.int64),
+        ("max_hold_ns", np.int64),
+        ("cooldown_ns", np.int64),
+        ("has_rearm", np.int64),
+        ("rearm_spread_bps", np.float64),
+        ("has_stop_drawdown", np.int64),
+        ("stop_on_drawdown_pct", np.float64),
+        ("close_at_end", np.int64),
+        ("pnl_model", np.int64),
+    ],
+    align=True,
+)
+
+_AB: Final = int(Side.LONG_A_SHORT_B)
+_BA: Final = int(Side.LONG_B_SHORT_A)
+_OPEN: Final = int(ExitReason.OPEN)
+_STOP_LOSS: Final = int(ExitReason.STOP_LOSS)
+_TAKE_PROFIT: Final = int(ExitReason.TAKE_PROFIT)
+_REVERSAL: Final = int(ExitReason.SPREAD_REVERSAL)
+_TIMEOUT: Final = int(ExitReason.TIMEOUT)
+_END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
+_CONVERGENCE: Final = int(PnlModel.CONVERGENCE)
+_LONG_AGO: Final = int(np.iinfo(np.int64).min)
+
+
+class Quote(NamedTuple):
+    """One tradable row: prices in the account currency, the four spreads in bps."""
+
+    row: int
+    ts: int
+    bid_a: float
+    ask_a: float
+    bid_b: float
+    ask_b: float
+    s_ab: float
+    s_ba: float
+    x_ab: float
+    x_ba: float
+
+
+@jit
+def make_quote(
+    row: int, ts: int, bid_a: float, ask_a: float, bid_b: float, ask_b: float, fair: float
+) -> Quote:
+    """Return the row with its spreads (section 1)."""
+    s_ab = spread_ab(ask_a, bid_b)
+    s_ba = spread_ba(bid_a, ask_b)
+    return Quote(
+        row,
+        ts,
+        bid_a,
+        ask_a,
+        bid_b,
+        ask_b,
+        s_ab,
+        s_ba,
+        s_ab if fair == 1.0 else signal_ab(ask_a, bid_b, fair),
+        s_ba if fair == 1.0 else signal_ba(bid_a, ask_b, fair),
+    )
+
+
+@jit
+def new_state(state: Any, rules: Any) -> None:
+    """Reset a state record to what it is before the first row."""
+    state.n_trades = 0
+    state.n_open = 0
+    state.n_closed = 0
+    state.stopped = 0
+    state.first_ts = 0
+    state.last_ts = 0
+    state.last_index = -1
+    state.n_rows = 0
+    state.open_since_ts = 0
+    state.exposure_ns = 0
+    state.blocked_until_ab = _LONG_AGO
+    state.blocked_until_ba = _LONG_AGO
+    state.rearm_ab = 0
+    state.rearm_ba = 0
+    state.in_run_ab = 0
+    state.in_run_ba = 0
+    state.excursions = 0
+    state.realized_pnl = 0.0
+    state.gross_profit = 0.0
+    state.gross_loss = 0.0
+    state.n_win = 0
+    state.n_loss = 0
+    state.held_ns = 0
+    state.max_held_ns = 0
+    state.fees = 0.0
+    state.turnover = 0.0
+    state.peak_balance = rules.initial_balance_usd
+    state.max_drawdown = 0.0
+    state.unrealized_pnl = 0.0
+    state.peak_equity = rules.initial_balance_usd
+    state.max_drawdown_mtm = 0.0
+    for reason in range(6):
+        state.exits[reason] = 0
+
+
+@jit
+def step(
+    quote: Quote,
+    entry_ok: bool,
+    is_last: bool,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+) -> None:
+    """Apply the rules to one tradable row: exits, drawdown check, entry, mark.
+
+    Args:
+        quote: the row.
+        entry_ok: whether an entry is allowed on it.
+        is_last: whether it is the last tradable row of the data.
+        rules: record of `RULES_DTYPE`.
+        state: record of `STATE_DTYPE`, changed in place.
+        trades: `TRADE_DTYPE` (capacity,), room for one more trade than `state.n_trades`.
+        open_ids: int64 (capacity,), positions in `trades` of the open ones, oldest first.
+
+    A run whose `state.stopped` is set must not be stepped further.
+    """
+    if state.n_rows == 0:
+        state.first_ts = quote.ts
+    if state.n_open > 0:
+        state.exposure_ns += quote.ts - state.last_ts
+    state.n_rows += 1
+    state.last_ts = quote.ts
+    state.last_index = quote.row
+    _count_excursions(quote, rules, state)
+    _rearm(quote, rules, state)
+    was_open = state.n_open
+    if was_open > 0:
+        _exits(quote, is_last and rules.close_at_end == 1, rules, state, trades, open_ids)
+    if state.n_open != was_open:
+        _check_drawdown(rules, state)
+    if state.stopped == 0 and entry_ok and not (is_last and rules.close_at_end == 1):
+        _enter(quote, rules, state, trades, open_ids)
+    if was_open > 0 or state.n_open > 0:
+        _mark(quote, rules, state, trades, open_ids)
+
+
+@jit
+def _count_excursions(quote: Quote, rules: Any, state: Any) -> None:
+    inside_ab = rules.allow_ab == 1 and quote.x_ab - rules.cost_bps >= rules.min_spread_bps
+    inside_ba = rules.allow_ba == 1 and quote.x_ba - rules.cost_bps >= rules.min_spread_bps
+    if inside_ab and state.in_run_ab == 0:
+        state.excursions += 1
+    if inside_ba and state.in_run_ba == 0:
+        state.excursions += 1
+    state.in_run_ab = 1 if inside_ab else 0
+    state.in_run_ba = 1 if inside_ba else 0
+
+
+@jit
+def _rearm(quote: Quote, rules: Any, state: Any) -> None:
+    """Lift the block of a direction whose signal has come back below the rearm level.
+
+    Runs before the exits of the row, so that the exit row itself never rearms.
+    """
+    if state.rearm_ab == 1 and quote.x_ab < rules.rearm_spread_bps:
+        state.rearm_ab = 0
+    if state.rearm_ba == 1 and quote.x_ba < rules.rearm_spread_bps:
+        state.rearm_ba = 0
+
+
+@jit
+def _exits(
+    quote: Quote, close_all: bool, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
+) -> None:
+    kept = 0
+    for k in range(state.n_open):
+        position = open_ids[k]
+        trade = trades[position]
+        now = quote.x_ab if trade.side == _AB else quote.x_ba
+        unwind = quote.s_ba if trade.side == _AB else quote.s_ab
+        mark_bps = trade.entry_spread_bps + unwind - 2 * rules.cost_bps
+        if not (trade.mae_bps <= mark_bps):
+            trade.mae_bps = mark_bps
+        if not (trade.mfe_bps >= mark_bps):
+            trade.mfe_bps = mark_bps
+        reason = exit_reason(mark_bps, now, quote.ts - trade.entry_ts, rules)
+        if reason == _OPEN and close_all:
+            reason = _END_OF_DATA
+        if reason == _OPEN:
+            open_ids[kept] = position
+            kept += 1
+        else:
+            _close(quote, reason, now, unwind, rules, state, trade)
+    state.n_open = kept
+
+
+@jit
+def exit_reason(mark_bps: float, now: float, held_ns: int, rules: Any) -> int:
+    """Return the first exit rule that holds, or `ExitReason.OPEN`; a NaN `now` never reverses."""
+    held_enough = held_ns >= rules.min_hold_ns
+    if rules.has_stop_loss == 1 and mark_bps <= -rules.stop_loss_bps:
+        return _STOP_LOSS
+    if rules.has_take_profit == 1 and held_enough and mark_bps >= rules.take_profit_bps:
+        return _TAKE_PROFIT
+    if rules.has_reversal == 1 and held_enough and now < rules.exit_spread_bps:
+        return _REVERSAL
+    if rules.has_max_hold == 1 and held_ns >= rules.max_hold_ns:
+        return _TIMEOUT
+    return _OPEN
+
+
+@jit
+def close_value(
+    trade: Any, exit_long_px: float, exit_short_px: float, rules: Any
+) -> tuple[float, float, float]:
+    """Return PnL, fees and turnover of the whole round trip, closed at these prices (section 4).
+
+    Args:
+        trade: record of `TRADE_DTYPE` with its entry prices and size.
+        exit_long_px: bid of the venue that was bought.
+        exit_short_px: ask of the venue that was sold.
+        rules: record of `RULES_DTYPE`.
+    """
+    h = rules.half_slip
+    fee_long = rules.fee_a if trade.side == _AB else rules.fee_b
+    fee_short = rules.fee_b if trade.side == _AB else rules.fee_a
+    buy_long = trade.entry_long_px * (1 + h)
+    sell_short = trade.entry_short_px * (1 - h)
+    sell_long = exit_long_px * (1 - h)
+    buy_short = exit_short_px * (1 + h)
+    q = trade.size
+    fees = q * (fee_long * (buy_long + sell_long) + fee_short * (sell_short + buy_short))
+    pnl = q * (sell_long - buy_long + sell_short - buy_short) - fees
+    turnover = q * (buy_long + sell_long + sell_short + buy_short)
+    return pnl, fees, turnover
+
+
+@jit
+def mark_value(trade: Any, quote: Quote, rules: Any) -> float:
+    """Return the PnL of an open trade as if it were closed on this row (section 5)."""
+    if rules.pnl_model == _CONVERGENCE:
+        now = quote.x_ab if trade.side == _AB else quote.x_ba
+        return trade.notional_usd * (trade.entry_spread_bps - now - rules.cost_bps) / 1e4  # type: ignore[no-any-return]
+    if trade.side == _AB:
+        return close_value(trade, quote.bid_a, quote.ask_b, rules)[0]
+    return close_value(trade, quote.bid_b, quote.ask_a, rules)[0]
+
+
+@jit
+def _close(quote: Quote, reason: int, now: float, unwind: float, rules: Any, state: Any, trade: Any) -> None:
+    exit_long = quote.bid_a if trade.side == _AB else quote.bid_b
+    exit_short = quote.ask_b if trade.side == _AB else quote.ask_a
+    pnl, fees, turnover = close_value(trade, exit_long, exit_short, rules)
+    pnl_bps = pnl / trade.notional_usd * 1e4
+    if rules.pnl_model == _CONVERGENCE:
+        premium_left = 0.0 if reason == _REVERSAL else now
+        pnl_bps = trade.entry_spread_bps - premium_left - rules.cost_bps
+        pnl = trade.notional_usd * pnl_bps / 1e4
+        fees = trade.fees_usd
+    trade.reason = reason
+    trade.exit_index = quote.row
+    trade.exit_ts = quote.ts
+    trade.exit_spread_bps = now
+    trade.unwind_bps = unwind
+    trade.exit_long_px = exit_long
+    trade.exit_short_px = exit_short
+    trade.pnl_usd = pnl
+    trade.pnl_bps = pnl_bps
+    state.fees += fees - trade.fees_usd
+    state.turnover += turnover - trade.turnover_usd
+    trade.fees_usd = fees
+    trade.turnover_usd = turnover
+    _book(quote.ts - trade.entry_ts, reason, pnl, state)
+    _block(quote.ts, trade.side, reason, rules, state)
+
+
+@jit
+def _book(held_ns: int, reason: int, pnl: float, state: Any) -> None:
+    state.realized_pnl += pnl
+    state.n_closed += 1
+    state.exits[reason] += 1
+    state.held_ns += held_ns
+    state.max_held_ns = max(state.max_held_ns, held_ns)
+    if pnl > 0:
+        state.n_win += 1
+        state.gross_profit += pnl
+    elif pnl < 0:
+        state.n_loss += 1
+        state.gross_loss -= pnl
+
+
+@jit
+def _block(ts: int, side: int, reason: int, rules: Any, state: Any) -> None:
+    """After a stop or a timeout the direction waits for its cooldown and for its rearm level."""
+    if reason != _STOP_LOSS and reason != _TIMEOUT:
+        return
+    if side == _AB:
+        state.blocked_until_ab = ts + rules.cooldown_ns
+        state.rearm_ab = rules.has_rearm
+    else:
+        state.blocked_until_ba = ts + rules.cooldown_ns
+        state.rearm_ba = rules.has_rearm
+
+
+@jit
+def _check_drawdown(rules: Any, state: Any) -> None:
+    balance = rules.initial_balance_usd + state.realized_pnl
+    state.peak_balance = max(state.peak_balance, balance)
+    drawdown = (state.peak_balance - balance) / state.peak_balance
+    state.max_drawdown = max(state.max_drawdown, drawdown)
+    if rules.has_stop_drawdown == 1 and drawdown * 100 >= rules.stop_on_drawdown_pct:
+        state.stopped = 1
+
+
+@jit
+def entry_side(quote: Quote, rules: Any, state: Any) -> int:
+    """Return the side to open on this row, or -1 (section 3, Entry)."""
+    free_ab = rules.allow_ab == 1 and state.rearm_ab == 0 and quote.ts >= state.blocked_until_ab
+    free_ba = rules.allow_ba == 1 and state.rearm_ba == 0 and quote.ts >= state.blocked_until_ba
+    if free_ab and (not free_ba or quote.x_ab >= quote.x_ba):
+        return _AB if quote.x_ab - rules.cost_bps >= rules.min_spread_bps else -1
+    if free_ba and quote.x_ba - rules.cost_bps >= rules.min_spread_bps:
+        return _BA
+    return -1
+
+
+@jit
+def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
+    if state.n_open >= rules.max_open_trades:
+        return
+    side = entry_side(quote, rules, state)
+    if side < 0:
+        return
+    trade = trades[state.n_trades]
+    long_px = quote.ask_a if side == _AB else quote.ask_b
+    short_px = quote.bid_b if side == _AB else quote.bid_a
+    _open(trade, side, quote, long_px, short_px, rules)
+    state.fees += trade.fees_usd
+    state.turnover += trade.turnover_usd
+    open_ids[state.n_open] = state.n_trades
+    state.n_open += 1
+    state.n_trades += 1
+
+
+@jit
+def _open(trade: Any, side: int, quote: Quote, long_px: float, short_px: float, rules: Any) -> None:
+    buy = long_px * (1 + rules.half_slip)
+    sell = short_px * (1 - rules.half_slip)
+    q = rules.notional_usd / buy
+    fee_long = rules.fee_a if side == _AB else rules.fee_b
+    fee_short = rules.fee_b if side == _AB else rules.fee_a
+    trade.side = side
+    trade.reason = _OPEN
+    trade.entry_index = quote.row
+    trade.exit_index = -1
+    trade.entry_ts = quote.ts
+    trade.exit_ts = -1
+    trade.entry_spread_bps = quote.s_ab if side == _AB else quote.s_ba
+    trade.entry_signal_bps = quote.x_ab if side == _AB else quote.x_ba
+    trade.exit_spread_bps = np.nan
+    trade.unwind_bps = np.nan
+    trade.entry_long_px = long_px
+    trade.entry_short_px = short_px
+    trade.exit_long_px = np.nan
+    trade.exit_short_px = np.nan
+    trade.size = q
+    trade.notional_usd = rules.notional_usd
+    trade.fees_usd = q * (fee_long * buy + fee_short * sell)
+    if rules.pnl_model == _CONVERGENCE:
+        trade.fees_usd = rules.notional_usd * (rules.fee_a + rules.fee_b)
+    trade.turnover_usd = q * (buy + sell)
+    trade.pnl_usd = np.nan
+    trade.pnl_bps = np.nan
+    trade.mae_bps = np.nan
+    trade.mfe_bps = np.nan
+
+
+@jit
+def _mark(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
+    """Value the open trades, oldest first, and follow the peak of equity."""
+    unrealized = 0.0
+    for k in range(state.n_open):
+        trade = trades[open_ids[k]]
+        value = mark_value(trade, quote, rules)
+        trade.pnl_usd = value
+        trade.pnl_bps = value / trade.notional_usd * 1e4
+        unrealized += value
+    state.unrealized_pnl = unrealized
+    equity = rules.initial_balance_usd + state.realized_pnl + unrealized
+    state.peak_equity = max(state.peak_equity, equity)
+    state.max_drawdown_mtm = max(state.max_drawdown_mtm, (state.peak_equity - equity) / state.peak_equity)

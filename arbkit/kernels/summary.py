@@ -1,0 +1,112 @@
+"""The metrics of one finished run (docs/engine.md, section 5), as one record."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from arbkit._typing import FloatArray, RecordArray
+from arbkit.kernels._jit import jit
+from arbkit.records import ExitReason
+
+__all__ = ["MIN_DIFFERENCES", "ratios", "summarize"]
+
+#: Fewer differences of equity than this give no Sharpe and no Sortino ratio.
+MIN_DIFFERENCES: Final = 30
+
+_STOP_LOSS: Final = int(ExitReason.STOP_LOSS)
+_TAKE_PROFIT: Final = int(ExitReason.TAKE_PROFIT)
+_REVERSAL: Final = int(ExitReason.SPREAD_REVERSAL)
+_TIMEOUT: Final = int(ExitReason.TIMEOUT)
+_END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
+_YEAR_NS: Final = 365 * 24 * 3_600 * 1_000_000_000
+
+
+@jit
+def ratios(equity: FloatArray, initial: float, step_ns: int) -> tuple[float, float]:
+    """Return the annualised Sharpe and Sortino ratios of equity on a regular grid.
+
+    Args:
+        equity: float64 (n,), account currency, on a grid of `step_ns`.
+        initial: what the differences are divided by.
+        step_ns: distance of two grid points.
+
+    Returns:
+        Sharpe (sample deviation, ddof 1) and Sortino (root mean square of the losses over all n, target 0),
+        times the square root of the grid points in 365 days; NaN below 30 differences or without deviation.
+    """
+    n = equity.size - 1
+    if n < MIN_DIFFERENCES:
+        return np.nan, np.nan
+    mean = 0.0
+    for i in range(n):
+        mean += (equity[i + 1] - equity[i]) / initial
+    mean /= n
+    squares = 0.0
+    losses = 0.0
+    for i in range(n):
+        r = (equity[i + 1] - equity[i]) / initial
+        squares += (r - mean) * (r - mean)
+        if r < 0:
+            losses += r * r
+    year = np.sqrt(_YEAR_NS / step_ns)
+    deviation = np.sqrt(squares / (n - 1))
+    downside = np.sqrt(losses / n)
+    sharpe = mean / deviation * year if deviation > 0 else np.nan
+    sortino = mean / downside * year if downside > 0 else np.nan
+    return sharpe, sortino
+
+
+@jit
+def summarize(
+    state: Any, rules: Any, trades: RecordArray, equity: FloatArray, step_ns: int, out: Any
+) -> None:
+    """Write the metrics of a finished run into `out`, a record of `METRICS_DTYPE`.
+
+    Undefined ratios are NaN: profit factor without losers, Sharpe and Sortino on too little data.
+    """
+    closed = state.n_closed
+    out.total_trades = state.n_trades
+    out.closed_trades = closed
+    out.open_trades = state.n_open
+    out.winning_trades = state.n_win
+    out.losing_trades = state.n_loss
+    out.win_rate = state.n_win / closed if closed else 0.0
+    out.realized_pnl_usd = state.realized_pnl
+    out.unrealized_pnl_usd = state.unrealized_pnl
+    out.mtm_pnl_usd = state.realized_pnl + state.unrealized_pnl
+    out.final_balance_usd = rules.initial_balance_usd + state.realized_pnl
+    out.avg_pnl_per_trade_usd = state.realized_pnl / closed if closed else 0.0
+    out.max_drawdown_pct = state.max_drawdown * 100
+    out.max_drawdown_mtm_pct = state.max_drawdown_mtm * 100
+    out.sharpe, out.sortino = ratios(equity, rules.initial_balance_usd, step_ns)
+    out.profit_factor = state.gross_profit / state.gross_loss if state.n_loss else np.nan
+    out.fees_usd = state.fees
+    out.turnover_usd = state.turnover
+    span = state.last_ts - state.first_ts
+    out.exposure_pct = state.exposure_ns / span * 100 if span > 0 else 0.0
+    out.avg_hold_s = state.held_ns / closed / 1e9 if closed else 0.0
+    out.max_hold_seen_s = _longest_hold_ns(state, trades) / 1e9
+    out.excursions = state.excursions
+    out.exits_stop_loss = state.exits[_STOP_LOSS]
+    out.exits_take_profit = state.exits[_TAKE_PROFIT]
+    out.exits_spread_reversal = state.exits[_REVERSAL]
+    out.exits_timeout = state.exits[_TIMEOUT]
+    out.exits_end_of_data = state.exits[_END_OF_DATA]
+    out.stopped = state.stopped
+
+
+@jit
+def _longest_hold_ns(state: Any, trades: RecordArray) -> int:
+    """Return the longest holding time, an open trade counted by its age at the last row.
+
+    The oldest open trade is the first one in entry order that has no exit, so the search ends there.
+    """
+    longest = state.max_held_ns
+    if state.n_open > 0:
+        for k in range(state.n_trades):
+            if trades[k].exit_index < 0:
+                longest = max(longest, state.last_ts - trades[k].entry_ts)
+                break
+    return longest  # type: ignore[no-any-return]

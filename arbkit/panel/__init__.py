@@ -1,0 +1,10 @@
+"""Panels: two venues on one clock, in one currency, as arrays."""
+
+from __future__ import annotations
+
+from arbkit.panel.files import load_pair_file
+from arbkit.panel.load import load_panel
+from arbkit.panel.panel import Ladders, Panel, PanelMeta
+from arbkit.panel.reference import parse_reference, warm_up_ns
+
+__all__ = ["Ladders", "Panel", "PanelMeta", "load_pair_file", "load_panel", "parse_reference", "warm_up_ns"]

@@ -1,0 +1,219 @@
+"""Panels as files: Parquet that keeps the meta data, and the pair CSV of older tools."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from arbkit._typing import PathLike
+from arbkit.errors import DataError
+from arbkit.panel.frames import panel_from_frame, require_columns
+from arbkit.panel.panel import Panel, PanelMeta
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["load_pair_file", "read_panel", "write_panel"]
+
+#: Columns of the pair CSV, and the names they have on a panel.
+PAIR_COLUMNS: Final = {
+    "timestamp": "ts",
+    "best_bid_a": "bid_a",
+    "best_ask_a": "ask_a",
+    "best_bid_b": "bid_b",
+    "best_ask_b": "ask_b",
+}
+_META_KEY: Final = b"arbkit.panel"
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+
+
+def write_panel(panel: Panel, path: PathLike) -> None:
+    """Write a panel as one Parquet file, atomically: a kill leaves the old file or the new one."""
+    import pyarrow.parquet as pq
+
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    table = panel.to_frame().to_arrow()
+    meta = json.dumps(dataclasses.asdict(panel.meta)).encode()
+    table = table.replace_schema_metadata({_META_KEY: meta})
+    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        pq.write_table(table, staged, compression="zstd")
+        staged.replace(target)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def read_panel(path: PathLike) -> Panel:
+    """Read a Parquet file with the columns of a panel; meta data written by `write_panel` are restored.
+
+    Raises:
+        DataError: when the file is missing, not readable as Parquet, or lacks a column.
+    """
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = _existing(path)
+    try:
+        table = pq.read_table(source, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{source} cannot be read as Parquet: it is damaged or half-written; make it again ({error})"
+        ) from error
+    text = (table.schema.metadata or {}).get(_META_KEY)
+    meta = _meta_of(json.loads(text)) if text else PanelMeta(name=source.stem, source=str(source))
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    try:
+        return panel_from_frame(_renamed(frame), meta)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+
+
+def _meta_of(values: dict[str, Any]) -> PanelMeta:
+    known = {item.name for item in dataclasses.fields(PanelMeta)}
+    values = {name: value for name, value in values.items() if name in known}
+    return PanelMeta(**{**values, "flags": tuple(values.get("flags", ()))})
+
+
+def load_pair_file(path: PathLike, **meta: Any) -> Panel:
+    """Read a panel from a pair CSV (gz too) or a Parquet file, both already in one currency.
+
+    A pair CSV has the columns `timestamp,best_bid_a,best_ask_a,best_bid_b,best_ask_b`; a timestamp is ISO
+    text (naive ones are UTC) or a number of seconds, milliseconds, microseconds or nanoseconds since the
+    epoch. An empty price is a missing quote.
+
+    Args:
+        path: the file.
+        meta: fields of `PanelMeta` that the file does not carry.
+
+    Raises:
+        DataError: when the file is missing, empty, damaged, lacks a column or holds text in a price column.
+    """
+    source = _existing(path)
+    if source.suffix == ".parquet":
+        panel = read_panel(source)
+        return panel.replace(**meta) if meta else panel
+    frame = _read_csv(source)
+    try:
+        return panel_from_frame(frame, PanelMeta(**{"name": source.stem, "source": str(source), **meta}))
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+
+
+def _existing(path: PathLike) -> Path:
+    source = Path(path)
+    if not source.is_file():
+        raise DataError(f"a data file must exist, {source} does not")
+    if source.stat().st_size == 0:
+        raise DataError(f"a data file must not be empty, {source} has 0 bytes")
+    return source
+
+
+def _renamed(frame: pl.DataFrame) -> pl.DataFrame:
+    if "ts" not in frame.columns and "timestamp" in frame.columns:
+        frame = frame.rename({old: new for old, new in PAIR_COLUMNS.items() if old in frame.columns})
+        frame = _with_times(frame)
+    return frame
+
+
+def _read_csv(source: Path) -> pl.DataFrame:
+    import polars as pl
+
+    prices = {
+        name: pl.Float64()
+        for name in (*PAIR_COLUMNS, *PAIR_COLUMNS.values())
+        if name not in ("timestamp", "ts")
+    }
+    overrides: dict[str, Any] = {**prices, "timestamp": pl.String(), "ts": pl.String()}
+    try:
+        frame = pl.read_csv(source, schema_overrides=overrides, infer_schema=False)
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"a data file must hold rows, {source} has none") from error
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        raise _csv_error(source, error) from error
+    if "timestamp" in frame.columns:
+        _require_pair_columns(source, frame)
+        frame = frame.rename({old: new for old, new in PAIR_COLUMNS.items() if old in frame.columns})
+    else:
+        _require_pair_columns(source, frame)
+    if frame.height == 0:
+        raise DataError(f"a data file must hold rows, {source} has only a header")
+    return _with_times(frame)
+
+
+def _require_pair_columns(source: Path, frame: pl.DataFrame) -> None:
+    wanted = (
+        PAIR_COLUMNS if "timestamp" in frame.columns or "ts" not in frame.columns else PAIR_COLUMNS.values()
+    )
+    try:
+        require_columns(frame, tuple(wanted))
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+
+
+def _csv_error(source: Path, cause: Exception) -> DataError:
+    """Find the first cell that is no number, so that the message can name its line."""
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(source, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
+        return DataError(f"{source} cannot be read as CSV: {str(cause).splitlines()[0]}")
+    for name in frame.columns:
+        if name in PAIR_COLUMNS and name != "timestamp":
+            bad = frame[name].is_not_null() & frame[name].cast(pl.Float64, strict=False).is_null()
+            if bad.any():
+                row = int(bad.arg_true()[0])
+                return DataError(
+                    f"column `{name}` must hold numbers, line {row + 2} of {source} "
+                    f"held {frame[name][row]!r} ({int(bad.sum())} such rows)"
+                )
+    return DataError(f"{source} cannot be read as CSV: {str(cause).splitlines()[0]}")
+
+
+def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
+    """Replace the text or numbers in `ts` by nanoseconds UTC."""
+    import polars as pl
+
+    column = frame["ts"]
+    if isinstance(column.dtype, pl.Datetime):
+        return frame
+    text = column.cast(pl.String)
+    first = next((value for value in text if value is not None), "")
+    if _NUMBER.fullmatch(first.strip()):
+        stamps = _epoch_ns(text)
+    else:
+        stamps = text.str.to_datetime(time_unit="ns", time_zone="UTC", strict=False)
+        if stamps.null_count():
+            zone = text.str.replace(r"(?:Z|\+00:00)$", "").str.to_datetime(time_unit="ns", strict=False)
+            stamps = zone.dt.replace_time_zone("UTC")
+    if stamps.null_count():
+        row = int(stamps.is_null().arg_true()[0])
+        raise DataError(
+            "a timestamp must be ISO text or a number of seconds, ms, us or ns since the epoch, "
+            f"row {row} held {text[row]!r} ({stamps.null_count()} such rows)"
+        )
+    return frame.with_columns(stamps.alias("ts"))
+
+
+def _epoch_ns(text: pl.Series) -> pl.Series:
+    """Turn numbers since the epoch into stamps; their size tells the unit."""
+    import polars as pl
+
+    largest = float(text.cast(pl.Float64, strict=False).abs().max() or 0)  # type: ignore[arg-type]
+    unit = next(
+        ns for limit, ns in ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1)) if largest < limit
+    )
+    whole = text.cast(pl.Int64, strict=False)
+    if whole.null_count() == text.null_count():
+        return (whole * unit).cast(pl.Datetime("ns", "UTC"))
+    seconds = text.cast(pl.Float64, strict=False)
+    return (seconds * unit).round().cast(pl.Int64, strict=False).cast(pl.Datetime("ns", "UTC"))

@@ -1,0 +1,388 @@
+"""`Panel`: one instrument on two venues, on one clock, in one currency, as contiguous arrays.
+
+This is the only border between frames and arrays. Length, dtype, order and contiguity are checked here
+once; no kernel checks them again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
+from arbkit.errors import DataError
+from arbkit.kernels.scan import Market
+from arbkit.kernels.spread import signals, spreads, tradable_rows
+from arbkit.panel._time import to_ns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Ladders", "Panel", "PanelMeta"]
+
+_PRICES: Final = ("bid_a", "ask_a", "bid_b", "ask_b")
+
+
+class Ladders(NamedTuple):
+    """Book levels of both venues, float64 (n, levels); level 0 is the top, NaN where a level is missing.
+
+    Prices are in the account currency, sizes in base units.
+    """
+
+    bid_px_a: FloatArray
+    bid_sz_a: FloatArray
+    ask_px_a: FloatArray
+    ask_sz_a: FloatArray
+    bid_px_b: FloatArray
+    bid_sz_b: FloatArray
+    ask_px_b: FloatArray
+    ask_sz_b: FloatArray
+
+    @property
+    def levels(self) -> int:
+        """How many levels each side has."""
+        return int(self.bid_px_a.shape[1])
+
+
+@dataclass(frozen=True)
+class PanelMeta:
+    """What a reader must know about a panel besides its numbers.
+
+    `clock` is the stamp the rows stand on, `fidelity` is "book" or "candle" (made from closes with an assumed
+    half spread), `spot_a`/`spot_b` tell that a venue is spot and cannot be sold short without inventory,
+    `max_age_ns` is the longest a quote may be carried forward (-1 for no limit), `flags` are warnings.
+    """
+
+    name: str = ""
+    leg_a: str = "a"
+    leg_b: str = "b"
+    currency: str = "USD"
+    clock: str = "ts"
+    fidelity: str = "book"
+    source: str = ""
+    source_fingerprint: str = ""
+    reference: str = "none"
+    fx: str = ""
+    spot_a: bool = True
+    spot_b: bool = True
+    max_age_ns: int = -1
+    flags: tuple[str, ...] = ()
+
+
+def frozen_array(values: Any, dtype: Any, name: str, length: int | None = None) -> Any:
+    """Return a contiguous read-only array of one dtype and length, without copying where possible."""
+    try:
+        array = np.ascontiguousarray(values, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column `{name}` must hold numbers, was {np.asarray(values).dtype}") from error
+    if length is not None and array.shape[0] != length:
+        raise DataError(
+            f"all columns of a panel must have one length, `{name}` had {array.shape[0]} rows, `ts` {length}"
+        )
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+class Panel:
+    """One instrument on two venues, row by row, in the account currency.
+
+    All arrays are contiguous and read-only, of length n: `ts` int64 nanoseconds UTC, non-decreasing;
+    `bid_a, ask_a, bid_b, ask_b` float64, NaN where a quote is void, stale or cannot be converted; `fair`
+    float64 or None for 1; `entry_ok` bool or None for true; `tradable` bool, made here; `fx_a`/`fx_b` float64
+    account currency per unit of the venue's, or None; `ladders` or None; `columns`: further named float64.
+
+    Raises:
+        DataError: when lengths differ, a column is not numeric, or time runs backwards.
+    """
+
+    def __init__(
+        self,
+        ts: Any,
+        bid_a: Any,
+        ask_a: Any,
+        bid_b: Any,
+        ask_b: Any,
+        *,
+        fair: Any = None,
+        entry_ok: Any = None,
+        ladders: Ladders | None = None,
+        fx_a: Any = None,
+        fx_b: Any = None,
+        scale: Any = None,
+        columns: dict[str, Any] | None = None,
+        meta: PanelMeta | None = None,
+    ) -> None:
+        self.ts: IntArray = frozen_array(ts, np.int64, "ts")
+        n = self.ts.size
+        self.bid_a: FloatArray = frozen_array(bid_a, np.float64, "bid_a", n)
+        self.ask_a: FloatArray = frozen_array(ask_a, np.float64, "ask_a", n)
+        self.bid_b: FloatArray = frozen_array(bid_b, np.float64, "bid_b", n)
+        self.ask_b: FloatArray = frozen_array(ask_b, np.float64, "ask_b", n)
+        self.fair: FloatArray | None = _optional(fair, np.float64, "fair", n)
+        self.entry_ok: BoolArray | None = _optional(entry_ok, np.bool_, "entry_ok", n)
+        self.fx_a: FloatArray | None = _optional(fx_a, np.float64, "fx_a", n)
+        self.fx_b: FloatArray | None = _optional(fx_b, np.float64, "fx_b", n)
+        self.scale: FloatArray | None = _optional(scale, np.float64, "scale", n)
+        self.ladders = None if ladders is None else _checked_ladders(ladders, n)
+        self.columns: dict[str, FloatArray] = {
+            name: frozen_array(values, np.float64, name, n) for name, values in (columns or {}).items()
+        }
+        self.meta = meta or PanelMeta()
+        _check_order(self.ts)
+
+    @classmethod
+    def from_frame(cls, frame: Any, **meta: Any) -> Panel:
+        """Make a panel of a polars, pandas or pyarrow frame.
+
+        Args:
+            frame: `ts` (a datetime, naive ones read as UTC, or int64 nanoseconds), `bid_a, ask_a, bid_b,
+                ask_b`, and optionally `fair`, `entry_ok`, `fx_a`, `fx_b`, `scale`, sizes
+                (`bid_sz_a`, ...), deeper levels (`bid_px_a_01`, `bid_sz_a_01`, ...). Further numeric columns
+                are kept for `with_reference("column:NAME")`.
+            meta: fields of `PanelMeta`, such as name, leg_a, leg_b, currency.
+
+        Raises:
+            DataError: naming the missing or bad column.
+        """
+        from arbkit.panel.frames import panel_from_frame
+
+        return panel_from_frame(frame, PanelMeta(**meta))
+
+    @classmethod
+    def from_candles(
+        cls,
+        a: Any,
+        b: Any,
+        fx: Any = None,
+        *,
+        half_spread_a_bps: float,
+        half_spread_b_bps: float,
+        max_age: str | float | None = None,
+        fx_max_age: str | float | None = None,
+        **meta: Any,
+    ) -> Panel:
+        """Make a panel of candle closes, with an assumed half spread around each close.
+
+        Args:
+            a, b: frames with `ts` (bar end) and `close`.
+            fx: frame with `ts` and `close`, units of A's currency per unit of B's (A in KRW, B in USDT, FX in
+                KRW per USDT); None when both closes are in one currency.
+            half_spread_a_bps, half_spread_b_bps: above 0; bid and ask are close * (1 -+ half spread).
+            max_age, fx_max_age: how long a close stays valid; by default one bar, for FX its longest gap.
+            meta: fields of `PanelMeta`.
+
+        Returns:
+            A panel whose `meta.fidelity` is "candle": real books were not seen.
+        """
+        from arbkit.panel.candles import panel_from_candles
+
+        return panel_from_candles(
+            a,
+            b,
+            fx,
+            half_spreads_bps=(half_spread_a_bps, half_spread_b_bps),
+            max_age=max_age,
+            fx_max_age=fx_max_age,
+            meta=PanelMeta(**{"fidelity": "candle", **meta}),
+        )
+
+    @classmethod
+    def read(cls, path: PathLike) -> Panel:
+        """Read a panel written by `write`."""
+        from arbkit.panel.files import read_panel
+
+        return read_panel(path)
+
+    def write(self, path: PathLike) -> None:
+        """Write the panel and its meta data as one Parquet file, which appears whole or not at all."""
+        from arbkit.panel.files import write_panel
+
+        write_panel(self, path)
+
+    def with_reference(self, reference: str, *, step_s: float = 60.0) -> Panel:
+        """Return the panel with its fair ratio filled from the past.
+
+        Args:
+            reference: "none" (fair = 1), "fixed:BPS", "ewma:HALF_LIFE", "median:WINDOW" (such as "ewma:6h")
+                or "column:NAME".
+            step_s: grid of ewma and median in seconds.
+
+        Raises:
+            ConfigError: for a reference that does not exist.
+        """
+        from arbkit.panel.reference import with_reference
+
+        return with_reference(self, reference, step_s=step_s)
+
+    @cached_property
+    def tradable(self) -> BoolArray:
+        """bool (n,): both books two-sided, positive, finite, not crossed and fresh."""
+        return frozen_array(  # type: ignore[no-any-return]
+            tradable_rows(self.bid_a, self.ask_a, self.bid_b, self.ask_b), np.bool_, "tradable"
+        )
+
+    @cached_property
+    def market(self) -> Market:
+        """The arrays as the kernels take them; absent ones have length 0."""
+        return Market(
+            self.ts,
+            self.bid_a,
+            self.ask_a,
+            self.bid_b,
+            self.ask_b,
+            _NO_FLOATS if self.fair is None else self.fair,
+            _NO_BOOLS if self.entry_ok is None else self.entry_ok,
+            self.tradable,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all numbers in the panel: equal content, equal fingerprint."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(str(len(self)).encode())
+        for name, array in self._arrays().items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Warnings a reader must see beside any result on this panel."""
+        candle = ("prices are candle closes with an assumed half spread",)
+        return (candle if self.meta.fidelity == "candle" else ()) + self.meta.flags
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first row; 0 when there is none."""
+        return int(self.ts[0]) if self.ts.size else 0
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the last row; 0 when there is none."""
+        return int(self.ts[-1]) if self.ts.size else 0
+
+    def spreads(self) -> pl.DataFrame:
+        """Return the spreads of both directions.
+
+        Returns:
+            `ts`, `s_ab_bps`, `s_ba_bps` (executable, before costs), `x_ab_bps`, `x_ba_bps` (from the fair
+            ratio), `premium_bps` (mid of A over mid of B, minus one); null where not tradable.
+        """
+        import polars as pl
+
+        s_ab, s_ba = spreads(self.bid_a, self.ask_a, self.bid_b, self.ask_b, self.tradable)
+        market = self.market
+        x_ab, x_ba = signals(self.bid_a, self.ask_a, self.bid_b, self.ask_b, market.fair, self.tradable)
+        with np.errstate(all="ignore"):
+            premium = ((self.bid_a + self.ask_a) / (self.bid_b + self.ask_b) - 1) * 1e4
+        premium[~self.tradable] = np.nan
+        frame = pl.DataFrame(
+            {"s_ab_bps": s_ab, "s_ba_bps": s_ba, "x_ab_bps": x_ab, "x_ba_bps": x_ba, "premium_bps": premium}
+        )
+        return frame.select(pl.Series("ts", self.ts).cast(pl.Datetime("ns", "UTC")), pl.all().fill_nan(None))
+
+    def slice(self, start: Any = None, end: Any = None) -> Panel:
+        """Return the rows with start <= ts < end, without copying.
+
+        Args:
+            start, end: ISO text, a date or datetime (naive ones read as UTC), int nanoseconds, or None.
+        """
+        lo = 0 if start is None else int(np.searchsorted(self.ts, to_ns(start), side="left"))
+        hi = len(self) if end is None else int(np.searchsorted(self.ts, to_ns(end), side="left"))
+        return self.rows(lo, hi)
+
+    def rows(self, lo: int, hi: int) -> Panel:
+        """Return the rows with numbers lo <= i < hi, without copying."""
+        part = slice(lo, max(lo, hi))
+        return self._mapped(lambda array: array[part])
+
+    def replace(self, **changes: Any) -> Panel:
+        """Return a panel with some arrays (`fair`, `entry_ok`, `bid_a`, ...) or `meta` fields exchanged."""
+        names = {item.name for item in dataclasses.fields(PanelMeta)}
+        meta = dataclasses.replace(self.meta, **{k: v for k, v in changes.items() if k in names})
+        arrays = {k: v for k, v in changes.items() if k not in names}
+        return Panel(**{**self._parts(), "meta": meta, **arrays})
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the panel as a polars frame that `from_frame` reads back."""
+        from arbkit.panel.frames import frame_of
+
+        return frame_of(self)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "ts": self.ts,
+            **{name: getattr(self, name) for name in _PRICES},
+            **{name: getattr(self, name) for name in ("fair", "entry_ok", "fx_a", "fx_b", "scale")},
+            "ladders": self.ladders,
+            "columns": self.columns,
+            "meta": self.meta,
+        }
+
+    def _arrays(self) -> dict[str, Any]:
+        arrays = {"ts": self.ts, **{name: getattr(self, name) for name in _PRICES}}
+        for name in ("fair", "entry_ok", "fx_a", "fx_b", "scale"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        if self.ladders is not None:
+            arrays.update(self.ladders._asdict())
+        return {**arrays, **dict(sorted(self.columns.items()))}
+
+    def _mapped(self, change: Any) -> Panel:
+        parts = self._parts()
+        for name, value in parts.items():
+            if isinstance(value, np.ndarray):
+                parts[name] = change(value)
+        if self.ladders is not None:
+            parts["ladders"] = Ladders(*(change(array) for array in self.ladders))
+        parts["columns"] = {name: change(array) for name, array in self.columns.items()}
+        return Panel(**parts)
+
+    def __len__(self) -> int:
+        return int(self.ts.size)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"Panel({self.meta.leg_a} x {self.meta.leg_b}: no rows)"
+        first, last = (str(np.datetime64(t, "s")) for t in (self.start_ns // 10**9, self.end_ns // 10**9))
+        share = self.tradable.mean() * 100
+        return (
+            f"Panel({self.meta.leg_a} x {self.meta.leg_b} in {self.meta.currency}: {len(self):,} rows, "
+            f"{first} to {last} UTC, {share:.1f} % tradable, reference {self.meta.reference}, "
+            f"fidelity {self.meta.fidelity})"
+        )
+
+
+_NO_FLOATS: Final[FloatArray] = frozen_array(np.empty(0), np.float64, "empty")
+_NO_BOOLS: Final[BoolArray] = frozen_array(np.empty(0, np.bool_), np.bool_, "empty")
+
+
+def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:
+    return None if values is None else frozen_array(values, dtype, name, n)
+
+
+def _checked_ladders(ladders: Ladders, n: int) -> Ladders:
+    checked = Ladders(
+        *(frozen_array(a, np.float64, f, n) for f, a in zip(Ladders._fields, ladders, strict=True))
+    )
+    shapes = {array.shape for array in checked}
+    if len(shapes) != 1 or checked.bid_px_a.ndim != 2:
+        raise DataError(f"all ladders must have one shape (rows, levels), had {sorted(shapes)}")
+    return checked
+
+
+def _check_order(ts: IntArray) -> None:
+    back = np.flatnonzero(ts[1:] < ts[:-1])
+    if back.size:
+        i = int(back[0]) + 1
+        raise DataError(
+            "rows must be in non-decreasing time, "
+            f"row {i} ({np.datetime64(int(ts[i]), 'ns')}) was before row {i - 1} "
+            f"({np.datetime64(int(ts[i - 1]), 'ns')}); sort by ts first ({back.size} such rows)"
+        )
