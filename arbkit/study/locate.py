@@ -1,0 +1,117 @@
+"""Find a study by name, file or URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from optuna.storages import BaseStorage
+
+from arbkit.errors import ArbkitError, ConfigError, StorageError, StudyError, nearest_names
+from arbkit.study.spec import StudySpec
+from arbkit.study.storages import close_storage, open_storage, redacted, storage_errors
+
+__all__ = ["STUDIES", "Place", "locate", "places"]
+
+#: Where specs and SQLite storages stand, from the folder arbkit is started in.
+STUDIES: Final = Path("studies")
+
+
+class Place(NamedTuple):
+    """Where a study is: its name and the URL of its storage."""
+
+    name: str
+    url: str
+
+
+def locate(text: str, storage: str | None = None) -> Place:
+    """Find a study.
+
+    Args:
+        text: a name (looked for under `studies/`), a spec file, a storage file, or a URL, the last two
+            with `#NAME` behind them when the storage holds several studies.
+        storage: a URL to look in instead.
+
+    Raises:
+        StudyError: when there is no such study, with the nearest names; or several.
+        StorageError: when the storage cannot be read.
+    """
+    if storage is not None:
+        return _in_storage(storage, text)
+    if text.endswith((".yaml", ".yml")):
+        spec = StudySpec.load(text)
+        return _in_storage(spec.storage, spec.name)
+    head, _, name = text.partition("#")
+    if "://" in head:
+        return _in_storage(head, name)
+    if "/" in head or head.endswith((".db", ".sqlite", ".sqlite3")):
+        return _in_storage(f"sqlite:///{head}", name)
+    return _by_name(text)
+
+
+def _in_storage(url: str, name: str) -> Place:
+    names = _names(url)
+    if not name and len(names) == 1:
+        return Place(names[0], url)
+    if name in names:
+        return Place(name, url)
+    if not names:
+        raise StudyError(f"a storage must hold a study, {redacted(url)!r} holds none")
+    if not name:
+        raise StudyError(
+            f"the study must be named, {redacted(url)!r} holds {', '.join(sorted(names))}; add `#NAME`"
+        )
+    raise StudyError(f"no study {name!r} in {redacted(url)!r}; {nearest_names(name, names)}")
+
+
+def _by_name(name: str) -> Place:
+    broken: StorageError | None = None
+    known: dict[str, str] = {}
+    for url in places():
+        try:
+            known |= {found: url for found in _names(url) if found not in known}
+        except StorageError as error:
+            if url == f"sqlite:///{STUDIES}/{name}.db":
+                raise
+            broken = error
+    if name in known:
+        return Place(name, known[name])
+    if broken is not None and not known:
+        raise broken
+    advice = (
+        nearest_names(name, known) if known else "there are no studies yet, `arbkit study run SPEC` makes one"
+    )
+    raise StudyError(f"no study {name!r} under {STUDIES}/; {advice}")
+
+
+def places() -> Iterator[str]:
+    """Yield the storage URLs of this folder: the SQLite files in `studies/`, then other ones its specs name."""
+    seen = {f"sqlite:///{file.as_posix()}" for file in STUDIES.glob("*.db")}
+    yield from sorted(seen)
+    for file in sorted(STUDIES.glob("*.yaml")):
+        try:
+            url = StudySpec.load(file).storage
+        except ConfigError:
+            continue
+        if url not in seen and not url.startswith(("memory://", "sqlite:///")):
+            seen.add(url)
+            yield url
+        elif (
+            url not in seen and url.startswith("sqlite:///") and Path(url.removeprefix("sqlite:///")).exists()
+        ):
+            seen.add(url)
+            yield url
+
+
+def _names(url: str) -> list[str]:
+    storage: BaseStorage | None = None
+    try:
+        storage = open_storage(url)
+        with storage_errors(url):
+            return [item.study_name for item in storage.get_all_studies()]
+    except ArbkitError:
+        raise
+    finally:
+        if storage is not None:
+            close_storage(storage)

@@ -1,0 +1,82 @@
+"""The market of a study: its panel, cut into what the search sees, what judges it, and the lockbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from arbkit.engine import split_panel
+from arbkit.errors import ConfigError
+from arbkit.panel import Panel, load_pair_file, load_panel
+from arbkit.study.spec import StudySpec
+
+__all__ = ["Market", "Segment"]
+
+Segment = Literal["train", "test"]
+
+
+class Market:
+    """The panel of a study, per reference and segment.
+
+    The lockbox, the last half of the out-of-sample time, is cut off and dropped when a segment is
+    made: nothing here returns it.
+    """
+
+    def __init__(self, panel: Panel, out_of_sample: float) -> None:
+        self._panel = panel
+        self._out_of_sample = out_of_sample
+        self._segments: dict[str, dict[str, Panel]] = {}
+        self._cut("none")
+
+    @classmethod
+    def load(cls, spec: StudySpec) -> Market:
+        """Read the panel that a spec names.
+
+        Raises:
+            DataError: when the data are missing, broken or do not cover what was asked for.
+        """
+        if spec.panel is not None:
+            panel = load_pair_file(Path(spec.panel))
+            if spec.start is not None or spec.end is not None:
+                panel = panel.slice(spec.start, spec.end)
+        else:
+            panel = load_panel(spec.dataset, **_arguments(spec))
+        return cls(panel, spec.split.out_of_sample)
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the whole panel."""
+        return self._panel.fingerprint
+
+    def panel_for(self, reference: str, segment: Segment = "train") -> Panel:
+        """Return one segment of the panel, measured from a reference.
+
+        A reference is filled before the cut: it looks back only, so the test segment begins with a
+        warm reference and the training segment knows nothing of what follows.
+
+        Args:
+            reference: "none", "ewma:6h", ... as `Panel.with_reference` takes it.
+            segment: "train" or "test" (the first half of the out-of-sample time).
+
+        Raises:
+            ConfigError: for any other segment, or a reference that does not parse.
+        """
+        if segment not in ("train", "test"):
+            raise ConfigError(f"`segment` must be train or test, was {segment!r}")
+        if reference not in self._segments:
+            self._cut(reference)
+        return self._segments[reference][segment]
+
+    def _cut(self, reference: str) -> None:
+        panel = self._panel if reference == "none" else self._panel.with_reference(reference)
+        split = split_panel(panel, self._out_of_sample)
+        self._segments[reference] = {"train": split.train, "test": split.test}
+
+
+def _arguments(spec: StudySpec) -> dict[str, Any]:
+    given = {
+        name: getattr(spec, name)
+        for name in ("pair", "fx", "max_age", "start", "end", "currency", "grid")
+        if getattr(spec, name) is not None
+    }
+    return {**given, "same": spec.same} if spec.same else given

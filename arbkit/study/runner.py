@@ -1,0 +1,214 @@
+"""Create a study, or take an existing one further."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from arbkit.errors import StudyError
+from arbkit.study.batches import BatchRun, Progress, quiet_optuna
+from arbkit.study.evaluator import Evaluator, PanelEvaluator
+from arbkit.study.locate import locate
+from arbkit.study.market import Market
+from arbkit.study.objective import METRICS, Judge, finish
+from arbkit.study.record import StudyRecord
+from arbkit.study.samplers import make_sampler
+from arbkit.study.space import REFERENCE, Categorical, distributions
+from arbkit.study.spec import StudySpec
+from arbkit.study.storages import close_storage, open_storage, redacted, run_lock, sqlite_file, storage_errors
+from arbkit.study.study import Study
+
+__all__ = ["command_of", "resume_study", "run_study"]
+
+Report = Callable[[Progress], None]
+
+
+def run_study(
+    spec: StudySpec, *, progress: Report | None = None, evaluator: Evaluator | None = None, command: str = ""
+) -> Study:
+    """Run a new study to its end.
+
+    Args:
+        spec: what to search, on what.
+        progress: called after each stored batch.
+        evaluator: turns parameter sets into metrics; default: this process.
+        command: the shell command to record; default: one made from the spec's file.
+
+    Returns:
+        The finished study. After an interruption `resume_study` goes on where it was stopped.
+
+    Raises:
+        ArbkitError: when the data or the storage are not as the spec needs them, or a study of that
+            name has trials already.
+    """
+    _refuse_existing(spec)
+    _check_sampler(spec)
+    market = Market.load(spec)
+    _warm(spec, market)
+    record = StudyRecord.make(
+        spec.to_dict(), market.fingerprint, spec.planned_trials, command or command_of(spec)
+    )
+    storage = open_storage(spec.storage, create=True)
+    try:
+        with quiet_optuna(), storage_errors(spec.storage), run_lock(spec.storage, spec.name):
+            study = _create(spec, storage, record)
+            run = BatchRun(spec, storage, study._study_id, evaluator or PanelEvaluator(market))
+            run.run(record.n_trials, progress)
+    finally:
+        close_storage(storage)
+    return Study(study, record, spec.storage, market)
+
+
+def resume_study(
+    name: str,
+    *,
+    n_trials: int | None = None,
+    storage: str | None = None,
+    progress: Report | None = None,
+    evaluator: Evaluator | None = None,
+) -> Study:
+    """Take a study to its planned number of trials, or to a larger one.
+
+    The trials are those of a study that was never interrupted: same spec, same seed, same trials.
+
+    Args:
+        name: name, file or URL of the study, as `load_study` takes it.
+        n_trials: the new number of trials in all; default: the planned one.
+        storage: the URL to look in, where the name alone does not tell.
+        progress: called after each stored batch.
+        evaluator: turns parameter sets into metrics; default: this process.
+
+    Raises:
+        StudyError: when the data are not the ones the study began with; both fingerprints are shown.
+        ArbkitError: when the data or the storage cannot be read.
+    """
+    found, url = locate(name, storage)
+    opened = open_storage(url)
+    try:
+        with quiet_optuna(), storage_errors(url), run_lock(url, found):
+            study = optuna.load_study(study_name=found, storage=opened)
+            record = StudyRecord.from_attrs(found, study.user_attrs)
+            spec = StudySpec.from_dict(record.spec)
+            _check_sampler(spec)
+            market = Market.load(spec)
+            record.check_fingerprint(market.fingerprint)
+            record = _extended(study, record, spec, n_trials)
+            judged = evaluator or PanelEvaluator(market)
+            _settle(study, spec, judged)
+            BatchRun(spec, opened, study._study_id, judged).run(record.n_trials, progress)
+    finally:
+        close_storage(opened)
+    return Study(study, record, url, market)
+
+
+def command_of(spec: StudySpec, n_trials: int | None = None) -> str:
+    """Return the shell command that makes a study of this spec again."""
+    path = spec.path or f"{spec.name}.yaml"
+    words = ["arbkit", "study", "run", str(path), "--n-trials", str(n_trials or spec.planned_trials)]
+    if spec.path is None or StudySpec.load(spec.path).storage != spec.storage:
+        words += ["--storage", redacted(spec.storage)]
+    return shlex.join(words)
+
+
+def _refuse_existing(spec: StudySpec) -> None:
+    """Refuse a name that is taken before the data are read; a study without trials is not taken."""
+    file = sqlite_file(spec.storage)
+    if spec.storage == "memory://" or (file is not None and (not file.exists() or file.stat().st_size == 0)):
+        return
+    storage = open_storage(spec.storage, create=True)
+    try:
+        with storage_errors(spec.storage):
+            for item in storage.get_all_studies():
+                if item.study_name == spec.name and storage.get_n_trials(item._study_id):
+                    raise StudyError(
+                        f"the name of a new study must be free, {spec.name!r} has "
+                        f"{storage.get_n_trials(item._study_id)} trials in {redacted(spec.storage)}; go on with "
+                        f"`arbkit study resume {spec.name}`, or give the spec another name or storage"
+                    )
+    finally:
+        close_storage(storage)
+
+
+def _create(spec: StudySpec, storage: BaseStorage, record: StudyRecord) -> optuna.Study:
+    """Create the study with its record; one that was killed before its first trial is begun anew."""
+    for item in storage.get_all_studies():
+        if item.study_name == spec.name and not storage.get_n_trials(item._study_id):
+            storage.delete_study(item._study_id)
+    try:
+        study = optuna.create_study(study_name=spec.name, storage=storage, directions=spec.directions)
+    except optuna.exceptions.DuplicatedStudyError as error:
+        raise StudyError(f"the name of a new study must be free, {spec.name!r} is taken") from error
+    for key, value in record.to_attrs().items():
+        study.set_user_attr(key, value)
+    with warnings.catch_warnings():
+        # Only the name shown beside a value; Optuna says at each call that it may still change.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([item.metric for item in spec.objective])
+    return study
+
+
+def _extended(study: optuna.Study, record: StudyRecord, spec: StudySpec, n_trials: int | None) -> StudyRecord:
+    if n_trials is None or n_trials == record.n_trials:
+        return record
+    if n_trials < record.n_trials:
+        raise StudyError(
+            f"`n_trials` counts all trials and must not fall, was {n_trials} after {record.n_trials}"
+        )
+    total = spec.replace(n_trials=n_trials).planned_trials
+    command = record.command.replace(f"--n-trials {record.n_trials}", f"--n-trials {total}")
+    values = vars(record) | {
+        "n_trials": total,
+        "command": command,
+        "spec": {**record.spec, "n_trials": total},
+    }
+    extended = StudyRecord(**values)
+    for key, value in extended.to_attrs().items():
+        study.set_user_attr(key, value)
+    return extended
+
+
+def _check_sampler(spec: StudySpec) -> None:
+    make_sampler(spec.sampler.name, spec.sampler.options, seed=spec.seed, done=0, ranges=spec.space)
+
+
+def _warm(spec: StudySpec, market: Market) -> None:
+    """Fill every reference of the space, so that one that does not parse is found before the study exists."""
+    item = spec.space.get(REFERENCE)
+    references = item.choices if isinstance(item, Categorical) else (spec.fixed.get(REFERENCE, "none"),)
+    for reference in references:
+        market.panel_for(str(reference), "train")
+
+
+def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:
+    """Finish what another program left RUNNING or WAITING in this study: arbkit itself leaves nothing so."""
+    states = (TrialState.RUNNING, TrialState.WAITING)
+    stale = study.get_trials(deepcopy=False, states=states)
+    for frozen in sorted(stale, key=lambda item: item.number):
+        if frozen.state == TrialState.WAITING:
+            trial: Any = study.ask(distributions(spec.space))
+        else:
+            trial = optuna.trial.Trial(study, frozen._trial_id)
+        _finish_stale(study, trial, spec, evaluator)
+
+
+def _finish_stale(
+    study: optuna.Study, trial: optuna.trial.Trial, spec: StudySpec, evaluator: Evaluator
+) -> None:
+    judge = Judge(spec)
+    if set(trial.params) != set(spec.space):
+        study.tell(trial, state=TrialState.FAIL)
+        return
+    proposal = judge.propose(trial.params)
+    outcome = proposal.refusal
+    if proposal.point is not None:
+        metrics = evaluator.evaluate([proposal.point])[0]
+        trial.set_user_attr(METRICS, metrics)
+        outcome = judge.judge(proposal, trial.params, metrics)
+    assert outcome is not None
+    finish(trial, outcome)

@@ -1,0 +1,323 @@
+"""`StudySpec`: everything that decides what a study does, as one frozen value read from YAML."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from arbkit.config import PARAM_NAMES, Params
+from arbkit.errors import ConfigError, nearest_names
+from arbkit.metrics import METRIC_NAMES
+from arbkit.study._messages import config_error
+from arbkit.study.constraints import Constraint, parse_constraint
+from arbkit.study.samplers import grid_size, make_sampler, sampler_info
+from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
+
+__all__ = ["Objective", "SamplerSpec", "SplitSpec", "StudySpec"]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HOLD: Final = "min_hold_s <= max_hold_s"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Objective(_Part):
+    """A metric and which way is better."""
+
+    metric: str = "mtm_pnl_usd"
+    direction: Literal["maximize", "minimize"] = "maximize"
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in METRIC_NAMES:
+            raise ValueError(f"must be a metric, was {value!r}; {nearest_names(value, METRIC_NAMES)}")
+        return value
+
+    @field_validator("direction", mode="before")
+    @classmethod
+    def _spelling(cls, value: Any) -> Any:
+        return {"maximise": "maximize", "minimise": "minimize", "max": "maximize", "min": "minimize"}.get(
+            value, value
+        )
+
+
+class SamplerSpec(_Part):
+    """A sampler's name and its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """Read `tpe`, and `{name: tpe, option: value}`."""
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and "name" in value:
+            options = {**(value.get("options") or {})}
+            options |= {k: v for k, v in value.items() if k not in ("name", "options")}
+            return {"name": value["name"], "options": options}
+        return value
+
+
+class SplitSpec(_Part):
+    """Share of the time, at the end, that the search never sees; its second half is the lockbox."""
+
+    out_of_sample: float = Field(0.3, gt=0, lt=1)
+
+
+class StudySpec(_Part):
+    """One study: market, search space, objective, sampler and storage.
+
+    Build it with `StudySpec.load(path)` or `StudySpec.from_dict(mapping)`; both raise one `ConfigError`
+    that names the key, the value received and, for an unknown name, the nearest valid ones.
+    """
+
+    name: str
+    dataset: str | None = None
+    panel: str | None = None
+    pair: dict[str, str] | None = None
+    fx: dict[str, Any] | None = None
+    max_age: str | float | dict[str, str | float] | None = None
+    start: str | None = None
+    end: str | None = None
+    currency: str | None = None
+    same: tuple[str, ...] = ()
+    grid: str | float | None = None
+    storage: str = ""
+    sampler: SamplerSpec = SamplerSpec(name="tpe")
+    seed: int = Field(ge=0, lt=2**32)
+    n_trials: int = Field(default=0, ge=0)
+    batch: int = Field(default=64, ge=1, le=100_000)
+    objective: tuple[Objective, ...] = (Objective(),)
+    space: dict[str, Range]
+    constraints: tuple[str, ...] = ()
+    fixed: dict[str, Any] = Field(default_factory=dict)
+    split: SplitSpec = SplitSpec()
+
+    _path: Path | None = PrivateAttr(default=None)
+
+    @classmethod
+    def load(cls, path: str | Path) -> StudySpec:
+        """Read a spec from a YAML file.
+
+        Raises:
+            ConfigError: when the file is missing, is no YAML mapping, or breaks a rule.
+        """
+        file = Path(path)
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(f"a study spec must exist, {str(file)!r} does not") from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(
+                f"a study spec must be a readable YAML file, {str(file)!r} is not: {error}"
+            ) from error
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f"a study spec must be a mapping of keys to values, {str(file)!r} holds {values!r:.60}"
+            )
+        try:
+            spec = cls.from_dict(values)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from error
+        spec._path = file
+        return spec
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> StudySpec:
+        """Build a spec from a mapping with the keys of the YAML file.
+
+        Raises:
+            ConfigError: naming the key and the value that break a rule.
+        """
+        try:
+            spec = cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise config_error(error, cls) from error
+        spec._check()
+        return spec
+
+    @property
+    def path(self) -> Path | None:
+        """The file this spec was read from, if it was."""
+        return self._path
+
+    def replace(self, **changes: Any) -> StudySpec:
+        """Return a copy with some keys changed, checked anew; it remembers the same file."""
+        spec = self.from_dict({**self.to_dict(), **changes})
+        spec._path = self._path
+        return spec
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain values, in the order of the fields; `from_dict` reads it back."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """Return the spec as YAML, without the keys that hold their default."""
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+    @property
+    def directions(self) -> list[str]:
+        """Optuna directions, one per objective."""
+        return [item.direction for item in self.objective]
+
+    @property
+    def parsed_constraints(self) -> tuple[Constraint, ...]:
+        """The constraints of the spec, and the engine's own `min_hold_s <= max_hold_s` where it can bite."""
+        names = {*self.space, *self.fixed}
+        built_in = (_HOLD,) if {"min_hold_s", "max_hold_s"} <= names and _HOLD not in self.constraints else ()
+        return tuple(
+            parse_constraint(text, PARAM_NAMES, METRIC_NAMES) for text in (*self.constraints, *built_in)
+        )
+
+    def params_of(self, trial_params: Mapping[str, Any]) -> tuple[Params, str]:
+        """Join the parameters of a trial with the fixed ones.
+
+        Args:
+            trial_params: one value per name in `space`.
+
+        Returns:
+            The engine's parameters (they close at the end, as in the search) and the reference.
+
+        Raises:
+            ConfigError: when together they break a rule of the engine.
+        """
+        values = {**self.fixed, **trial_params, "close_at_end": True}
+        reference = str(values.pop(REFERENCE, "none"))
+        return Params.from_dict(values), reference
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError(f"must be letters, digits, `.`, `_` and `-`, was {value!r}")
+        return value
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _iso(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, dt.date) else value
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [value] if isinstance(value, (Mapping, Objective)) else value
+
+    @field_validator("constraints", mode="before")
+    @classmethod
+    def _one_constraint(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("fixed")
+    @classmethod
+    def _fixed_values(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: normalise(name, item) for name, item in value.items()}
+
+    @field_validator("space")
+    @classmethod
+    def _choices(cls, value: dict[str, Range]) -> dict[str, Range]:
+        return {
+            name: Categorical(
+                type="categorical", choices=tuple(normalise(name, choice) for choice in item.choices)
+            )
+            if isinstance(item, Categorical)
+            else item
+            for name, item in value.items()
+        }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_storage(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.get("storage") and isinstance(value.get("name"), str):
+            return {**value, "storage": f"sqlite:///studies/{value['name']}.db"}
+        return value
+
+    def _check(self) -> None:
+        """Check what concerns more than one key."""
+        self._check_market()
+        self._check_space()
+        self._check_sampler()
+
+    def _check_market(self) -> None:
+        if (self.dataset is None) == (self.panel is None):
+            both = f"was dataset={self.dataset!r}, panel={self.panel!r}"
+            raise ConfigError(f"a study spec must name either `dataset` or `panel`, {both}")
+        if self.dataset is not None and set(self.pair or {}) != {"a", "b"}:
+            raise ConfigError(
+                f"`pair` must name both legs, {{a: venue/symbol, b: venue/symbol}}, was {self.pair!r}"
+            )
+        if self.panel is not None:
+            for key in ("pair", "fx", "max_age", "currency", "grid"):
+                if getattr(self, key) is not None:
+                    raise ConfigError(f"`{key}` belongs to a `dataset`, and this spec names a `panel` file")
+
+    def _check_space(self) -> None:
+        if not self.space:
+            raise ConfigError("`space` must hold at least one parameter, was empty")
+        for name in self.fixed:
+            if name in self.space:
+                raise ConfigError(f"`{name}` must stand in `space` or in `fixed`, not in both")
+            check_values(name, {f"fixed.{name}": self.fixed[name]})
+        for name, item in self.space.items():
+            if name == REFERENCE and not isinstance(item, Categorical):
+                raise ConfigError(f"`space.reference` must be categorical, was {item.type}")
+            check_values(name, _extremes(name, item))
+        missing = sorted(_REQUIRED - set(self.space) - set(self.fixed))
+        if missing:
+            raise ConfigError(
+                f"parameters without a default must stand in `fixed` or `space`, missing: {', '.join(missing)}"
+            )
+        _ = self.parsed_constraints
+
+    def _check_sampler(self) -> None:
+        info = sampler_info(self.sampler.name)
+        if len(self.objective) == 0:
+            raise ConfigError("`objective` must name at least one metric, was empty")
+        if len(self.objective) > 1 and not info.many_objectives:
+            raise ConfigError(
+                f"the {info.name} sampler takes one objective, was {len(self.objective)}; use nsgaii or tpe"
+            )
+        if not info.missing:
+            make_sampler(info.name, self.sampler.options, seed=self.seed, done=0, ranges=self.space)
+        if self.n_trials == 0 and info.name != "grid":
+            raise ConfigError(
+                "`n_trials` must be at least 1 (only the grid sampler knows when to stop), was 0 or missing"
+            )
+
+    @property
+    def planned_trials(self) -> int:
+        """How many trials the study makes in all: `n_trials`, and never more than a grid has points."""
+        if self.sampler.name != "grid":
+            return self.n_trials
+        size = grid_size(self.sampler.options, self.space)
+        return min(self.n_trials, size) if self.n_trials else size
+
+
+_REQUIRED: Final = frozenset(
+    {"min_spread_bps", "taker_fee_a_bps", "taker_fee_b_bps", "slippage_bps", "max_position_usd"}
+)
+
+
+def _extremes(name: str, item: Range) -> dict[str, Any]:
+    if isinstance(item, Categorical):
+        return {f"space.{name}.choices[{index}]": choice for index, choice in enumerate(item.choices)}
+    return {f"space.{name}.low": item.low, f"space.{name}.high": item.high}

@@ -1,0 +1,135 @@
+"""`Study`: a study as it is stored, with its trials, its best parameters and its market."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import optuna
+import polars as pl
+
+from arbkit.config import Params
+from arbkit.engine import BacktestResult, backtest
+from arbkit.errors import StudyError
+from arbkit.panel import Panel
+from arbkit.study._frames import best_frame, trials_frame
+from arbkit.study.batches import quiet_optuna
+from arbkit.study.locate import locate
+from arbkit.study.market import Market
+from arbkit.study.record import StudyRecord
+from arbkit.study.spec import StudySpec
+from arbkit.study.storages import open_storage, storage_errors
+
+__all__ = ["Study", "load_study"]
+
+
+class Study:
+    """One study, running, interrupted or finished.
+
+    It is a plain Optuna study underneath (`.optuna`); this adds what arbkit knows about it. The lockbox,
+    the last half of the out-of-sample time, cannot be reached from here.
+    """
+
+    def __init__(
+        self, study: optuna.Study, record: StudyRecord, url: str, market: Market | None = None
+    ) -> None:
+        self.optuna = study
+        self.record = record
+        self.url = url
+        self._loaded_market = market
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}, {len(self.optuna.get_trials(deepcopy=False))} of {self.record.n_trials} trials)"
+
+    @property
+    def name(self) -> str:
+        """The name of the study."""
+        return self.optuna.study_name
+
+    @functools.cached_property
+    def spec(self) -> StudySpec:
+        """The spec the study was made with."""
+        return StudySpec.from_dict(self.record.spec)
+
+    @property
+    def command(self) -> str:
+        """The shell command that makes the same study again."""
+        return self.record.command
+
+    def trials(self) -> pl.DataFrame:
+        """Return all trials, one row each, in order.
+
+        Columns: `number`, `state`, `value` (several objectives: `values_0`, `values_1`, ...), `feasible`,
+        `duplicate_of`, one column per parameter, `metric_NAME` for each metric on the training data.
+        """
+        return trials_frame(self.spec, self._frozen())
+
+    def best_trials(self, n: int = 10) -> pl.DataFrame:
+        """Return the best feasible trials, best first, each point once; with several objectives the
+        Pareto front. Columns as in `trials`."""
+        return best_frame(self.spec, self._frozen(), n)
+
+    def best_params(self) -> dict[str, Any]:
+        """Return the searched parameters of the best trial (of the Pareto front: best in the first objective).
+
+        Raises:
+            StudyError: when no trial is feasible.
+        """
+        best = self.best_trials(1)
+        if best.is_empty():
+            raise StudyError(
+                f"a best trial must be complete and feasible, {self.name!r} has none among "
+                f"{len(self._frozen())} trials; loosen its constraints or widen its space"
+            )
+        return best.select(list(self.spec.space)).row(0, named=True)
+
+    def params_of(self, trial_params: Mapping[str, Any]) -> tuple[Params, str]:
+        """Join the parameters of a trial with the fixed ones: the engine's parameters, and the reference."""
+        return self.spec.params_of({name: trial_params[name] for name in self.spec.space})
+
+    def panel_for(self, reference: str = "none", segment: Literal["train", "test"] = "train") -> Panel:
+        """Return the training or the test panel, measured from a reference; never the lockbox.
+
+        Raises:
+            StudyError: when the data changed since the study began.
+        """
+        return self._market.panel_for(reference, segment)
+
+    def run(
+        self, trial_params: Mapping[str, Any] | None = None, segment: Literal["train", "test"] = "train"
+    ) -> BacktestResult:
+        """Simulate the parameters of a trial (default: the best) on a segment."""
+        params, reference = self.params_of(self.best_params() if trial_params is None else trial_params)
+        return backtest(self.panel_for(reference, segment), params)
+
+    @property
+    def _market(self) -> Market:
+        if self._loaded_market is None:
+            market = Market.load(self.spec)
+            self.record.check_fingerprint(market.fingerprint)
+            self._loaded_market = market
+        return self._loaded_market
+
+    def _frozen(self) -> list[optuna.trial.FrozenTrial]:
+        with storage_errors(self.url):
+            return self.optuna.get_trials(deepcopy=False)
+
+
+def load_study(name: str, storage: str | None = None) -> Study:
+    """Open a stored study.
+
+    Args:
+        name: its name (looked for under `studies/`), a spec or storage file, or a storage URL
+            (`URL#NAME` where it holds several).
+        storage: the URL to look in, where the name alone does not tell.
+
+    Raises:
+        StudyError: when there is no such study (the nearest names are offered), or it is not arbkit's.
+        StorageError: when the storage cannot be read.
+    """
+    found, url = locate(str(name), storage)
+    opened = open_storage(url)
+    with quiet_optuna(), storage_errors(url):
+        study = optuna.load_study(study_name=found, storage=opened)
+        return Study(study, StudyRecord.from_attrs(found, study.user_attrs), url)
