@@ -47,12 +47,13 @@ def summarize(desk: Desk, pair: Pair) -> TwinResult:
         [trade_row(pair, trade) for trade in pair.trades],
         metrics,
         desk.equity,
-        [attribution_row(pair, trade) for trade in desk.closed if trade in pair.trades],
+        [attribution_row(pair, trade) for trade in pair.trades if not trade.is_open],
         pair.refusals,
     )
 
 
 def trade_row(pair: Pair, trade: Trade) -> dict[str, Any]:
+    """Return the columns of section 5; what has no value (an exit without a fair ratio) is None."""
     outcome = pair.value(trade) if trade.outcome is None else trade.outcome
     return {
         "side": trade.direction,
@@ -62,7 +63,7 @@ def trade_row(pair: Pair, trade: Trade) -> dict[str, Any]:
         "exit_ts": trade.exit_ts,
         "entry_spread_bps": trade.entry_spread,
         "entry_signal_bps": trade.entry_signal,
-        "exit_spread_bps": trade.exit_spread,
+        "exit_spread_bps": None if trade.exit_spread != trade.exit_spread else trade.exit_spread,
         "unwind_bps": trade.unwind,
         "notional_usd": trade.notional,
         "pnl_usd": outcome.pnl,
