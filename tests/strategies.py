@@ -51,8 +51,8 @@ class Case:
 def _books(tick: float) -> list[tuple[float, float, float, float]]:
     """List the books a row may show: venue B 0 to 8 ticks from venue A, tight or wide, then void ones."""
     books = []
-    for offset in (0, 4, -4, 2, -2, 6, -6, 1, -1, 3, -3, 5, -5, 8, -8):
-        for width_a, width_b in ((1, 1), (1, 3), (2, 1)):
+    for offset in (0, 4, -4, 0, 2, -2, 6, -6, 1, -1, 3, -3, 5, -5, 8, -8):
+        for width_a, width_b in ((1, 1), (1, 3), (2, 2), (2, 1)):
             bid_a, bid_b = 2_000, 2_000 + offset
             ticks = (bid_a, bid_a + width_a, bid_b, bid_b + width_b)
             books.append(tuple(count * tick for count in ticks))
@@ -155,7 +155,7 @@ def parameters(
     max_hold = draw(maybe(level(spans, 0.0, 1.0, 2.0, 3_600.0)))
     min_hold = draw(st.one_of(st.just(0.0), level(spans, 1.0, 1.5)))
     chosen: dict[str, Any] = costs | {
-        "min_spread_bps": draw(level([x - cost for x in xs], 0.0, -20.0, -5.0, 10.0)),
+        "min_spread_bps": draw(level([x - cost for x in xs], 0.0, -20.0, -40.0, 10.0)),
         "max_position_usd": draw(st.sampled_from((1_000.0, 333.3))),
         "max_open_trades": draw(st.sampled_from((1, 2, 3, 7))),
         "direction": draw(st.sampled_from(("both", "both", "long_a_short_b", "long_b_short_a"))),
