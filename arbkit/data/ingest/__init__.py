@@ -5,9 +5,18 @@ from arbkit.data.ingest.formats import FORMATS, Format, find_format, sniff_forma
 from arbkit.data.ingest.log import GapRecord, IngestLog, IngestReport, LegReport
 from arbkit.data.ingest.run import ingest, input_bytes
 from arbkit.data.ingest.sources import Source, find_sources
-from arbkit.data.ingest.spec import ColumnsSpec, EntrySpec, IngestSpec, NumbersSpec, OtherLeg, TimeSpec
+from arbkit.data.ingest.spec import (
+    DATA_VARIABLE,
+    ColumnsSpec,
+    EntrySpec,
+    IngestSpec,
+    NumbersSpec,
+    OtherLeg,
+    TimeSpec,
+)
 
 __all__ = [
+    "DATA_VARIABLE",
     "FORMATS",
     "Agreement",
     "ColumnsSpec",

@@ -14,7 +14,7 @@ from arbkit.data.ingest.formats import find_format
 from arbkit.data.ingest.log import IngestLog, IngestReport, LegReport, ProgressCall, clock_warning
 from arbkit.data.ingest.own_parquet import folder_of, read_dataset
 from arbkit.data.ingest.sources import find_sources
-from arbkit.data.ingest.spec import EntrySpec, IngestSpec, expand_environment
+from arbkit.data.ingest.spec import EntrySpec, IngestSpec
 from arbkit.data.ingest.table import Batch
 from arbkit.data.manifest import InstrumentInfo, Manifest
 from arbkit.data.writer import DatasetWriter, WriteMode, stamp_text
@@ -35,7 +35,7 @@ def ingest(
     """Read every file of a spec into a dataset, in one step or not at all.
 
     Args:
-        spec: what to read.
+        spec: what to read; `${NAME}` in its paths comes from the environment unless filled in before.
         path: the dataset's folder, `datasets/NAME` by default. An existing dataset is replaced, or
             added to where `append`; it stays as it is when anything fails.
         append: add to an existing dataset.
@@ -52,6 +52,7 @@ def ingest(
     folder = Path("datasets", spec.name) if path is None else Path(path)
     for entry in spec.instruments:
         find_format(entry.format)
+    spec = spec.expanded()
     input_bytes(spec)  # a missing file is found before an hour is spent on the ones before it
     log = IngestLog(on_progress=on_progress)
     clocks: dict[str, _Offsets] = {}
@@ -71,8 +72,8 @@ def input_bytes(spec: IngestSpec) -> int:
         DataError: when a file is missing or empty.
     """
     total = 0
-    for entry in spec.instruments:
-        files = [item for item in entry.files if folder_of(expand_environment(item)) is None]
+    for entry in spec.expanded().instruments:
+        files = [item for item in entry.files if folder_of(item) is None]
         paths = {source.path for source in find_sources(files)}
         total += sum(path.stat().st_size for path in paths)
     return total
@@ -105,11 +106,10 @@ def _write_entry(
 
 
 def _batches(entry: EntrySpec, log: IngestLog) -> Iterator[Batch]:
-    files = [expand_environment(item) for item in entry.files]
-    folders = [folder for item in files if (folder := folder_of(item)) is not None]
+    folders = [folder for item in entry.files if (folder := folder_of(item)) is not None]
     for folder in folders:
         yield from read_dataset(folder, log)
-    rest = [item for item in files if folder_of(item) is None]
+    rest = [item for item in entry.files if folder_of(item) is None]
     if rest:
         yield from find_format(entry.format).read(entry, find_sources(rest), log)
 

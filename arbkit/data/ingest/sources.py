@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from arbkit.data.ingest.spec import expand_environment
 from arbkit.errors import DataError, nearest_names
 
 __all__ = ["Source", "find_sources", "line_blocks"]
@@ -51,15 +50,14 @@ def find_sources(patterns: Sequence[str]) -> list[Source]:
     """Turn paths and patterns into sources, in the order given; members of a zip in the order of the zip.
 
     Raises:
-        ConfigError: when a path needs an environment variable that is unset.
         DataError: when a file is missing, empty, or no zip although it says so.
     """
     found: list[Source] = []
     for pattern in patterns:
-        text = expand_environment(pattern)
-        paths = [Path(text)] if Path(text).exists() else [Path(item) for item in sorted(glob.glob(text))]  # noqa: PTH207
+        path = Path(pattern).expanduser()
+        paths = [path] if path.exists() else [Path(item) for item in sorted(glob.glob(str(path)))]  # noqa: PTH207
         if not paths:
-            raise DataError(_missing(Path(text)))
+            raise DataError(_missing(path))
         for path in paths:
             found.extend(_sources_of(path))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -24,9 +25,11 @@ from arbkit.data.manifest import Kind
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.units import HOUR_NS, SECOND_NS, duration_ns
 
-__all__ = ["ColumnsSpec", "EntrySpec", "IngestSpec", "NumbersSpec", "TimeSpec", "expand_environment"]
+__all__ = ["DATA_VARIABLE", "ColumnsSpec", "EntrySpec", "IngestSpec", "NumbersSpec", "TimeSpec"]
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+#: The variable that shipped specs use for the folder of recordings.
+DATA_VARIABLE: Final = "ARBKIT_DATA"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LEVEL = re.compile(r"\{level\s*(?:\+\s*(\d+))?(?::0?(\d))?\}")
 _DAY_NS: Final = 24 * HOUR_NS
 
@@ -223,6 +226,22 @@ class IngestSpec(_Frozen):
     source: str = ""
     instruments: tuple[EntrySpec, ...] = Field(min_length=1)
 
+    def expanded(self, environment: Mapping[str, str] | None = None) -> Self:
+        """Return the spec with every `${NAME}` in a path filled in.
+
+        Args:
+            environment: the names and their values; that of the process by default.
+
+        Raises:
+            ConfigError: when a name has no value.
+        """
+        known = os.environ if environment is None else environment
+        entries = tuple(
+            entry.model_copy(update={"files": tuple(_expand(item, known) for item in entry.files)})
+            for entry in self.instruments
+        )
+        return self.model_copy(update={"instruments": entries})
+
     @classmethod
     def load(cls, path: PathLike) -> Self:
         """Read a YAML file.
@@ -256,24 +275,18 @@ class IngestSpec(_Frozen):
             raise ConfigError(f"{where}: {_explain(error)}") from error
 
 
-def expand_environment(text: str) -> str:
-    """Fill `${NAME}` in a path from the environment, and `~`.
-
-    Raises:
-        ConfigError: when the variable is unset or empty.
-    """
-
+def _expand(text: str, environment: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        found = os.environ.get(name, "")
+        found = environment.get(match[1], "")
         if not found:
             raise ConfigError(
-                f"environment variable `{name}` must be set for the path {text!r}; "
-                f"run `export {name}=FOLDER` with the folder that holds the files"
+                f"`{match[1]}` must be set for the path {text!r}; run `export {match[1]}=FOLDER` with the "
+                "folder that holds the files"
+                + (", or give it with --data FOLDER" if match[1] == DATA_VARIABLE else "")
             )
         return found
 
-    return os.path.expanduser(_VARIABLE.sub(value, text))  # noqa: PTH111 - `~` inside a pattern
+    return _VARIABLE.sub(value, text)
 
 
 def _number(match: re.Match[str], level: int) -> str:
