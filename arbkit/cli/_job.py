@@ -36,6 +36,9 @@ _DATASET_ONLY: Final = (
     "currency",
     "same",
     "grid",
+    "clock",
+    "half_spread_a_bps",
+    "half_spread_b_bps",
 )
 _SUMMARY: Final = ("data_file", "min_spread_bps", "max_position_usd", "tag")
 
@@ -58,6 +61,9 @@ class Job:
         currency: the account currency, where the legs have no common quote.
         same: currencies that count as one, such as "USDT,USD".
         grid: join on a fixed grid, such as "1s", instead of every update.
+        clock: `ts_recv` or `ts_event`, where the dataset leaves a choice.
+        half_spread_a_bps: half the spread to assume around the closes of leg A, when it is candles.
+        half_spread_b_bps: the same for leg B.
         start: first moment, ISO text, UTC.
         end: first moment after the end.
         interval: grid of the Sharpe and Sortino ratios.
@@ -78,6 +84,9 @@ class Job:
     currency: str | None = None
     same: str | None = None
     grid: str | None = None
+    clock: str | None = None
+    half_spread_a_bps: float | None = None
+    half_spread_b_bps: float | None = None
     start: str | None = None
     end: str | None = None
     interval: str = "1h"
@@ -96,10 +105,6 @@ class Job:
         if not path.exists():
             raise DataError(f"`--data-file` must exist, was {self.data_file!r}")
         panel = self._load_dataset(path) if path.is_dir() else self._load_file(path)
-        if self.reference != "none":
-            panel = panel.with_reference(self.reference)
-        if self.start is not None or self.end is not None:
-            panel = panel.slice(self.start, self.end)
         if len(panel) == 0:
             raise DataError(
                 f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
@@ -116,23 +121,28 @@ class Job:
             raise ConfigError(
                 f"{options} are for datasets, and {self.data_file!r} is one file, joined already"
             )
-        return load_pair_file(path)
+        panel = load_pair_file(path)
+        if self.reference != "none":
+            panel = panel.with_reference(self.reference)
+        return panel if self.start is None and self.end is None else panel.slice(self.start, self.end)
 
     def _load_dataset(self, path: Path) -> Panel:
         from arbkit.panel import load_panel
 
-        # A reference needs the time before the start to warm up; without one the start cuts the reading.
-        start = self.start if self.reference == "none" else None
         return load_panel(
             path,
             pair=self._pair(path),
             fx=self._fx(),
             max_age=self.max_age,
-            start=start,
+            start=self.start,
             end=self.end,
             currency=self.currency,
             same=tuple(item.strip() for item in self.same.split(",")) if self.same else (),
+            reference=self.reference,
             grid=self.grid,
+            clock=self.clock,
+            half_spread_a_bps=self.half_spread_a_bps,
+            half_spread_b_bps=self.half_spread_b_bps,
             cache=False,
         )
 

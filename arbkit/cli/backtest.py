@@ -25,8 +25,9 @@ examples:
   arbkit backtest --data-file pair.csv --min-spread-bps 30 --taker-fee-a-bps 5 --taker-fee-b-bps 5 \\
       --slippage-bps 5 --max-position-usd 1000 --output-json result.json
   arbkit backtest --data-file datasets/demo --pair-a upbit/KRW-BTC --pair-b binance_usdm/BTCUSDT \\
-      --fx-symbol KRW-USDT --reference ewma:6h --min-spread-bps 10 --exit-spread-bps -5 \\
-      --taker-fee-a-bps 5 --taker-fee-b-bps 5 --slippage-bps 5 --max-position-usd 1000
+      --fx-symbol KRW-USDT --fx-price executable --currency USDT --reference ewma:6h \\
+      --min-spread-bps 10 --exit-spread-bps -5 --taker-fee-a-bps 5 --taker-fee-b-bps 5 \\
+      --slippage-bps 5 --max-position-usd 1000
 
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
@@ -46,6 +47,9 @@ _JOB_HELP: Final = {
     "currency": "account currency, where the legs have no common quote",
     "same": "currencies that count as one, such as USDT,USD",
     "grid": "join on a fixed grid, such as 1s",
+    "clock": "ts_recv or ts_event, where the dataset leaves a choice",
+    "half_spread_a_bps": "half spread to assume around the closes of leg A, when it is candles",
+    "half_spread_b_bps": "the same for leg B",
     "start": "first moment, ISO text, UTC",
     "end": "first moment after the end",
     "interval": "grid of the Sharpe and Sortino ratios",
@@ -113,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("data and output")
     for item in dataclasses.fields(Job):
-        _add(group, item, _JOB_HELP[item.name], "TEXT")
+        _add(group, item, _JOB_HELP[item.name], "NUMBER" if _is_numeric(item) else "TEXT")
     group = parser.add_argument_group("parameters")
     for item in dataclasses.fields(Params):
         flag = "flag" in item.metadata
@@ -192,7 +196,7 @@ def _parse(arguments: Sequence[str], config: dict[str, Any]) -> None:
         _refuse(unknown[0], parser)
     items = {item.name: item for item in (*dataclasses.fields(Job), *dataclasses.fields(Params))}
     for name, text in vars(given).items():
-        config[name] = _value(name, text, items[name].metadata)
+        config[name] = _value(items[name], text)
     needed = [name for name, item in items.items() if item.default is dataclasses.MISSING]
     missing = [_option(name) for name in needed if name not in config]
     if missing:
@@ -224,18 +228,22 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _value(name: str, text: str, metadata: Any) -> Any:
-    if name not in PARAM_NAMES or "choices" in metadata:
-        return text
-    if "flag" in metadata:
+def _value(item: dataclasses.Field[Any], text: str) -> Any:
+    if "flag" in item.metadata:
         if text.lower() not in ("true", "false"):
-            raise ConfigError(f"`{_option(name)}` must be true or false, was {text!r}")
+            raise ConfigError(f"`{_option(item.name)}` must be true or false, was {text!r}")
         return text.lower() == "true"
+    if not _is_numeric(item):
+        return text
     if text.lower() == "none":
         return None
     if not _is_number(text):
-        raise ConfigError(f"`{_option(name)}` must be a number, was {text!r}")
+        raise ConfigError(f"`{_option(item.name)}` must be a number, was {text!r}")
     return float(text)
+
+
+def _is_numeric(item: dataclasses.Field[Any]) -> bool:
+    return "rule" in item.metadata or str(item.type).startswith("float")
 
 
 def _is_number(text: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import arbkit
@@ -18,6 +19,7 @@ from arbkit.cli import backtest as command
 from arbkit.cli import main as shell
 from arbkit.cli._job import Job
 from arbkit.config import PARAM_NAMES
+from arbkit.data import DatasetWriter, InstrumentInfo, book_schema
 from arbkit.metrics import METRIC_NAMES
 from arbkit.panel import load_pair_file
 
@@ -30,6 +32,8 @@ PARAMS: dict[str, Any] = {
     "max_position_usd": 1000.0,
 }
 REQUIRED = [word for name, value in PARAMS.items() for word in ("--" + name.replace("_", "-"), f"{value:g}")]
+
+RATE = ["--fx-symbol", "KRW-USDT", "--currency", "USDT"]
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 
@@ -90,6 +94,74 @@ def test_two_runs_differ_in_runtime_only(run: Run, pair_csv: Path) -> None:
     first = run("--data-file", pair_csv, *REQUIRED)[1]
     second = run("--data-file", pair_csv, *REQUIRED)[1]
     assert without_runtime(first) == without_runtime(second)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Two venues quoting one asset, A in KRW, with its exchange rate: a premium of 0 to 80 bps."""
+    stamps = [1_700_000_000_000_000_000 + row * 60_000_000_000 for row in range(ROWS)]
+    premium = [1 + 40e-4 * (1 + math.sin(row / 50 * 2 * math.pi)) for row in range(ROWS)]
+    mids = {
+        InstrumentInfo(venue="upbit", symbol="KRW-BTC", quote="KRW"): [130_000.0 * item for item in premium],
+        InstrumentInfo(venue="binance", symbol="BTCUSDT", quote="USDT", kind="perpetual"): [100.0] * ROWS,
+        InstrumentInfo(venue="upbit", symbol="KRW-USDT", base="USDT", quote="KRW", kind="fx"): [1300.0]
+        * ROWS,
+    }
+    path = tmp_path / "made"
+    with DatasetWriter(path, source="made by a test") as writer:
+        for info, mid in mids.items():
+            columns = {
+                "ts_event": stamps,
+                "ts_recv": stamps,
+                "bid_px_00": [price * 0.9999 for price in mid],
+                "bid_sz_00": [1.0] * ROWS,
+                "ask_px_00": [price * 1.0001 for price in mid],
+                "ask_sz_00": [1.0] * ROWS,
+            }
+            writer.write(info, pl.DataFrame(columns, schema=book_schema(1)))
+        writer.commit()
+    return path
+
+
+def test_dataset_is_joined_with_its_rate(run: Run, dataset: Path) -> None:
+    words = ["--pair-a", "upbit/KRW-BTC", "--pair-b", "binance/BTCUSDT", *RATE]
+    code, document, err = run("--data-file", dataset, *REQUIRED, *words)
+    assert code == 0, err
+    panel = arbkit.load_panel(
+        dataset,
+        {"a": "upbit/KRW-BTC", "b": "binance/BTCUSDT"},
+        {"symbol": "KRW-USDT"},
+        currency="USDT",
+        cache=False,
+    )
+    expected = arbkit.backtest(panel, arbkit.Params(**PARAMS)).metrics
+    assert without_runtime(document)["metrics"] == expected.to_dict()
+    assert expected.closed_trades > 0
+
+
+def test_dataset_of_two_instruments_needs_no_pair(run: Run, dataset: Path) -> None:
+    named = ["--pair-a", "upbit/KRW-BTC", "--pair-b", "binance/BTCUSDT"]
+    code, document, _ = run("--data-file", dataset, *REQUIRED, *RATE)
+    with_names = run("--data-file", dataset, *REQUIRED, *RATE, *named)[1]
+    assert code == 0
+    assert document["config_summary"] == with_names["config_summary"]
+    assert document["metrics"]["total_trades"] == with_names["metrics"]["total_trades"]
+
+
+DATASET_REFUSED = {
+    "half a pair": (["--pair-a", "upbit/KRW-BTC"], "needs both `--pair-a` and `--pair-b`"),
+    "no rate": ([], "FX"),
+    "an unknown leg": (["--pair-a", "upbit/KRW-BTX", "--pair-b", "binance/BTCUSDT"], "upbit/KRW-BTC"),
+}
+
+
+@pytest.mark.parametrize("case", DATASET_REFUSED)
+def test_dataset_is_refused_with_one_line_and_exit_1(run: Run, dataset: Path, case: str) -> None:
+    words, message = DATASET_REFUSED[case]
+    code, document, err = run("--data-file", dataset, *REQUIRED, *words)
+    assert code == 1
+    assert message.lower() in document["message"].lower()
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
