@@ -161,6 +161,11 @@ class TestEntry:
         result = run(warming, params())
         assert [(t["entry_index"], t["exit_index"]) for t in result.trades] == [(1, 3)]
 
+    def test_the_exit_spread_is_null_where_the_fair_ratio_is_unknown(self) -> None:
+        rows = [book(0, RICH), book(1, RICH, fair=math.nan)]
+        trade = run(rows, params(max_hold_s=1)).trades[0]
+        assert (trade["exit_reason"], trade["exit_spread_bps"]) == ("timeout", None)
+
     @pytest.mark.parametrize(
         "void",
         [
@@ -365,6 +370,14 @@ class TestMetrics:
         assert (metrics["winning_trades"], metrics["losing_trades"]) == (0, 0)
         assert metrics["win_rate"] == 0
         assert metrics["profit_factor"] is None
+
+    def test_the_stop_row_counts_as_a_processed_row(self) -> None:
+        # row 2 stops the run and begins a second excursion; row 4 would begin a third
+        rows = books(RICH, (100.5, 101.5), RICH, LOW, RICH)
+        chosen = params(stop_loss_bps=500, initial_balance_usd=1_000, stop_on_drawdown_pct=5)
+        stopped = run(rows, chosen)
+        assert (stopped.metrics["excursions"], len(stopped.equity)) == (2, 3)
+        assert run(rows, chosen.replace(stop_on_drawdown_pct=None)).metrics["excursions"] == 3
 
     def test_no_rows_no_trades_no_ratios(self) -> None:
         metrics = run([], params()).metrics
