@@ -1,0 +1,269 @@
+"""How the search went: its history, what each parameter explains, and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from arbkit._typing import FloatArray, IntArray
+from arbkit.report.figures.style import COLORS, label, legend, new_axes, number_axis
+from arbkit.report.numbers import plain
+from arbkit.report.text import Text
+from arbkit.report.view import Searched, StudyView
+
+__all__ = [
+    "HistoryNumbers",
+    "ImportanceNumbers",
+    "SliceNumbers",
+    "draw_history",
+    "draw_importance",
+    "draw_slice",
+    "history_numbers",
+    "importance_numbers",
+    "slice_numbers",
+]
+
+_MOST_DOTS = 900
+_BINS = 10
+_SHUFFLES = 40
+#: Whole numbers with so few values are drawn with a little scatter, or their dots would hide each other.
+_FEW = 12
+
+
+class HistoryNumbers(NamedTuple):
+    """Trials in order: `number`, `value`, and the highest (or lowest) value so far; dots are thinned."""
+
+    number: IntArray
+    value: FloatArray
+    front_number: IntArray
+    front_value: FloatArray
+    low: float
+    high: float
+    hidden: int
+    total: int
+    maximize: bool
+
+
+class ImportanceNumbers(NamedTuple):
+    """Per parameter, largest first: `share` of the ranking it explains alone, and what `noise` would give."""
+
+    names: tuple[str, ...]
+    share: FloatArray
+    noise: float
+
+
+class SliceNumbers(NamedTuple):
+    """One parameter against the objective; `ticks` names the choices of a categorical one."""
+
+    name: str
+    x: FloatArray
+    value: FloatArray
+    chosen: float | None
+    log: bool
+    ticks: tuple[str, ...]
+    low: float
+    high: float
+
+
+def history_numbers(view: StudyView) -> HistoryNumbers:
+    """Return objective and running extreme of the completed trials."""
+    number = view.complete["number"].to_numpy().astype(np.int64)
+    running = np.maximum.accumulate if view.objective.maximize else np.minimum.accumulate
+    front = running(view.values)
+    steps = np.flatnonzero(np.diff(front, prepend=np.nan))
+    kept = _thin(view, _MOST_DOTS)
+    low, high = _range(view)
+    hidden = int(((view.values < low) | (view.values > high)).sum())
+    last = [number.size - 1] if number.size else []
+    at = np.unique(np.concatenate([steps, last]).astype(np.int64))
+    return HistoryNumbers(
+        number[kept],
+        view.values[kept],
+        number[at],
+        front[at],
+        low,
+        high,
+        hidden,
+        number.size,
+        view.objective.maximize,
+    )
+
+
+def _range(view: StudyView) -> tuple[float, float]:
+    """Limits that show the better three quarters of the trials; a few ruinous trials must not flatten all."""
+    sign = 1.0 if view.objective.maximize else -1.0
+    values = sign * view.values
+    top, quarter = values.max(), np.quantile(values, 0.25)
+    bottom = max(values.min(), quarter - 0.5 * (top - quarter))
+    pad = 0.06 * (top - bottom) or max(abs(top), 1.0) * 0.05
+    low, high = sorted((sign * (bottom - pad), sign * (top + pad)))
+    return float(low), float(high)
+
+
+def _thin(view: StudyView, most: int) -> IntArray:
+    """Rows to draw: all when few; else the top tenth of the budget and every k-th of the others."""
+    n = view.values.size
+    if n <= most:
+        return np.arange(n)
+    order = np.argsort(-view.values if view.objective.maximize else view.values, kind="stable")
+    top = order[: most // 4]
+    even = np.linspace(0, n - 1, most - top.size).astype(np.int64)
+    return np.unique(np.concatenate([top, even]))
+
+
+def importance_numbers(view: StudyView) -> ImportanceNumbers:
+    """Return the share of the trials' ranking that each parameter explains alone, with its noise level.
+
+    The share is the correlation ratio of the ranks over ten equally filled bins (or the choices). `noise` is
+    the 95th percentile of the same figure over shuffled results, the largest of all parameters each time:
+    what a parameter of no influence may show by chance.
+    """
+    ranks = _ranks(view.values)
+    codes = {item.name: _codes(view.complete[item.name], item) for item in view.searched}
+    names = sorted(codes, key=lambda name: -_explained(codes[name], ranks))
+    share = np.array([_explained(codes[name], ranks) for name in names])
+    rng = np.random.default_rng(0)
+    highest = [
+        max((_explained(code, shuffled) for code in codes.values()), default=0.0)
+        for shuffled in (rng.permutation(ranks) for _ in range(_SHUFFLES))
+    ]
+    return ImportanceNumbers(tuple(names), share, float(np.quantile(highest, 0.95)))
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    return pl.Series(values).rank("average").to_numpy().astype(np.float64)
+
+
+def _codes(column: pl.Series, item: Searched) -> IntArray:
+    """Bin number per trial; a missing value (a parameter that did not apply) is a bin of its own."""
+    if item.choices or column.dtype == pl.String or column.dtype == pl.Boolean:
+        return column.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return np.zeros(values.size, np.int64)
+    edges = np.unique(np.quantile(finite, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    return np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), edges.size + 1)
+
+
+def _explained(codes: IntArray, ranks: FloatArray) -> float:
+    total = float(((ranks - ranks.mean()) ** 2).sum()) if ranks.size else 0.0
+    if total == 0:
+        return 0.0
+    counts = np.bincount(codes)
+    means = np.bincount(codes, ranks) / np.maximum(counts, 1)
+    return float((counts * (means - ranks.mean()) ** 2).sum() / total)
+
+
+def slice_numbers(view: StudyView, item: Searched) -> SliceNumbers:
+    """Return one parameter against the objective, thinned, with the chosen value."""
+    kept = _thin(view, 300)
+    low, high = _range(view)
+    column = view.complete[item.name]
+    if item.choices:
+        names = tuple(plain(choice) for choice in item.choices)
+        places = {str(choice): float(i) for i, choice in enumerate(item.choices)}
+        texts: Sequence[Any] = column.cast(pl.String).to_list()
+        x = np.array([places.get(_as_choice(value, item.choices), np.nan) for value in texts])
+        spread = np.random.default_rng(0).uniform(-0.22, 0.22, x.size)
+        chosen = places.get(str(item.chosen))
+        return SliceNumbers(
+            item.name,
+            (x + spread)[kept],
+            view.values[kept],
+            chosen,
+            log=False,
+            ticks=names,
+            low=low,
+            high=high,
+        )
+    x = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if column.dtype.is_integer() and not item.log and column.n_unique() <= _FEW:
+        step = float(np.diff(np.unique(x)).min()) if column.n_unique() > 1 else 1.0
+        x = x + np.random.default_rng(0).uniform(-0.18, 0.18, x.size) * step
+    chosen = None if item.chosen is None else float(item.chosen)
+    return SliceNumbers(
+        item.name, x[kept], view.values[kept], chosen, log=item.log, ticks=(), low=low, high=high
+    )
+
+
+def _as_choice(value: str | None, choices: tuple[Any, ...]) -> str:
+    """Match a stored text with a choice: numbers and booleans are written differently by frames."""
+    for choice in choices:
+        if value == str(choice) or (isinstance(choice, bool) and value == str(choice).lower()):
+            return str(choice)
+        if isinstance(choice, (int, float)) and not isinstance(choice, bool) and _equals(value, choice):
+            return str(choice)
+    return str(value)
+
+
+def _equals(value: str | None, choice: float) -> bool:
+    try:
+        return value is not None and float(value) == choice
+    except ValueError:
+        return False
+
+
+def draw_history(numbers: HistoryNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+    """Draw each trial as a dot and the running extreme as a step."""
+    figure, (ax,) = new_axes(width, (190,), bottom=38)
+    ax.plot(
+        numbers.number, numbers.value, "o", color=COLORS["train"], markersize=3, alpha=0.75,
+        label=text("figure.history.trial"),
+    )  # fmt: skip
+    ax.step(
+        numbers.front_number, numbers.front_value, where="post", color=COLORS["ink"], linewidth=1.4,
+        label=text("figure.history.front_high" if numbers.maximize else "figure.history.front_low"),
+    )  # fmt: skip
+    ax.set_ylim(numbers.low, numbers.high)
+    number_axis(ax.yaxis)
+    number_axis(ax.xaxis, integer=True, ticks=5)
+    ax.set_xlabel(text("figure.history.axis"), labelpad=2)
+    legend(ax)
+    return figure
+
+
+def draw_importance(numbers: ImportanceNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+    """Draw one bar per parameter, and the noise level as a line across them."""
+    height = max(60, 22 * len(numbers.names))
+    figure, (ax,) = new_axes(width, (height,), left=124, bottom=38)
+    places = np.arange(len(numbers.names))[::-1]
+    above = numbers.share > numbers.noise
+    for mask, name in ((above, "test"), (~above, "muted")):
+        ax.barh(
+            places[mask], 100 * numbers.share[mask], color=COLORS[name], height=0.6, linewidth=0, alpha=0.85
+        )
+    ax.axvline(100 * numbers.noise, color=COLORS["loss"], linewidth=1.2, dashes=(4, 3))
+    ax.set_yticks(places, numbers.names)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlim(0, 100 * max(1.25 * float(numbers.share.max(initial=0)), 1.5 * numbers.noise, 0.05))
+    number_axis(ax.xaxis, ticks=5, unit=" %")
+    ax.set_xlabel(text("figure.importance.axis"), labelpad=2)
+    label(ax, text("figure.importance.noise"))
+    return figure
+
+
+def draw_slice(numbers: SliceNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+    """Draw the objective over one parameter, the chosen value as a line."""
+    figure, (ax,) = new_axes(width, (112,), left=46, bottom=20, right=8)
+    if numbers.chosen is not None:
+        ax.axvline(numbers.chosen, color=COLORS["test"], linewidth=1.6)
+    ax.plot(numbers.x, numbers.value, "o", color=COLORS["train"], markersize=3, alpha=0.75)
+    ax.set_ylim(numbers.low, numbers.high)
+    number_axis(ax.yaxis, ticks=3)
+    if numbers.ticks:
+        ax.set_xticks(range(len(numbers.ticks)), numbers.ticks)
+        ax.set_xlim(-0.6, len(numbers.ticks) - 0.4)
+    elif numbers.log:
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(value))))
+    else:
+        number_axis(ax.xaxis, ticks=4)
+    label(ax, numbers.name)
+    return figure

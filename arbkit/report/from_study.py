@@ -1,0 +1,120 @@
+"""From a stored study to what its report shows: the chosen set, run on both segments that may be seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from typing import Any
+
+import optuna
+import polars as pl
+
+from arbkit.config import Params
+from arbkit.engine import backtest
+from arbkit.errors import StudyError
+from arbkit.report.text import load_text
+from arbkit.report.view import Objective, Searched, Segment, StudyView
+from arbkit.study import Study, StudySpec
+
+__all__ = ["view_of"]
+
+_TOP = 10
+_ENOUGH_FOR_IMPORTANCE = 10
+
+
+def view_of(study: Study) -> StudyView:
+    """Take from a study what its report shows, and run the chosen set on the training and the test segment.
+
+    Raises:
+        StudyError: when no completed trial keeps the constraints, or the data changed since the study began.
+    """
+    spec, record = study.spec, study.record
+    trials = _named(study.trials(), spec)
+    top = _named(study.best_trials(_TOP), spec)
+    if top.is_empty():
+        complete = int((trials["state"] == "COMPLETE").sum())
+        raise StudyError(
+            load_text()("error.no_trials", name=study.name, complete=complete, total=trials.height)
+        )
+    chosen = top.select(list(spec.space)).row(0, named=True)
+    params, reference = study.params_of(chosen)
+    train, test = (_segment(study, params, reference, name) for name in ("train", "test"))
+    return StudyView(
+        name=study.name,
+        objectives=tuple(Objective(item.metric, item.direction == "maximize") for item in spec.objective),
+        searched=tuple(_searched(spec, name, chosen[name]) for name in spec.space),
+        fixed=dict(spec.fixed),
+        reference=reference,
+        params=params,
+        chosen_number=int(top["number"][0]),
+        trials=trials,
+        top=top,
+        ped_anova=_ped_anova(study),
+        train=train,
+        test=test,
+        lockbox_end_ns=_lockbox_end(train, test, spec.split.out_of_sample),
+        source=str(spec.dataset or spec.panel),
+        sampler=spec.sampler.name,
+        seed=record.seed,
+        n_trials=record.n_trials,
+        storage=study.url,
+        created=_minute(record.created),
+        fingerprint=record.dataset_fingerprint,
+        arbkit_version=record.arbkit_version,
+        code_version=record.code_version,
+        command=f"{study.command}\narbkit report {study.name}",
+    )
+
+
+def _named(frame: pl.DataFrame, spec: StudySpec) -> pl.DataFrame:
+    """Name the objectives `objective`, `objective_1`, ...; add whether a trial repeats an earlier one."""
+    values = ["value"] if len(spec.objective) == 1 else [f"values_{i}" for i in range(len(spec.objective))]
+    names = ["objective", *(f"objective_{i}" for i in range(1, len(values)))]
+    return frame.select(
+        "number",
+        "state",
+        "feasible",
+        pl.col("duplicate_of").is_not_null().alias("repeated"),
+        *(pl.col(value).alias(name) for value, name in zip(values, names, strict=True)),
+        *spec.space,
+    )
+
+
+def _segment(study: Study, params: Params, reference: str, name: Any) -> Segment:
+    panel = study.panel_for(reference, name)
+    return Segment(panel, backtest(panel, params))
+
+
+def _searched(spec: StudySpec, name: str, chosen: Any) -> Searched:
+    item: Any = spec.space[name]
+    if item.type == "categorical":
+        return Searched(name, chosen, choices=item.choices)
+    return Searched(name, chosen, low=float(item.low), high=float(item.high), log=item.log)
+
+
+def _lockbox_end(train: Segment, test: Segment, out_of_sample: float) -> int:
+    """Find where the data end without looking at the sealed part: the cuts are shares of the time."""
+    start = train.panel.start_ns
+    by_train = (train.panel.end_ns - start) / (1 - out_of_sample)
+    by_test = (test.panel.end_ns - start) / (1 - out_of_sample / 2)
+    return start + round(max(by_train, by_test))
+
+
+def _ped_anova(study: Study) -> dict[str, float]:
+    """Return Optuna's PED-ANOVA of the first objective; empty when there are too few trials for it."""
+    complete = [item for item in study.optuna.get_trials(deepcopy=False) if item.values is not None]
+    complete = [item for item in complete if item.state == optuna.trial.TrialState.COMPLETE]
+    if len(complete) < _ENOUGH_FOR_IMPORTANCE:
+        return {}
+    sign = -1.0 if study.optuna.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return optuna.importance.get_param_importances(
+            study.optuna,
+            evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
+            target=lambda trial: sign * trial.values[0],
+        )
+
+
+def _minute(created: str) -> str:
+    return dt.datetime.fromisoformat(created).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")

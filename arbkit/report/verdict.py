@@ -1,0 +1,149 @@
+"""The first lines: what to know before believing anything, and the verdict in one honest sentence."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from arbkit.report.numbers import money, period, share
+from arbkit.report.text import Text
+from arbkit.report.view import Segment, StudyView
+from arbkit.units import DAY_NS
+
+__all__ = ["ENOUGH_TRADES", "Verdict", "kept_share", "verdict_of"]
+
+#: Below this many independent trades a sign is left undecided.
+ENOUGH_TRADES: Final = 30
+_EDGE: Final = 0.02
+_HELD: Final = 0.5
+
+
+class Verdict(NamedTuple):
+    """`first`: what makes the result untradable as it stands; `sentence`: the outcome; `notes`: the rest.
+
+    `tone` is "loss", "open" (cannot be said) or "gain", and only colours the page.
+    """
+
+    tone: str
+    first: tuple[str, ...]
+    sentence: str
+    notes: tuple[str, ...]
+
+
+def verdict_of(view: StudyView, text: Text) -> Verdict:
+    """Judge a study by its out-of-sample segment, losses and doubts first."""
+    tone, sentence = _sentence(view, text)
+    first = tuple(_first(view, text))
+    if first and tone == "gain":
+        tone = "open"
+    return Verdict(tone, first, sentence, tuple(_notes(view, text)))
+
+
+def kept_share(view: StudyView) -> float | None:
+    """Return PnL per day out of sample over the same in sample; None where in sample made nothing."""
+    train = view.train.per_day(view.train.result.metrics.mtm_pnl_usd)
+    test = view.test.per_day(view.test.result.metrics.mtm_pnl_usd)
+    return test / train if train > 0 and test == test else None
+
+
+def _sentence(view: StudyView, text: Text) -> tuple[str, str]:
+    train, test = view.train.result.metrics, view.test.result.metrics
+    pnl, trades, sample = test.mtm_pnl_usd, test.total_trades, min(test.closed_trades, test.excursions)
+    words = {
+        "test": money(abs(pnl), view.currency),
+        "train": money(abs(train.mtm_pnl_usd), view.currency),
+        "moved": _moved(train.mtm_pnl_usd, text),
+        "period": period(round(view.test.days * DAY_NS)),
+        "trades": text("unit.closed", n=test.closed_trades),
+        "kept": share(kept_share(view), 0),
+    }
+    if trades == 0:
+        return "open", text("verdict.no_trades" if train.total_trades == 0 else "verdict.silent", **words)
+    if pnl < 0:
+        few = " " + text("verdict.loss_few") if sample < ENOUGH_TRADES else ""
+        return "loss", text("verdict.loss", **words) + few
+    if pnl == 0:
+        return "open", text("verdict.flat", **words)
+    if test.closed_trades < ENOUGH_TRADES:
+        return "open", text("verdict.few", **words)
+    if sample < ENOUGH_TRADES:
+        return "open", text("verdict.few_episodes", episodes=text("unit.episode", n=test.excursions), **words)
+    return _gain(view, text, words)
+
+
+def _gain(view: StudyView, text: Text, words: dict[str, str]) -> tuple[str, str]:
+    kept = kept_share(view)
+    if view.train.result.metrics.mtm_pnl_usd < 0:
+        return "open", text("verdict.lucky", **{**words, "train": "\N{MINUS SIGN}" + words["train"]})
+    if kept is None:
+        return "open", text("verdict.gained", **words)
+    tone, name = ("gain", "held") if kept >= _HELD else ("open", "faded")
+    return tone, text(f"verdict.{name}", **words)
+
+
+def _moved(pnl: float, text: Text) -> str:
+    return text("verdict.lost" if pnl < 0 else "verdict.made" if pnl > 0 else "verdict.made_nothing")
+
+
+def _first(view: StudyView, text: Text) -> list[str]:
+    lines = []
+    for leg, count in _spot_shorts(view):
+        if count:
+            lines.append(text("warning.short", count=text("unit.trade", n=count), leg=leg))
+    if view.params.pnl_model == "convergence":
+        lines.append(text("warning.convergence"))
+    if view.train.panel.meta.fidelity == "candle":
+        lines.append(text("warning.candle"))
+    return lines
+
+
+def _spot_shorts(view: StudyView) -> list[tuple[str, int | None]]:
+    """Spot legs that may be sold short without inventory, and how many trades of both segments do."""
+    meta, params = view.train.panel.meta, view.params
+    legs = (
+        (meta.leg_b, meta.spot_b, params.inventory_b_usd, "LONG_A_SHORT_B", "long_b_short_a"),
+        (meta.leg_a, meta.spot_a, params.inventory_a_usd, "LONG_B_SHORT_A", "long_a_short_b"),
+    )
+    return [
+        (leg, sum(len(part.trades.filter(pl.col("side") == side)) for part in (view.train, view.test)))
+        for leg, spot, inventory, side, never in legs
+        if spot and inventory is None and params.direction != never
+    ]
+
+
+def _notes(view: StudyView, text: Text) -> list[str]:
+    lines = [_selection(view, text)]
+    lines += [text("warning.short_possible", leg=leg) for leg, count in _spot_shorts(view) if not count]
+    for name, part in (("train", view.train), ("test", view.test)):
+        if part.result.metrics.stopped:
+            lines.append(text("warning.stopped", segment=text(f"segment.{name}").lower()))
+    at_edge = [item.name for item in view.searched if is_at_edge(item.position)]
+    if at_edge:
+        lines.append(text("warning.edge", names=", ".join(at_edge)))
+    lines += _trade_notes(view.test, text)
+    lines += [text("warning.flag", flag=flag.rstrip(".")) for flag in view.train.panel.meta.flags]
+    return lines
+
+
+def is_at_edge(position: float | None) -> bool:
+    """Tell whether a place in a range, 0 to 1, is within 2 % of either end."""
+    return position is not None and not _EDGE < position < 1 - _EDGE
+
+
+def _selection(view: StudyView, text: Text) -> str:
+    sets = text("unit.set", n=view.sets_tried)
+    if len(view.objectives) > 1:
+        return text("warning.selection_many", sets=sets)
+    return text("warning.selection" if view.objective.maximize else "warning.selection_low", sets=sets)
+
+
+def _trade_notes(test: Segment, text: Text) -> list[str]:
+    lines, closed, pnl = [], test.closed, test.result.metrics.mtm_pnl_usd
+    largest = closed["pnl_usd"].max() if len(closed) else None
+    if isinstance(largest, float) and pnl > 0 and len(closed) > 1 and largest > pnl / 2:
+        lines.append(text("verdict.one_trade", part=share(largest / pnl, 0)))
+    forced = test.result.metrics.exits_end_of_data
+    if len(closed) and forced / len(closed) > 0.1:
+        lines.append(text("warning.forced", share=share(forced / len(closed), 0)))
+    return lines
