@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["ROW_GROUP", "Part", "merge_parts", "read_rows", "rows_digest", "sync_file"]
+from arbkit.errors import DataError
+
+__all__ = ["ROW_GROUP", "ColumnDigest", "Part", "merge_parts", "read_rows", "row_groups", "sync_file"]
 
 #: Rows per row group: bounds what a writer holds in memory and what a filtered read skips.
 ROW_GROUP: Final = 131_072
@@ -35,7 +39,7 @@ class Part:
         self._waiting: list[pl.DataFrame] = []
         self._waiting_rows = 0
         self._writer: pq.ParquetWriter | None = None
-        self._digest = _ColumnDigest()
+        self._digest = ColumnDigest()
 
     def add(self, frame: pl.DataFrame, first_ns: int, last_ns: int) -> None:
         """Append rows whose stamps run from `first_ns` to `last_ns`."""
@@ -98,18 +102,20 @@ def _encoding(schema: pl.Schema) -> dict[str, Any]:
     }
 
 
-class _ColumnDigest:
+class ColumnDigest:
     """A hash of a table's values, whatever the frames they came in: one running hash per column."""
 
     def __init__(self) -> None:
         self._hashes: dict[str, hashlib.blake2b] = {}
 
     def update(self, frame: pl.DataFrame) -> None:
+        """Take more rows."""
         for column in frame.iter_columns():
             running = self._hashes.setdefault(column.name, hashlib.blake2b(digest_size=16))
             running.update(_value_bytes(column))
 
     def hexdigest(self) -> str:
+        """Return the hash of all rows taken so far."""
         whole = hashlib.blake2b(digest_size=16)
         for name, running in self._hashes.items():
             whole.update(name.encode() + b"\0" + running.digest())
@@ -123,15 +129,20 @@ def _value_bytes(column: pl.Series) -> memoryview:
     return np.ascontiguousarray(values.to_numpy()).view(np.uint8).data
 
 
-def rows_digest(path: Path) -> str:
-    """Return the content hash of a written file, a row group at a time."""
-    digest = _ColumnDigest()
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=ROW_GROUP):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            digest.update(frame)
-    return digest.hexdigest()
+def row_groups(path: Path) -> Iterator[pl.DataFrame]:
+    """Yield a file's rows, a row group at a time.
+
+    Raises:
+        DataError: when the file's pages are damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROW_GROUP):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged Parquet file: {error}; ingest the data again") from error
 
 
 def merge_parts(parts: list[Part], path: Path) -> Part:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from arbkit._typing import PathLike
+from arbkit.data._parts import row_groups
 from arbkit.data.manifest import MANIFEST_NAME, FileInfo, InstrumentInfo, Manifest
 from arbkit.data.schema import QUARANTINE_SCHEMA, check_parquet
 from arbkit.data.writer import DatasetWriter, locked, stamp_text
@@ -93,6 +95,32 @@ class Dataset:
         if end_ns is not None:
             frame = frame.filter(clock < _moment(end_ns))
         return frame
+
+    def files(self, leg: str) -> list[Path]:
+        """Return an instrument's files in time order, each checked to be whole and of its schema.
+
+        Raises:
+            DataError: when there is no such instrument, or a file is gone, damaged or of another schema.
+        """
+        info = self.instrument(leg)
+        return [self._checked_path(item, info.columns) for item in self.manifest.files_of(info.leg)]
+
+    def batches(self, leg: str) -> Iterator[pl.DataFrame]:
+        """Yield an instrument's rows in time order, a row group at a time: memory stays small at any size.
+
+        Raises:
+            DataError: when there is no such instrument, or a file is gone, damaged or of another schema.
+        """
+        for _, frame in self.file_batches(leg):
+            yield frame
+
+    def file_batches(self, leg: str) -> Iterator[tuple[FileInfo, pl.DataFrame]]:
+        """Yield the rows as `batches` does, each frame with the file it is from."""
+        info = self.instrument(leg)
+        for item in self.manifest.files_of(info.leg):
+            path = self._checked_path(item, info.columns)
+            for frame in row_groups(path):
+                yield item, frame
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rows that could not be parsed: source, line, reason, text."""
