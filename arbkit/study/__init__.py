@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from arbkit.study.batches import Progress
+from arbkit.study.compare import Comparison, compare
 from arbkit.study.evaluator import Evaluator, PanelEvaluator, Point
+from arbkit.study.export import export_trials
+from arbkit.study.listing import StudyLine, list_studies
 from arbkit.study.locate import locate, places
 from arbkit.study.market import Market
 from arbkit.study.record import StudyRecord
@@ -14,6 +17,7 @@ from arbkit.study.study import Study, load_study
 
 __all__ = [
     "SAMPLERS",
+    "Comparison",
     "Evaluator",
     "Market",
     "PanelEvaluator",
@@ -21,8 +25,12 @@ __all__ = [
     "Progress",
     "SamplerInfo",
     "Study",
+    "StudyLine",
     "StudyRecord",
     "StudySpec",
+    "compare",
+    "export_trials",
+    "list_studies",
     "load_study",
     "locate",
     "places",

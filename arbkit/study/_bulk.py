@@ -68,8 +68,8 @@ def _trial_row(study_id: int, trial: FrozenTrial) -> dict[str, Any]:
         "number": trial.number,
         "study_id": study_id,
         "state": trial.state,
-        "_datetime_start_utc": model._datetime_start_utc,
-        "_datetime_complete_utc": model._datetime_complete_utc,
+        "datetime_start": model._datetime_start_utc,
+        "datetime_complete": model._datetime_complete_utc,
     }
 
 

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from optuna.storages import BaseStorage
-
-from arbkit.errors import ArbkitError, ConfigError, StorageError, StudyError, nearest_names
+from arbkit.errors import ConfigError, StorageError, StudyError, nearest_names
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import close_storage, open_storage, redacted, storage_errors
+from arbkit.study.storages import (
+    MEMORY,
+    close_storage,
+    open_storage,
+    redacted,
+    sqlite_file,
+    storage_errors,
+)
 
 __all__ = ["STUDIES", "Place", "locate", "places"]
 
@@ -86,7 +91,7 @@ def _by_name(name: str) -> Place:
 
 
 def places() -> Iterator[str]:
-    """Yield the storage URLs of this folder: the SQLite files in `studies/`, then other ones its specs name."""
+    """Yield the storage URLs of this folder: SQLite files in `studies/`, then what its specs name."""
     seen = {f"sqlite:///{file.as_posix()}" for file in STUDIES.glob("*.db")}
     yield from sorted(seen)
     for file in sorted(STUDIES.glob("*.yaml")):
@@ -94,24 +99,17 @@ def places() -> Iterator[str]:
             url = StudySpec.load(file).storage
         except ConfigError:
             continue
-        if url not in seen and not url.startswith(("memory://", "sqlite:///")):
-            seen.add(url)
-            yield url
-        elif (
-            url not in seen and url.startswith("sqlite:///") and Path(url.removeprefix("sqlite:///")).exists()
-        ):
+        file_of_url = sqlite_file(url)
+        there = url != MEMORY if file_of_url is None else file_of_url.exists()
+        if there and url not in seen:
             seen.add(url)
             yield url
 
 
 def _names(url: str) -> list[str]:
-    storage: BaseStorage | None = None
+    storage = open_storage(url)
     try:
-        storage = open_storage(url)
         with storage_errors(url):
             return [item.study_name for item in storage.get_all_studies()]
-    except ArbkitError:
-        raise
     finally:
-        if storage is not None:
-            close_storage(storage)
+        close_storage(storage)

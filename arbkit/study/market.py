@@ -40,6 +40,7 @@ class Market:
             if spec.start is not None or spec.end is not None:
                 panel = panel.slice(spec.start, spec.end)
         else:
+            assert spec.dataset is not None
             panel = load_panel(spec.dataset, **_arguments(spec))
         return cls(panel, spec.split.out_of_sample)
 

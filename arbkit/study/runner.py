@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
@@ -21,7 +21,15 @@ from arbkit.study.record import StudyRecord
 from arbkit.study.samplers import make_sampler
 from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import close_storage, open_storage, redacted, run_lock, sqlite_file, storage_errors
+from arbkit.study.storages import (
+    MEMORY,
+    close_storage,
+    open_storage,
+    redacted,
+    run_lock,
+    sqlite_file,
+    storage_errors,
+)
 from arbkit.study.study import Study
 
 __all__ = ["command_of", "resume_study", "run_study"]
@@ -52,7 +60,10 @@ def run_study(
     market = Market.load(spec)
     _warm(spec, market)
     record = StudyRecord.make(
-        spec.to_dict(), market.fingerprint, spec.planned_trials, command or command_of(spec)
+        spec.to_dict() | {"storage": redacted(spec.storage)},
+        market.fingerprint,
+        spec.planned_trials,
+        command or command_of(spec),
     )
     storage = open_storage(spec.storage, create=True)
     try:
@@ -107,32 +118,38 @@ def resume_study(
     return Study(study, record, url, market)
 
 
-def command_of(spec: StudySpec, n_trials: int | None = None) -> str:
-    """Return the shell command that makes a study of this spec again."""
-    path = spec.path or f"{spec.name}.yaml"
-    words = ["arbkit", "study", "run", str(path), "--n-trials", str(n_trials or spec.planned_trials)]
-    if spec.path is None or StudySpec.load(spec.path).storage != spec.storage:
-        words += ["--storage", redacted(spec.storage)]
+def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str:
+    """Return the shell command that makes a study of this spec again.
+
+    Args:
+        spec: the spec.
+        changes: what the command line changed in the spec's file, by key.
+    """
+    words = ["arbkit", "study", "run", str(spec.path or f"{spec.name}.yaml")]
+    options: dict[str, Any] = {"n_trials": spec.planned_trials, **(changes or {})}
+    for key, value in options.items():
+        words += [f"--{key.replace('_', '-')}", redacted(str(value))]
     return shlex.join(words)
 
 
 def _refuse_existing(spec: StudySpec) -> None:
     """Refuse a name that is taken before the data are read; a study without trials is not taken."""
     file = sqlite_file(spec.storage)
-    if spec.storage == "memory://" or (file is not None and (not file.exists() or file.stat().st_size == 0)):
+    if spec.storage == MEMORY or (file is not None and (not file.exists() or file.stat().st_size == 0)):
         return
     storage = open_storage(spec.storage, create=True)
     try:
         with storage_errors(spec.storage):
-            for item in storage.get_all_studies():
-                if item.study_name == spec.name and storage.get_n_trials(item._study_id):
-                    raise StudyError(
-                        f"the name of a new study must be free, {spec.name!r} has "
-                        f"{storage.get_n_trials(item._study_id)} trials in {redacted(spec.storage)}; go on with "
-                        f"`arbkit study resume {spec.name}`, or give the spec another name or storage"
-                    )
+            taken = {item.study_name: item._study_id for item in storage.get_all_studies()}
+            stored = storage.get_n_trials(taken[spec.name]) if spec.name in taken else 0
     finally:
         close_storage(storage)
+    if stored:
+        raise StudyError(
+            f"the name of a new study must be free, {spec.name!r} has {stored} trials in "
+            f"{redacted(spec.storage)}; go on with `arbkit study resume {spec.name}`, or give the spec "
+            "another name or storage"
+        )
 
 
 def _create(spec: StudySpec, storage: BaseStorage, record: StudyRecord) -> optuna.Study:

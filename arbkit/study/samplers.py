@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 
 from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
-from arbkit.study._numbered import GridSampler, QmcSampler, RandomSampler
+from arbkit.study.numbered import GridSampler, QmcSampler, RandomSampler
 from arbkit.study.space import Range, distributions, grid_values
 
 __all__ = ["SAMPLERS", "Request", "SamplerInfo", "grid_size", "make_sampler", "sampler_info"]

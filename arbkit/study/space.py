@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 import optuna
@@ -27,6 +28,7 @@ __all__ = [
     "distributions",
     "grid_values",
     "normalise",
+    "nth_step",
 ]
 
 #: The parameter that is not one of `Params`: which fair ratio the panel is measured from.
@@ -142,7 +144,7 @@ def distributions(space: Mapping[str, Range]) -> dict[str, optuna.distributions.
 
 def _distribution(item: Range) -> optuna.distributions.BaseDistribution:
     if isinstance(item, FloatRange):
-        high = _last_step(item) if item.step is not None else item.high
+        high = item.high if item.step is None else nth_step(item.low, item.step, _n_steps(item))
         return optuna.distributions.FloatDistribution(item.low, high, log=item.log, step=item.step)
     if isinstance(item, IntRange):
         high_int = item.high - (item.high - item.low) % item.step
@@ -150,10 +152,15 @@ def _distribution(item: Range) -> optuna.distributions.BaseDistribution:
     return optuna.distributions.CategoricalDistribution(item.choices)
 
 
-def _last_step(item: FloatRange) -> float:
-    """The last value that steps from `low` reach: Optuna warns when `high` is not one of them."""
-    assert item.step is not None
-    return item.low + item.step * math.floor((item.high - item.low) / item.step + 1e-9)
+def nth_step(low: float, step: float, k: int) -> float:
+    """Return low + k * step as the decimal number a reader expects: 0.3, not 0.30000000000000004."""
+    return float(Decimal(str(low)) + k * Decimal(str(step)))
+
+
+def _n_steps(item: FloatRange) -> int:
+    """How many steps fit between `low` and `high`, counted in decimals as Optuna counts them."""
+    low, high, step = (Decimal(str(value)) for value in (item.low, item.high, item.step))
+    return int((high - low) // step)
 
 
 def grid_values(name: str, item: Range, points: int | None) -> list[Any]:
@@ -172,12 +179,11 @@ def grid_values(name: str, item: Range, points: int | None) -> list[Any]:
     if isinstance(item, IntRange):
         return list(range(item.low, item.high + 1, item.step))
     if item.step is not None:
-        count = round((_last_step(item) - item.low) / item.step) + 1
-        return [item.low + item.step * k for k in range(count)]
+        return [nth_step(item.low, item.step, k) for k in range(_n_steps(item) + 1)]
     if points is None:
         raise ConfigError(
-            f"the grid sampler needs a `step` for the float `{name}`, or `sampler: {{name: grid, points: 10}}` "
-            "to cut every float without one into that many values"
+            f"the grid sampler needs a `step` for the float `{name}`, or "
+            "`sampler: {name: grid, points: 10}` to cut every float without one into that many values"
         )
     if points == 1 or item.low == item.high:
         return [item.low]

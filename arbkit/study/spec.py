@@ -110,7 +110,7 @@ class StudySpec(_Part):
     space: dict[str, Range]
     constraints: tuple[str, ...] = ()
     fixed: dict[str, Any] = Field(default_factory=dict)
-    split: SplitSpec = SplitSpec()
+    split: SplitSpec = SplitSpec(out_of_sample=0.3)
 
     _path: Path | None = PrivateAttr(default=None)
 
@@ -176,7 +176,7 @@ class StudySpec(_Part):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
         """Optuna directions, one per objective."""
         return [item.direction for item in self.objective]
 
@@ -283,8 +283,9 @@ class StudySpec(_Part):
             check_values(name, _extremes(name, item))
         missing = sorted(_REQUIRED - set(self.space) - set(self.fixed))
         if missing:
+            names = ", ".join(missing)
             raise ConfigError(
-                f"parameters without a default must stand in `fixed` or `space`, missing: {', '.join(missing)}"
+                f"parameters without a default must stand in `fixed` or `space`, missing: {names}"
             )
         _ = self.parsed_constraints
 

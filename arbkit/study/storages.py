@@ -22,7 +22,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
-from arbkit.errors import StorageError
+from arbkit.errors import MissingDependencyError, StorageError
 from arbkit.study._bulk import append_in_bulk, supports
 
 __all__ = [
@@ -91,9 +91,7 @@ def _open_sqlite(url: str, create: bool) -> BaseStorage:
         with storage_errors(url):
             if create:
                 _use_write_ahead_log(file)
-            storage = RDBStorage(
-                url, engine_kwargs={"connect_args": {"timeout": _BUSY_S}}, skip_table_creation=not create
-            )
+            storage = _relational(url, create, {"connect_args": {"timeout": _BUSY_S}})
     except OSError as error:
         raise StorageError(
             f"the folder of a storage must be writable, {str(file.parent)!r} is not: {error}"
@@ -155,16 +153,22 @@ def _sync_less(connection: Any, _record: Any) -> None:
 def _open_postgresql(url: str, create: bool) -> BaseStorage:
     _, _, rest = url.partition("://")
     with storage_errors(url):
-        try:
-            return RDBStorage(
-                f"postgresql+psycopg://{rest}",
-                engine_kwargs={"pool_pre_ping": True},
-                skip_table_creation=not create,
-            )
-        except ImportError as error:
-            raise StorageError(
-                "a postgresql:// storage needs the package psycopg: pip install 'psycopg[binary]'"
-            ) from error
+        return _relational(f"postgresql+psycopg://{rest}", create, {"pool_pre_ping": True})
+
+
+def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:
+    try:
+        return RDBStorage(url, engine_kwargs=options, skip_table_creation=not create)
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a postgresql:// storage needs a package that is not installed: pip install 'psycopg[binary]'"
+        ) from error
+    except RuntimeError as error:
+        # How Optuna says that the tables were made by another version of it.
+        raise StorageError(
+            f"a study storage must be of this version of Optuna ({optuna.__version__}), "
+            f"{redacted(url)!r} is not: {error}"
+        ) from error
 
 
 @contextmanager
@@ -172,10 +176,7 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn what Optuna and SQLAlchemy raise about a storage into a `StorageError` naming the remedy."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not isinstance(error, optuna.exceptions.StorageInternalError):
-            if "version" not in str(error):
-                raise
+    except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
         first = redacted(str(cause or error).strip().splitlines()[0])
         raise StorageError(

@@ -40,7 +40,7 @@ class Study:
         self._loaded_market = market
 
     def __repr__(self) -> str:
-        return f"Study({self.name!r}, {len(self.optuna.get_trials(deepcopy=False))} of {self.record.n_trials} trials)"
+        return f"Study({self.name!r}, {len(self._frozen())} of {self.record.n_trials} trials)"
 
     @property
     def name(self) -> str:
@@ -71,7 +71,8 @@ class Study:
         return best_frame(self.spec, self._frozen(), n)
 
     def best_params(self) -> dict[str, Any]:
-        """Return the searched parameters of the best trial (of the Pareto front: best in the first objective).
+        """Return the searched parameters of the best trial; with several objectives the front's
+        best in the first one.
 
         Raises:
             StudyError: when no trial is feasible.

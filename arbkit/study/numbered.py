@@ -24,6 +24,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from arbkit.errors import ConfigError
+from arbkit.study.space import nth_step
 
 __all__ = ["GridSampler", "NumberedSampler", "QmcSampler", "RandomSampler", "from_unit"]
 
@@ -47,7 +48,7 @@ def from_unit(item: BaseDistribution, u: float) -> Any:
     if item.step is None:
         return item.low + (item.high - item.low) * u
     count = round((item.high - item.low) / item.step) + 1
-    return min(item.low + item.step * int(u * count), item.high)
+    return nth_step(item.low, item.step, int(u * count))
 
 
 class NumberedSampler(BaseSampler):

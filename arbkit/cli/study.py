@@ -1,0 +1,347 @@
+"""`arbkit study`: search for parameters, go on with a search, look at what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from arbkit.study import Progress, Study, StudySpec
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Search for parameters, go on with a search, look at what it found.",
+)
+
+_StudyName = Annotated[
+    str, typer.Argument(help="Name of a study, its spec or storage file, or a storage URL.")
+]
+_Storage = Annotated[
+    str | None, typer.Option("--storage", help="Storage URL, such as sqlite:///studies/x.db.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(help="The study's YAML file.")],
+    n_trials: Annotated[int | None, typer.Option("--n-trials", min=1, help="Instead of the spec's.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's.")] = None,
+    sampler: Annotated[str | None, typer.Option("--sampler", help="Name, instead of the spec's.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Instead of the spec's.")] = None,
+    storage: _Storage = None,
+    json: _Json = False,
+) -> None:
+    """Run the study that a spec describes.
+
+    Examples:
+
+      arbkit study run studies/demo.yaml
+
+      arbkit study run studies/demo.yaml --name demo-random --sampler random --n-trials 2000
+    """
+    from arbkit.study import StudySpec, run_study
+    from arbkit.study.runner import command_of
+
+    loaded = StudySpec.load(spec)
+    changes: dict[str, Any] = {
+        "n_trials": n_trials,
+        "seed": seed,
+        "sampler": sampler,
+        "name": name,
+        "storage": storage,
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if name is not None and storage is None:
+        changes["storage"] = f"sqlite:///studies/{name}.db"
+    chosen = loaded.replace(**changes) if changes else loaded
+    with _shown(chosen.planned_trials, chosen.name) as report:
+        study = run_study(chosen, progress=report, command=command_of(chosen, changes))
+    _say_result(study, json)
+
+
+@app.command()
+def resume(
+    study: _StudyName,
+    n_trials: Annotated[int | None, typer.Option("--n-trials", min=1, help="Trials in all.")] = None,
+    storage: _Storage = None,
+    json: _Json = False,
+) -> None:
+    """Go on with a study that was stopped, or take a finished one further with --n-trials.
+
+    It ends with exactly the trials of a study that was never stopped.
+    """
+    from arbkit.study import load_study, resume_study
+
+    opened = load_study(study, storage)
+    with _shown(n_trials or opened.record.n_trials, opened.name) as report:
+        finished = resume_study(opened.name, storage=opened.url, n_trials=n_trials, progress=report)
+    _say_result(finished, json)
+
+
+@app.command("ls")
+def list_studies(storage: _Storage = None, json: _Json = False) -> None:
+    """List the studies in `studies/` (or in one storage)."""
+    from arbkit.cli._console import print_json, print_table, say, warn
+    from arbkit.study import list_studies as found_studies
+
+    rows, broken = found_studies(storage)
+    if json:
+        print_json({"studies": [row._asdict() for row in rows], "unreadable": broken})
+        return
+    for message in broken:
+        warn(message)
+    if not rows:
+        say("there are no studies yet; `arbkit study run SPEC` makes one")
+        return
+    columns = ("study", "trials", "of", "best", "objective", "sampler", "created", "storage")
+    print_table(columns, [tuple(row) for row in rows])
+
+
+@app.command()
+def show(
+    study: _StudyName,
+    storage: _Storage = None,
+    spec: Annotated[bool, typer.Option("--spec", help="Write the spec as YAML, nothing else.")] = False,
+    json: _Json = False,
+) -> None:
+    """Show what a study searches, on what data, and how far it is."""
+    from arbkit.cli._console import print_json, print_table, say
+    from arbkit.study import load_study
+
+    opened = load_study(study, storage)
+    if spec:
+        typer.echo(opened.spec.to_yaml(), nl=False)
+        return
+    facts = _facts(opened)
+    if json:
+        print_json({**facts, "record": vars(opened.record)})
+        return
+    print_table(("study", opened.name), list(facts.items())[1:])
+    say("")
+    _say_best(opened)
+
+
+@app.command()
+def best(
+    study: _StudyName,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
+    storage: _Storage = None,
+    json: _Json = False,
+) -> None:
+    """Show the best trials, each parameter set once; with several objectives the Pareto front."""
+    from arbkit.cli._console import print_json, print_table, say
+    from arbkit.study import load_study
+
+    opened = load_study(study, storage)
+    frame = opened.best_trials(n)
+    if json:
+        print_json({"study": opened.name, "trials": frame.to_dicts()})
+        return
+    if frame.is_empty():
+        say(f"{opened.name}: no trial is complete and feasible yet")
+        return
+    extra = ("metric_total_trades", "metric_win_rate", "metric_max_drawdown_mtm_pct")
+    values = [name for name in frame.columns if name == "value" or name.startswith("values_")]
+    shown = frame.select("number", *values, *opened.spec.space, *extra)
+    titles = [title.removeprefix("metric_") for title in shown.columns]
+    objectives = ", ".join(f"{item.direction} {item.metric}" for item in opened.spec.objective)
+    print_table(titles, shown.rows(), title=f"{opened.name}: {objectives}")
+
+
+@app.command()
+def export(
+    study: _StudyName,
+    to: Annotated[Path, typer.Option("--to", help="File ending in .csv, .parquet or .json.")],
+    storage: _Storage = None,
+    json: _Json = False,
+) -> None:
+    """Write all trials, with parameters and metrics, to a file."""
+    from arbkit.cli._console import print_json, say
+    from arbkit.study import export_trials, load_study
+
+    opened = load_study(study, storage)
+    path = export_trials(opened, to)
+    if json:
+        print_json({"study": opened.name, "path": str(path), "trials": opened.trials().height})
+    else:
+        say(f"{path} ({opened.trials().height:,} trials)")
+
+
+@app.command()
+def samplers(json: _Json = False) -> None:
+    """List the samplers, their options, and what each needs installed."""
+    from arbkit.cli._console import print_json, print_table
+    from arbkit.study import SAMPLERS
+
+    if json:
+        print_json([_sampler_facts(name) for name in SAMPLERS])
+        return
+    rows = [
+        (
+            item.name,
+            item.summary,
+            ", ".join(item.options) or "-",
+            "yes" if item.many_objectives else "no",
+            f"pip install {' '.join(item.missing)}" if item.missing else "ready",
+        )
+        for item in SAMPLERS.values()
+    ]
+    print_table(("sampler", "good at", "options", "several objectives", "needs"), rows)
+
+
+def _sampler_facts(name: str) -> dict[str, Any]:
+    from arbkit.study import SAMPLERS
+
+    item = SAMPLERS[name]
+    return {
+        "name": name,
+        "summary": item.summary,
+        "options": {key: kind.__name__ for key, kind in item.options.items()},
+        "missing": item.missing,
+        "many_objectives": item.many_objectives,
+        "uses_constraints": item.uses_constraints,
+    }
+
+
+@contextmanager
+def _shown(total: int, name: str) -> Iterator[Any]:
+    """Show progress; on Ctrl-C say how to go on."""
+    from arbkit.cli._console import err_console, progress
+
+    with progress("trials", total) as bar:
+
+        def report(step: Progress) -> None:
+            best_value = "-" if step.best is None else f"{step.best:,.6g}"
+            note = f"best {best_value}  {step.rate:,.0f}/s"
+            if step.remaining_s is not None and not err_console.is_terminal:
+                note += f"  {step.remaining_s:,.0f} s left"
+            bar.update(step.done, note)
+
+        try:
+            yield report
+        except KeyboardInterrupt:
+            err_console.print(
+                f"stopped after {bar.done} of {total} trials; go on with: arbkit study resume {name}"
+            )
+            raise
+
+
+def _facts(study: Study) -> dict[str, Any]:
+    spec, record = study.spec, study.record
+    return {
+        "study": study.name,
+        "trials": f"{study.trials().height:,} of {record.n_trials:,}",
+        "data": spec.dataset or spec.panel,
+        "fingerprint": record.dataset_fingerprint,
+        "objective": ", ".join(f"{item.direction} {item.metric}" for item in spec.objective),
+        "sampler": spec.sampler.name,
+        "seed": record.seed,
+        "batch": spec.batch,
+        "space": ", ".join(spec.space),
+        "constraints": ", ".join(spec.constraints) or "-",
+        "out of sample": f"last {spec.split.out_of_sample:.0%} of the time",
+        "storage": study.url,
+        "created": record.created,
+        "code": f"arbkit {record.arbkit_version}, {record.code_version}",
+        "command": study.command,
+    }
+
+
+def _say_result(study: Study, json: bool) -> None:
+    from arbkit.cli._console import print_json, say
+
+    frame = study.trials()
+    infeasible = int((~frame["feasible"]).sum())
+    duplicates = frame["duplicate_of"].count()
+    if json:
+        print_json(_result(study, frame.height, duplicates, infeasible))
+        return
+    say(f"{study.name}: {frame.height:,} trials, {duplicates:,} of them repeated, {infeasible:,} infeasible")
+    if infeasible == frame.height:
+        say("no trial is complete and feasible: loosen the constraints or widen the space")
+        return
+    say("")
+    _say_best(study)
+    say("")
+    _say_comparison(study)
+    say(f"\nnext: arbkit report {study.name}")
+
+
+def _say_best(study: Study) -> None:
+    from arbkit.cli._console import print_table, say
+
+    best_row = study.best_trials(1)
+    if best_row.is_empty():
+        say("no trial is complete and feasible yet")
+        return
+    row = best_row.row(0, named=True)
+    rows = [(name, "none" if row[name] is None else row[name]) for name in study.spec.space]
+    print_table(("parameter", f"best (trial {row['number']})"), rows)
+
+
+def _say_comparison(study: Study) -> None:
+    from arbkit.cli._console import print_table
+    from arbkit.study import compare
+
+    found = compare(study)
+    frame = found.frame()
+    rows = [row for row in frame.rows() if row[0] in _shown_metrics(study.spec)]
+    meta = study.panel_for().meta
+    title = (
+        f"{meta.leg_a} against {meta.leg_b} in {meta.currency} ({meta.fidelity}): in-sample "
+        f"{found.in_sample_days:,.2f} days, out-of-sample {found.out_of_sample_days:,.2f} days"
+    )
+    columns = ("metric", "in-sample", "per day", "out-of-sample", "per day")
+    print_table(columns, rows, title=title)
+
+
+def _shown_metrics(spec: StudySpec) -> tuple[str, ...]:
+    usual = (
+        "total_trades",
+        "win_rate",
+        "mtm_pnl_usd",
+        "avg_pnl_per_trade_usd",
+        "max_drawdown_mtm_pct",
+        "sharpe",
+        "profit_factor",
+        "fees_usd",
+        "exposure_pct",
+        "avg_hold_s",
+    )
+    return (*usual, *(item.metric for item in spec.objective))
+
+
+def _result(study: Study, trials: int, duplicates: int, infeasible: int) -> dict[str, Any]:
+    from arbkit.study import compare
+
+    result: dict[str, Any] = {
+        "study": study.name,
+        "storage": study.url,
+        "trials": trials,
+        "duplicates": duplicates,
+        "infeasible": infeasible,
+        "command": study.command,
+        "next": f"arbkit report {study.name}",
+        "best": None,
+    }
+    if infeasible < trials:
+        found = compare(study)
+        values = [name for name in study.trials().columns if name == "value" or name.startswith("values_")]
+        row = study.best_trials(1).row(0, named=True)
+        result["best"] = {
+            "number": row["number"],
+            "values": [row[name] for name in values],
+            "params": study.best_params(),
+            "in_sample": found.in_sample.to_dict() | {"days": found.in_sample_days},
+            "out_of_sample": found.out_of_sample.to_dict() | {"days": found.out_of_sample_days},
+        }
+    return result
