@@ -305,7 +305,8 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
 
 def _explain(error: ValidationError) -> str:
     """Say the first broken rule in one line: where, the rule, the value, the nearest names."""
-    first = error.errors()[0]
+    # An unknown key first: it is often the misspelling of one that is missing.
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     path = [str(part) for part in first["loc"]]
     where = ".".join(path)
     if first["type"] == "extra_forbidden":
