@@ -70,7 +70,8 @@ def nearest_names(name: str, valid: Iterable[str], *, most: int = 3) -> str:
         "did you mean `tpe`?" where something is near, else "valid names: ...".
     """
     known = sorted(valid)
-    near = difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)
+    lowered = {item.lower(): item for item in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.5)
     if near:
-        return "did you mean " + " or ".join(f"`{item}`" for item in near) + "?"
+        return "did you mean " + " or ".join(f"`{lowered[item]}`" for item in near) + "?"
     return "valid names: " + ", ".join(f"`{item}`" for item in known)

@@ -40,6 +40,7 @@ _UNIT_NS: Final = {
     "d": DAY_NS,
     "w": 7 * DAY_NS,
 }
+_LONGEST_NS: Final = 200 * 365 * DAY_NS
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min|m|h|d|w)\s*")
 
 
@@ -69,17 +70,23 @@ def duration_ns(value: str | int | float, *, name: str = "duration") -> int:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not value >= 0:
             raise ConfigError(f"`{name}` must be a duration of at least 0 seconds, was {value!r}")
-        return seconds_to_ns(value)
+        return _whole_ns(value * 1e9, value, name)
     text = str(value)
     if re.fullmatch(r"\s*\d+(\.\d+)?\s*", text):
-        return seconds_to_ns(float(text))
+        return _whole_ns(float(text) * 1e9, value, name)
     parts = _DURATION.findall(text)
     if not parts or _DURATION.sub("", text):
         raise ConfigError(
             f"`{name}` must be a duration such as 500ms, 5s, 1h or 1d12h "
             f"(a bare number is seconds), was {value!r}"
         )
-    return sum(round(float(amount) * _UNIT_NS[unit]) for amount, unit in parts)
+    return sum(_whole_ns(float(amount) * _UNIT_NS[unit], value, name) for amount, unit in parts)
+
+
+def _whole_ns(ns: float, value: object, name: str) -> int:
+    if not ns < _LONGEST_NS:
+        raise ConfigError(f"`{name}` must be a duration below 200 years, was {value!r}")
+    return round(ns)
 
 
 def format_duration(ns: int) -> str:

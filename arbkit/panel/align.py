@@ -27,13 +27,20 @@ class LegQuotes(NamedTuple):
     levels: tuple[FloatArray, FloatArray, FloatArray, FloatArray] | None = None
 
 
-def joined_times(a: IntArray, b: IntArray, grid_ns: int | None, names: tuple[str, str]) -> IntArray:
+def joined_times(
+    a: IntArray,
+    b: IntArray,
+    grid_ns: int | None,
+    names: tuple[str, str],
+    until: tuple[int | None, int | None] = (None, None),
+) -> IntArray:
     """Return the row times of a panel: the distinct update times of both venues while both are there.
 
     Args:
         a, b: update times of the venues, non-decreasing.
         grid_ns: None for the union of the update times, else a regular grid at its multiples.
         names: the legs, for the message.
+        until: how long each venue is known to be there, where that is later than its last update given.
 
     Raises:
         CoverageError: when a venue has no quotes, or the two never overlap in time.
@@ -41,7 +48,8 @@ def joined_times(a: IntArray, b: IntArray, grid_ns: int | None, names: tuple[str
     for times, name in ((a, names[0]), (b, names[1])):
         if times.size == 0:
             raise CoverageError(f"both venues need quotes in the period asked for, {name} had none")
-    start, end = int(max(a[0], b[0])), int(min(a[-1], b[-1]))
+    last = [int(ts[-1] if goes_on is None else goes_on) for ts, goes_on in zip((a, b), until, strict=True)]
+    start, end = int(max(a[0], b[0])), min(last)
     if start > end:
         raise CoverageError(
             f"both venues must overlap in time, {names[0]} covers {span_text(a)}, "

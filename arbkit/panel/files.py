@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from arbkit._typing import PathLike
 from arbkit.errors import DataError
 from arbkit.panel.frames import panel_from_frame, require_columns
 from arbkit.panel.panel import Panel, PanelMeta
+from arbkit.panel.stamps import parsed_stamps
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,23 +27,29 @@ PAIR_COLUMNS: Final = {
     "best_bid_b": "bid_b",
     "best_ask_b": "ask_b",
 }
+_PRICE_COLUMNS: Final = (*tuple(PAIR_COLUMNS)[1:], *tuple(PAIR_COLUMNS.values())[1:])
 _META_KEY: Final = b"arbkit.panel"
-_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
 
 def write_panel(panel: Panel, path: PathLike) -> None:
-    """Write a panel as one Parquet file, atomically: a kill leaves the old file or the new one."""
+    """Write a panel as one Parquet file, atomically: a kill leaves the old file or the new one.
+
+    Raises:
+        DataError: when the file cannot be written there.
+    """
     import pyarrow.parquet as pq
 
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     table = panel.to_frame().to_arrow()
     meta = json.dumps(dataclasses.asdict(panel.meta)).encode()
     table = table.replace_schema_metadata({_META_KEY: meta})
     staged = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, staged, compression="zstd")
         staged.replace(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
         staged.unlink(missing_ok=True)
 
@@ -68,18 +72,23 @@ def read_panel(path: PathLike) -> Panel:
             f"{source} cannot be read as Parquet: it is damaged or half-written; make it again ({error})"
         ) from error
     text = (table.schema.metadata or {}).get(_META_KEY)
-    meta = _meta_of(json.loads(text)) if text else PanelMeta(name=source.stem, source=str(source))
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     try:
+        meta = _meta_of(text) if text else PanelMeta(name=source.stem, source=str(source))
+        if frame.height == 0 and not text:
+            raise DataError("a data file must hold rows, this one has none")
         return panel_from_frame(_renamed(frame), meta)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
 
 
-def _meta_of(values: dict[str, Any]) -> PanelMeta:
+def _meta_of(text: bytes) -> PanelMeta:
     known = {item.name for item in dataclasses.fields(PanelMeta)}
-    values = {name: value for name, value in values.items() if name in known}
+    try:
+        values = {name: value for name, value in json.loads(text).items() if name in known}
+    except (ValueError, AttributeError) as error:
+        raise DataError("its meta data cannot be read; make it again") from error
     return PanelMeta(**{**values, "flags": tuple(values.get("flags", ()))})
 
 
@@ -103,7 +112,9 @@ def load_pair_file(path: PathLike, **meta: Any) -> Panel:
         return panel.replace(**meta) if meta else panel
     frame = _read_csv(source)
     try:
-        return panel_from_frame(frame, PanelMeta(**{"name": source.stem, "source": str(source), **meta}))
+        return panel_from_frame(
+            _with_times(frame), PanelMeta(**{"name": source.stem, "source": str(source), **meta})
+        )
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
 
@@ -127,26 +138,19 @@ def _renamed(frame: pl.DataFrame) -> pl.DataFrame:
 def _read_csv(source: Path) -> pl.DataFrame:
     import polars as pl
 
-    prices = {
-        name: pl.Float64()
-        for name in (*PAIR_COLUMNS, *PAIR_COLUMNS.values())
-        if name not in ("timestamp", "ts")
-    }
-    overrides: dict[str, Any] = {**prices, "timestamp": pl.String(), "ts": pl.String()}
+    overrides: dict[str, Any] = {name: pl.Float64() for name in _PRICE_COLUMNS}
     try:
         frame = pl.read_csv(source, schema_overrides=overrides, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise DataError(f"a data file must hold rows, {source} has none") from error
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise _csv_error(source, error) from error
-    if "timestamp" in frame.columns:
-        _require_pair_columns(source, frame)
-        frame = frame.rename({old: new for old, new in PAIR_COLUMNS.items() if old in frame.columns})
-    else:
-        _require_pair_columns(source, frame)
+    _require_pair_columns(source, frame)
     if frame.height == 0:
         raise DataError(f"a data file must hold rows, {source} has only a header")
-    return _with_times(frame)
+    if "timestamp" in frame.columns:
+        frame = frame.rename({old: new for old, new in PAIR_COLUMNS.items() if old in frame.columns})
+    return frame
 
 
 def _require_pair_columns(source: Path, frame: pl.DataFrame) -> None:
@@ -168,7 +172,7 @@ def _csv_error(source: Path, cause: Exception) -> DataError:
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
         return DataError(f"{source} cannot be read as CSV: {str(cause).splitlines()[0]}")
     for name in frame.columns:
-        if name in PAIR_COLUMNS and name != "timestamp":
+        if name in _PRICE_COLUMNS:
             bad = frame[name].is_not_null() & frame[name].cast(pl.Float64, strict=False).is_null()
             if bad.any():
                 row = int(bad.arg_true()[0])
@@ -181,39 +185,11 @@ def _csv_error(source: Path, cause: Exception) -> DataError:
 
 def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
     """Replace the text or numbers in `ts` by nanoseconds UTC."""
-    import polars as pl
-
-    column = frame["ts"]
-    if isinstance(column.dtype, pl.Datetime):
-        return frame
-    text = column.cast(pl.String)
-    first = next((value for value in text if value is not None), "")
-    if _NUMBER.fullmatch(first.strip()):
-        stamps = _epoch_ns(text)
-    else:
-        stamps = text.str.to_datetime(time_unit="ns", time_zone="UTC", strict=False)
-        if stamps.null_count():
-            zone = text.str.replace(r"(?:Z|\+00:00)$", "").str.to_datetime(time_unit="ns", strict=False)
-            stamps = zone.dt.replace_time_zone("UTC")
+    stamps = parsed_stamps(frame["ts"])
     if stamps.null_count():
         row = int(stamps.is_null().arg_true()[0])
         raise DataError(
             "a timestamp must be ISO text or a number of seconds, ms, us or ns since the epoch, "
-            f"row {row} held {text[row]!r} ({stamps.null_count()} such rows)"
+            f"row {row} (counted from 0) held {frame['ts'][row]!r} ({stamps.null_count()} such rows)"
         )
     return frame.with_columns(stamps.alias("ts"))
-
-
-def _epoch_ns(text: pl.Series) -> pl.Series:
-    """Turn numbers since the epoch into stamps; their size tells the unit."""
-    import polars as pl
-
-    largest = float(text.cast(pl.Float64, strict=False).abs().max() or 0)  # type: ignore[arg-type]
-    unit = next(
-        ns for limit, ns in ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1)) if largest < limit
-    )
-    whole = text.cast(pl.Int64, strict=False)
-    if whole.null_count() == text.null_count():
-        return (whole * unit).cast(pl.Datetime("ns", "UTC"))
-    seconds = text.cast(pl.Float64, strict=False)
-    return (seconds * unit).round().cast(pl.Int64, strict=False).cast(pl.Datetime("ns", "UTC"))

@@ -28,6 +28,7 @@ _SIDES: Final = (
     "ask_px_b",
     "ask_sz_b",
 )
+_TOP_SIZE: Final = re.compile(r"(?:bid|ask)_size_[ab]").fullmatch
 _LEVEL: Final = re.compile(r"(?:bid|ask)_(?:px|sz)_[ab](?:_(\d\d))?")
 
 
@@ -44,12 +45,13 @@ def to_polars(frame: Any) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return frame
     kind = type(frame).__module__.partition(".")[0]
-    if kind == "pandas":
-        return pl.from_pandas(frame)
+    converted: Any = None
+    if kind == "pandas" and hasattr(frame, "columns"):
+        converted = pl.from_pandas(frame, include_index="ts" in frame.index.names)
     if kind == "pyarrow":
         converted = pl.from_arrow(frame)
-        if isinstance(converted, pl.DataFrame):
-            return converted
+    if isinstance(converted, pl.DataFrame):
+        return converted
     raise DataError(f"a panel is made of a polars, pandas or pyarrow frame, was {type(frame).__name__}")
 
 
@@ -113,7 +115,8 @@ def panel_from_frame(frame: Any, meta: PanelMeta) -> Panel:
     others = [
         name
         for name in table.columns
-        if name not in used and not _LEVEL.fullmatch(name) and table[name].dtype.is_numeric()
+        if name not in used and not _LEVEL.fullmatch(name) and not _TOP_SIZE(name)
+        if table[name].dtype.is_numeric()
     ]
     if "fair" in given and meta.reference == "none":
         meta = _with(meta, reference="column:fair")
@@ -136,8 +139,8 @@ def _with(meta: PanelMeta, **changes: Any) -> PanelMeta:
 
 def _ladders(table: pl.DataFrame) -> Ladders | None:
     """Read sizes and deeper levels; level 0 takes its price from the top of the book."""
-    sized = [name for name in ("bid_sz_a", "ask_sz_a", "bid_sz_b", "ask_sz_b") if name in table.columns]
-    if not sized:
+    table = table.rename({name: name.replace("_size_", "_sz_") for name in table.columns if _TOP_SIZE(name)})
+    if not any(_LEVEL.fullmatch(name) for name in table.columns):
         return None
     require_columns(table, ("bid_sz_a", "ask_sz_a", "bid_sz_b", "ask_sz_b"))
     found = [_LEVEL.fullmatch(name) for name in table.columns]

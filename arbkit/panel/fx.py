@@ -18,7 +18,10 @@ MAX_STALE_SHARE: Final = 0.05
 
 
 class FxSeries(NamedTuple):
-    """Quotes of a currency pair: `quote` units per one `base`; prices float64 (m,), ts int64 (m,)."""
+    """Quotes of a currency pair: `quote` units per one `base`; prices float64 (m,), ts int64 (m,) of `clock`.
+
+    `max_age_ns` is the age limit where none is asked for.
+    """
 
     name: str
     base: str
@@ -26,6 +29,8 @@ class FxSeries(NamedTuple):
     ts: IntArray
     bid: FloatArray
     ask: FloatArray
+    max_age_ns: int = -1
+    clock: str = "ts_event"
 
 
 class FxRates(NamedTuple):

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from arbkit._typing import IntArray, PathLike
-from arbkit.errors import ConfigError, CoverageError, DataError, nearest_names
+from arbkit.errors import ConfigError, CoverageError, DataError
 from arbkit.panel._time import to_ns
 from arbkit.panel.align import LegQuotes, asof, joined_times, ladders_of
 from arbkit.panel.candles import bar_ns, check_half_spread
-from arbkit.panel.fx import FxRates, FxSeries, converted, fx_rates, longest_gap_ns
+from arbkit.panel.fx import FxRates, FxSeries, converted, fx_rates
+from arbkit.panel.fx_source import check_fx, fx_fingerprint, fx_name, fx_series
 from arbkit.panel.panel import Panel, PanelMeta
+from arbkit.panel.quotes import book_quotes, candle_quotes
 from arbkit.panel.reference import warm_up_ns
-from arbkit.units import MINUTE_NS, duration_ns
+from arbkit.units import DAY_NS, MINUTE_NS, duration_ns
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from arbkit.data import Dataset, InstrumentInfo
 
 __all__ = ["load_panel"]
 
-_FX_KEYS: Final = ("dataset", "file", "symbol", "price", "max_age", "currency", "base", "quote")
 _CLOCKS: Final = ("ts_recv", "ts_event")
+#: A quote without an age limit is looked for this long before `start`.
+_LOOK_BACK_NS: Final = DAY_NS
+#: How far the two clocks of one row may lie apart when rows are read by one and wanted by the other.
+_CLOCK_MARGIN_NS: Final = MINUTE_NS
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class _Request:
 
     legs: tuple[str, str]
     currency: str | None
-    same: frozenset[str]
+    same: tuple[str, ...]
     max_age_ns: tuple[int | None, int | None]
     start_ns: int | None
     end_ns: int | None
@@ -96,24 +98,29 @@ def load_panel(
     from arbkit.data import open_dataset
 
     source = open_dataset(dataset)
+    given_fx = check_fx(fx)
     begin = None if start is None else to_ns(start)
     warm = warm_up_ns(reference)
-    read_from = begin - warm - 2 * MINUTE_NS if begin is not None and warm else begin
     request = _Request(
         legs=_pair(pair),
-        currency=currency or (fx or {}).get("currency"),
-        same=frozenset(same),
+        currency=currency or given_fx.get("currency"),
+        same=(same,) if isinstance(same, str) else tuple(sorted(set(same))),
         max_age_ns=_ages(max_age),
-        start_ns=read_from,
+        start_ns=begin - warm - 2 * MINUTE_NS if begin is not None and warm else begin,
         end_ns=None if end is None else to_ns(end),
         grid_ns=None if grid is None else _positive(grid, "grid"),
         clock=_clock(clock),
         levels=_levels(levels),
         half_spreads_bps=(half_spread_a_bps, half_spread_b_bps),
     )
-    panel = _cached(source, request, fx) if cache else _joined(source, request, fx)
+    panel = (_cached if cache else _joined)(source, request, given_fx)
     if reference != "none":
         panel = panel.with_reference(reference).slice(begin, None)
+    if len(panel) == 0:
+        raise CoverageError(
+            f"both venues must overlap in the period asked for, {request.legs[0]} and {request.legs[1]} "
+            f"have no row together from {start or 'there'} to {end or 'there'}"
+        )
     return panel
 
 
@@ -157,14 +164,12 @@ def _levels(levels: int) -> int:
     return levels
 
 
-def _cached(source: Dataset, request: _Request, fx: Mapping[str, Any] | None) -> Panel:
+def _cached(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:
     from arbkit import __version__
     from arbkit.data.cache import cache_key, cached_path
 
-    fingerprints = [source.fingerprint, *_fx_fingerprint(fx)]
-    path = cached_path(
-        "panels", cache_key(fingerprints, repr(request), repr(sorted((fx or {}).items())), __version__)
-    )
+    key = cache_key(source.name, source.fingerprint, fx_fingerprint(fx), asdict(request), fx, __version__)
+    path = cached_path("panels", key)
     if path.is_file():
         try:
             return Panel.read(path)
@@ -175,32 +180,23 @@ def _cached(source: Dataset, request: _Request, fx: Mapping[str, Any] | None) ->
     return panel
 
 
-def _fx_fingerprint(fx: Mapping[str, Any] | None) -> list[str]:
-    from arbkit.data import open_dataset
-
-    if not fx:
-        return []
-    if fx.get("dataset"):
-        return [open_dataset(fx["dataset"]).fingerprint]
-    if fx.get("file"):
-        path = Path(fx["file"])
-        if not path.is_file():
-            raise DataError(f"the FX file must exist, {path} does not")
-        return [f"{path.stat().st_size}-{path.stat().st_mtime_ns}"]
-    return []
-
-
-def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any] | None) -> Panel:
+def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:
     infos = tuple(source.instrument(leg) for leg in request.legs)
+    if infos[0].leg == infos[1].leg:
+        raise ConfigError(f"`pair` needs two different instruments, was {infos[0].leg} twice")
     clock = _common_clock(infos, request.clock)
     quotes = [
-        _leg_quotes(source, info, clock, request, half)
-        for info, half in zip(infos, request.half_spreads_bps, strict=True)
+        _leg_quotes(source, info, clock, request, leg) for info, leg in zip(infos, ("a", "b"), strict=True)
     ]
-    ts = joined_times(quotes[0].ts, quotes[1].ts, request.grid_ns, request.legs)
+    ts = _row_times(infos, quotes, clock, request)
     ages = [_age_of(info, q, age) for info, q, age in zip(infos, quotes, request.max_age_ns, strict=True)]
     currency = _account_currency(infos, request)
-    rates = [_rates(ts, source, info, currency, clock, request, fx) for info in infos]
+    foreign = [_is_foreign(info, currency, request.same) for info in infos]
+    series = _fx_series(source, infos, foreign, currency, clock, fx) if any(foreign) else None
+    rates = [
+        _rates(ts, series, info.quote, currency, request.same, fx) if series and away else None
+        for info, away in zip(infos, foreign, strict=True)
+    ]
     a, b = (converted(asof(ts, q, age), r) for q, age, r in zip(quotes, ages, rates, strict=True))
     return Panel(
         ts,
@@ -211,7 +207,7 @@ def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any] | None) ->
         ladders=ladders_of(a, b) if request.levels else None,
         fx_a=None if rates[0] is None else rates[0].mid,
         fx_b=None if rates[1] is None else rates[1].mid,
-        meta=_meta(source, infos, clock, currency, fx, rates, ages),
+        meta=_meta(source, infos, clock, currency, fx, rates, ages, series),
     )
 
 
@@ -220,9 +216,10 @@ def _meta(
     infos: tuple[InstrumentInfo, ...],
     clock: str,
     currency: str,
-    fx: Mapping[str, Any] | None,
+    fx: Mapping[str, Any],
     rates: list[FxRates | None],
     ages: list[int],
+    series: FxSeries | None,
 ) -> PanelMeta:
     flags = [f"{info.leg}: {flag}" for info in infos for flag in info.flags]
     if clock == "ts_event" and not any(info.is_candle for info in infos):
@@ -231,7 +228,8 @@ def _meta(
         if rate is not None:
             stale = f", missing or stale on {rate.stale.mean():.2%} of the rows" if rate.stale.any() else ""
             flags.append(f"{info.quote} at {info.venue} is assumed convertible into {currency}{stale}")
-    fx_name = "" if all(rate is None for rate in rates) else _fx_name(fx)
+    if series and series.clock != clock:
+        flags.append(f"FX stands on {series.clock}, the books on {clock}")
     return PanelMeta(
         name=source.name,
         leg_a=infos[0].leg,
@@ -241,17 +239,12 @@ def _meta(
         fidelity="candle" if any(info.is_candle for info in infos) else "book",
         source=source.name,
         source_fingerprint=source.fingerprint,
-        fx=fx_name,
+        fx=fx_name(fx) if series else "",
         spot_a=infos[0].kind != "perpetual",
         spot_b=infos[1].kind != "perpetual",
         max_age_ns=max(ages) if min(ages) >= 0 else -1,
         flags=tuple(flags),
     )
-
-
-def _fx_name(fx: Mapping[str, Any] | None) -> str:
-    given = dict(fx or {})
-    return f"{given.get('symbol') or given.get('file')} ({given.get('price', 'mid')})"
 
 
 def _common_clock(infos: tuple[InstrumentInfo, ...], wanted: str | None) -> str:
@@ -271,73 +264,54 @@ def _common_clock(infos: tuple[InstrumentInfo, ...], wanted: str | None) -> str:
     return "ts_recv" if all(have) else "ts_event"
 
 
-def _leg_quotes(
-    source: Dataset, info: InstrumentInfo, clock: str, request: _Request, half_spread_bps: float | None
-) -> LegQuotes:
-    rows = source.scan(info.leg, start_ns=request.start_ns, end_ns=request.end_ns)
+def _leg_quotes(source: Dataset, info: InstrumentInfo, clock: str, request: _Request, leg: str) -> LegQuotes:
+    """Read what may be in force in the period: also the last quote before it, and a margin between clocks."""
+    at = 0 if leg == "a" else 1
+    margin = 0 if clock == info.clock else _CLOCK_MARGIN_NS
+    known = _known_age(info, request.max_age_ns[at])
+    start, end = request.start_ns, request.end_ns
+    if start is not None and start - margin > info.end_ns:
+        source.scan(info.leg, start_ns=start)  # raises, saying what there is
+    rows = source.scan(
+        info.leg,
+        start_ns=None if start is None else start - (_LOOK_BACK_NS if known is None else known) - margin,
+        end_ns=None if end is None else end + margin,
+    )
     if info.is_candle:
-        name = (
-            "half_spread_a_bps" if info.leg == source.instrument(request.legs[0]).leg else "half_spread_b_bps"
-        )
-        return _candle_quotes(rows, check_half_spread(half_spread_bps, name))
+        return candle_quotes(rows, check_half_spread(request.half_spreads_bps[at], f"half_spread_{leg}_bps"))
     if request.levels > info.levels:
         raise ConfigError(
             f"`levels` must be at most what is stored, {info.leg} has {info.levels}, was {request.levels}"
         )
-    return _book_quotes(rows, info, clock, request.levels)
+    return book_quotes(rows, info, clock, request.levels)
 
 
-def _candle_quotes(rows: pl.LazyFrame, half_spread_bps: float) -> LegQuotes:
-    import polars as pl
-
-    frame = rows.select(pl.col("ts_event").to_physical(), pl.col("close").fill_null(float("nan"))).collect()
-    close, half = frame["close"].to_numpy(), half_spread_bps / 1e4
-    return LegQuotes(frame["ts_event"].to_numpy(), close * (1 - half), close * (1 + half))
-
-
-def _book_quotes(rows: pl.LazyFrame, info: InstrumentInfo, clock: str, levels: int) -> LegQuotes:
-    import polars as pl
-
-    names = [
-        f"{side}_{level:02d}" for side in ("bid_px", "bid_sz", "ask_px", "ask_sz") for level in range(levels)
+def _row_times(
+    infos: tuple[InstrumentInfo, ...], quotes: list[LegQuotes], clock: str, request: _Request
+) -> IntArray:
+    """Return the row times inside the period; a venue that goes on after it is there to its end."""
+    until = [
+        None if request.end_ns is None or clock != info.clock else min(info.end_ns, request.end_ns - 1)
+        for info in infos
     ]
-    wanted = list(dict.fromkeys(["bid_px_00", "ask_px_00", *names]))
-    frame = rows.select(
-        pl.col(clock).to_physical().alias("ts"), *(pl.col(name).fill_null(float("nan")) for name in wanted)
-    ).collect()
-    if frame["ts"].null_count():
-        raise DataError(
-            f"{info.leg}: `{clock}` must be given on every row, {frame['ts'].null_count()} had none"
-        )
-    if clock != info.clock:
-        frame = frame.sort("ts", maintain_order=True)
-    sides: Any = None
-    if levels:
-        sides = tuple(
-            np.column_stack([frame[f"{side}_{level:02d}"].to_numpy() for level in range(levels)])
-            for side in ("bid_px", "bid_sz", "ask_px", "ask_sz")
-        )
-        sides = _in_base_units(sides, info)
-    return LegQuotes(
-        frame["ts"].to_numpy(), frame["bid_px_00"].to_numpy(), frame["ask_px_00"].to_numpy(), sides
-    )
+    ts = joined_times(quotes[0].ts, quotes[1].ts, request.grid_ns, request.legs, (until[0], until[1]))
+    lo = 0 if request.start_ns is None else int(np.searchsorted(ts, request.start_ns))
+    hi = ts.size if request.end_ns is None else int(np.searchsorted(ts, request.end_ns))
+    return ts[lo:hi]
 
 
-def _in_base_units(sides: Any, info: InstrumentInfo) -> Any:
-    """Turn sizes in contracts into base units; an inverse contract is worth a fixed quote amount."""
-    if info.contract_size is None:
-        return sides
-    bid_px, bid_sz, ask_px, ask_sz = sides
-    if info.inverse:
-        return bid_px, bid_sz * info.contract_size / bid_px, ask_px, ask_sz * info.contract_size / ask_px
-    return bid_px, bid_sz * info.contract_size, ask_px, ask_sz * info.contract_size
-
-
-def _age_of(info: InstrumentInfo, quotes: LegQuotes, given: int | None) -> int:
+def _known_age(info: InstrumentInfo, given: int | None) -> int | None:
     if given is not None:
         return given
     if info.max_age_s is not None:
         return duration_ns(info.max_age_s)
+    return duration_ns(info.bar_s) if info.is_candle and info.bar_s is not None else None
+
+
+def _age_of(info: InstrumentInfo, quotes: LegQuotes, given: int | None) -> int:
+    known = _known_age(info, given)
+    if known is not None:
+        return known
     return bar_ns(quotes.ts) if info.is_candle else -1
 
 
@@ -345,7 +319,7 @@ def _account_currency(infos: tuple[InstrumentInfo, ...], request: _Request) -> s
     quotes = [info.quote for info in infos]
     if request.currency is not None:
         return request.currency
-    if quotes[0] == quotes[1] or set(quotes) <= request.same:
+    if quotes[0] == quotes[1] or set(quotes) <= set(request.same):
         return quotes[1]
     raise ConfigError(
         f"the legs are quoted in {quotes[0]} and {quotes[1]}: name the account `currency` and give `fx`, "
@@ -353,84 +327,40 @@ def _account_currency(infos: tuple[InstrumentInfo, ...], request: _Request) -> s
     )
 
 
-def _rates(
-    ts: IntArray,
+def _is_foreign(info: InstrumentInfo, currency: str, same: tuple[str, ...]) -> bool:
+    return info.quote != currency and not {info.quote, currency} <= set(same)
+
+
+def _fx_series(
     source: Dataset,
-    info: InstrumentInfo,
+    infos: tuple[InstrumentInfo, ...],
+    foreign: list[bool],
     currency: str,
     clock: str,
-    request: _Request,
-    fx: Mapping[str, Any] | None,
-) -> FxRates | None:
-    """Return the rates of one leg, or None when it is already in the account currency."""
-    if info.quote == currency or {info.quote, currency} <= request.same:
-        return None
+    fx: Mapping[str, Any],
+) -> FxSeries:
     if not fx:
+        info = infos[foreign.index(True)]
         raise ConfigError(
             f"{info.leg} is quoted in {info.quote}, the account in {currency}: `fx` must be given"
         )
-    for key in fx:
-        if key not in _FX_KEYS:
-            raise ConfigError(f"`fx` has no key {key!r}; {nearest_names(str(key), _FX_KEYS)}")
-    series, age = _fx_series(source, fx, clock, request)
-    same = request.same
-    if series.base in same and currency in same:
-        series = series._replace(base=currency)
-    if series.quote in same and currency in same:
-        series = series._replace(quote=currency)
-    limit = age if fx.get("max_age") is None else _positive(fx["max_age"], "fx.max_age")
-    return fx_rates(
-        ts, series, leg=info.quote, currency=currency, price=str(fx.get("price", "mid")), max_age_ns=limit
-    )
+    return fx_series(source, fx, clock)
 
 
-def _fx_series(source: Dataset, fx: Mapping[str, Any], clock: str, request: _Request) -> tuple[FxSeries, int]:
-    """Read the FX quotes and their default age limit: the manifest's, or the longest gap."""
-    from arbkit.data import open_dataset
-
-    if fx.get("file"):
-        series = _fx_file(fx)
-        return series, longest_gap_ns(series.ts)
-    if not fx.get("symbol"):
-        raise ConfigError(
-            f"`fx` must name a `symbol` (of this or another `dataset`) or a `file`, was {dict(fx)!r}"
-        )
-    home = open_dataset(fx["dataset"]) if fx.get("dataset") else source
-    info = home.instrument(str(fx["symbol"]))
-    column = clock if clock == "ts_event" or info.has_ts_recv else "ts_event"
-    rows = home.scan(info.leg)
-    quotes = _candle_quotes(rows, 0.0) if info.is_candle else _book_quotes(rows, info, column, 0)
-    if quotes.ts.size == 0:
-        raise CoverageError(f"FX needs quotes, {info.leg} had none")
-    series = FxSeries(info.leg, info.base, info.quote, quotes.ts, quotes.bid, quotes.ask)
-    age = longest_gap_ns(quotes.ts) if info.max_age_s is None else duration_ns(info.max_age_s)
-    return series, age
+def _rates(
+    ts: IntArray, series: FxSeries, leg: str, currency: str, same: tuple[str, ...], fx: Mapping[str, Any]
+) -> FxRates:
+    """Return the rates of a leg that is not in the account currency."""
+    series = _renamed(series, (leg, currency), same)
+    limit = series.max_age_ns if fx.get("max_age") is None else _positive(fx["max_age"], "fx.max_age")
+    price = str(fx.get("price", "mid"))
+    return fx_rates(ts, series, leg=leg, currency=currency, price=price, max_age_ns=limit)
 
 
-def _fx_file(fx: Mapping[str, Any]) -> FxSeries:
-    import polars as pl
+def _renamed(series: FxSeries, wanted: tuple[str, str], same: tuple[str, ...]) -> FxSeries:
+    """Call the currencies of a series as the leg and the account do, where they count as one."""
 
-    from arbkit.panel.frames import floats_of, require_columns, ts_of
+    def name(currency: str) -> str:
+        return next((to for to in wanted if {to, currency} <= set(same)), currency)
 
-    path = Path(str(fx["file"]))
-    if not path.is_file():
-        raise DataError(f"the FX file must exist, {path} does not")
-    if not fx.get("base") or not fx.get("quote"):
-        raise ConfigError(
-            "an FX `file` needs `base` and `quote`: quote units per one base, such as USDT and KRW"
-        )
-    try:
-        frame = (
-            pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, try_parse_dates=True)
-        )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"the FX file {path} cannot be read: {str(error).splitlines()[0]}") from error
-    if "close" in frame.columns and "bid" not in frame.columns:
-        frame = frame.with_columns(bid=pl.col("close"), ask=pl.col("close"))
-    require_columns(frame, ("ts", "bid", "ask"))
-    ts = ts_of(frame)
-    if (np.diff(ts) < 0).any():
-        raise DataError(f"the FX file {path} must be sorted by ts, and is not")
-    return FxSeries(
-        path.name, str(fx["base"]), str(fx["quote"]), ts, floats_of(frame, "bid"), floats_of(frame, "ask")
-    )
+    return series._replace(base=name(series.base), quote=name(series.quote))

@@ -16,7 +16,9 @@ import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
 from arbkit.errors import DataError
-from arbkit.kernels.scan import Market
+from arbkit.kernels.index import N_FAIR, N_PLAIN, Index, build_index, index_size
+from arbkit.kernels.market import Market
+from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
 
@@ -76,10 +78,10 @@ class PanelMeta:
 
 def frozen_array(values: Any, dtype: Any, name: str, length: int | None = None) -> Any:
     """Return a contiguous read-only array of one dtype and length, without copying where possible."""
-    try:
-        array = np.ascontiguousarray(values, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"column `{name}` must hold numbers, was {np.asarray(values).dtype}") from error
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise DataError(f"column `{name}` must hold numbers, was {given.dtype}")
+    array = np.ascontiguousarray(given, dtype=dtype)
     if length is not None and array.shape[0] != length:
         raise DataError(
             f"all columns of a panel must have one length, `{name}` had {array.shape[0]} rows, `ts` {length}"
@@ -87,6 +89,24 @@ def frozen_array(values: Any, dtype: Any, name: str, length: int | None = None) 
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:
+    array = frozen_array(values, dtype, name, length)
+    if array.ndim != 1:
+        raise DataError(f"column `{name}` must hold one number per row, had shape {array.shape}")
+    return array
+
+
+def _frozen_times(ts: Any) -> IntArray:
+    times = np.asarray(ts)
+    if times.dtype.kind == "M":
+        if np.isnat(times).any():
+            raise DataError(f"column `ts` must hold a time in every row, {np.isnat(times).sum()} had none")
+        times = times.astype("datetime64[ns]").astype(np.int64)
+    if times.dtype.kind not in "iu" and times.size:
+        raise DataError(f"column `ts` must hold int64 nanoseconds or datetime64, was {times.dtype}")
+    return _frozen_column(times, np.int64, "ts", times.size)  # type: ignore[no-any-return]
 
 
 class Panel:
@@ -98,7 +118,8 @@ class Panel:
     account currency per unit of the venue's, or None; `ladders` or None; `columns`: further named float64.
 
     Raises:
-        DataError: when lengths differ, a column is not numeric, or time runs backwards.
+        DataError: when lengths differ, a column is not numeric, time runs backwards, or a fair ratio is
+            neither above 0 nor NaN.
     """
 
     def __init__(
@@ -118,12 +139,12 @@ class Panel:
         columns: dict[str, Any] | None = None,
         meta: PanelMeta | None = None,
     ) -> None:
-        self.ts: IntArray = frozen_array(ts, np.int64, "ts")
+        self.ts: IntArray = _frozen_times(ts)
         n = self.ts.size
-        self.bid_a: FloatArray = frozen_array(bid_a, np.float64, "bid_a", n)
-        self.ask_a: FloatArray = frozen_array(ask_a, np.float64, "ask_a", n)
-        self.bid_b: FloatArray = frozen_array(bid_b, np.float64, "bid_b", n)
-        self.ask_b: FloatArray = frozen_array(ask_b, np.float64, "ask_b", n)
+        self.bid_a: FloatArray = _frozen_column(bid_a, np.float64, "bid_a", n)
+        self.ask_a: FloatArray = _frozen_column(ask_a, np.float64, "ask_a", n)
+        self.bid_b: FloatArray = _frozen_column(bid_b, np.float64, "bid_b", n)
+        self.ask_b: FloatArray = _frozen_column(ask_b, np.float64, "ask_b", n)
         self.fair: FloatArray | None = _optional(fair, np.float64, "fair", n)
         self.entry_ok: BoolArray | None = _optional(entry_ok, np.bool_, "entry_ok", n)
         self.fx_a: FloatArray | None = _optional(fx_a, np.float64, "fx_a", n)
@@ -131,10 +152,12 @@ class Panel:
         self.scale: FloatArray | None = _optional(scale, np.float64, "scale", n)
         self.ladders = None if ladders is None else _checked_ladders(ladders, n)
         self.columns: dict[str, FloatArray] = {
-            name: frozen_array(values, np.float64, name, n) for name, values in (columns or {}).items()
+            name: _frozen_column(values, np.float64, name, n) for name, values in (columns or {}).items()
         }
         self.meta = meta or PanelMeta()
+        self._grids: dict[int, tuple[IntArray, int]] = {}
         _check_order(self.ts)
+        _check_fair(self.fair)
 
     @classmethod
     def from_frame(cls, frame: Any, **meta: Any) -> Panel:
@@ -143,8 +166,8 @@ class Panel:
         Args:
             frame: `ts` (a datetime, naive ones read as UTC, or int64 nanoseconds), `bid_a, ask_a, bid_b,
                 ask_b`, and optionally `fair`, `entry_ok`, `fx_a`, `fx_b`, `scale`, sizes
-                (`bid_sz_a`, ...), deeper levels (`bid_px_a_01`, `bid_sz_a_01`, ...). Further numeric columns
-                are kept for `with_reference("column:NAME")`.
+                (`bid_size_a` or `bid_sz_a`, ...), deeper levels (`bid_px_a_01`,
+                `bid_sz_a_01`, ...). Further numeric columns are kept for `with_reference("column:NAME")`.
             meta: fields of `PanelMeta`, such as name, leg_a, leg_b, currency.
 
         Raises:
@@ -160,9 +183,9 @@ class Panel:
         a: Any,
         b: Any,
         fx: Any = None,
+        half_spread_a_bps: float | None = None,
+        half_spread_b_bps: float | None = None,
         *,
-        half_spread_a_bps: float,
-        half_spread_b_bps: float,
         max_age: str | float | None = None,
         fx_max_age: str | float | None = None,
         **meta: Any,
@@ -173,12 +196,18 @@ class Panel:
             a, b: frames with `ts` (bar end) and `close`.
             fx: frame with `ts` and `close`, units of A's currency per unit of B's (A in KRW, B in USDT, FX in
                 KRW per USDT); None when both closes are in one currency.
-            half_spread_a_bps, half_spread_b_bps: above 0; bid and ask are close * (1 -+ half spread).
+            half_spread_a_bps, half_spread_b_bps: needed, above 0; bid and ask are close * (1 -+ half
+                spread).
             max_age, fx_max_age: how long a close stays valid; by default one bar, for FX its longest gap.
             meta: fields of `PanelMeta`.
 
         Returns:
             A panel whose `meta.fidelity` is "candle": real books were not seen.
+
+        Raises:
+            ConfigError: when a half spread is missing or not above 0.
+            DataError: naming the missing, bad or unsorted column.
+            CoverageError: when the candles never overlap in time, or FX does not cover them.
         """
         from arbkit.panel.candles import panel_from_candles
 
@@ -240,6 +269,24 @@ class Panel:
             _NO_BOOLS if self.entry_ok is None else self.entry_ok,
             self.tradable,
         )
+
+    @cached_property
+    def index(self) -> Index:
+        """Block maxima and minima of this panel, built when first asked for (about 2 ns per row)."""
+        with_fair = self.fair is not None
+        offsets = index_size(max(1, len(self)))
+        bounds = np.empty((N_FAIR if with_fair else N_PLAIN, int(offsets[-1])), np.float32)
+        if len(self) == 0:
+            return Index(bounds, offsets, 0, -1, 0)
+        first, last = build_index(self.market, offsets, bounds)
+        return Index(bounds, offsets, int(first), int(last), N_PLAIN if with_fair else 0)
+
+    def grid_rows(self, step_ns: int) -> tuple[IntArray, int]:
+        """Return for each multiple of `step_ns` the last tradable row at or before it, and the first time."""
+        if step_ns not in self._grids:
+            rows, begin = grid_rows(self.market, self.index.first, self.index.last, step_ns)
+            self._grids[step_ns] = (rows, int(begin))
+        return self._grids[step_ns]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -364,7 +411,7 @@ _NO_BOOLS: Final[BoolArray] = frozen_array(np.empty(0, np.bool_), np.bool_, "emp
 
 
 def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:
-    return None if values is None else frozen_array(values, dtype, name, n)
+    return None if values is None else _frozen_column(values, dtype, name, n)
 
 
 def _checked_ladders(ladders: Ladders, n: int) -> Ladders:
@@ -375,6 +422,17 @@ def _checked_ladders(ladders: Ladders, n: int) -> Ladders:
     if len(shapes) != 1 or checked.bid_px_a.ndim != 2:
         raise DataError(f"all ladders must have one shape (rows, levels), had {sorted(shapes)}")
     return checked
+
+
+def _check_fair(fair: FloatArray | None) -> None:
+    if fair is None:
+        return
+    bad = np.flatnonzero((fair <= 0) | np.isinf(fair))
+    if bad.size:
+        raise DataError(
+            "`fair` must be a ratio above 0, or NaN where it is not known, "
+            f"row {bad[0]} held {fair[bad[0]]} ({bad.size} such rows)"
+        )
 
 
 def _check_order(ts: IntArray) -> None:
