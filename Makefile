@@ -17,9 +17,6 @@ PYTHON ?= $(shell for p in python3 python python3.12 python3.11 python3.13; do \
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
 PYTEST_ARGS ?=
 
-DEMO_DATASET := datasets/demo
-DEMO_STUDY := studies/demo.yaml
-
 .PHONY: help
 help:  ## Show this list
 	@echo "arbkit, a research toolkit for cross-exchange arbitrage"; echo
@@ -35,7 +32,7 @@ env: $(READY)  ## Make or update the environment in .venv
 
 .PHONY: demo
 demo: $(READY)  ## Main job on the built-in market: data, study, report
-	@ARBKIT="$(BIN)/arbkit" DATASET="$(DEMO_DATASET)" STUDY="$(DEMO_STUDY)" tools/demo
+	@$(BIN)/python tools/demo.py
 
 .PHONY: test
 test: lint types pytest  ## Everything that must pass: lint, format, types, tests, notebooks

@@ -79,7 +79,7 @@ def test_documented_target_exists(page: Path) -> None:
     assert named <= targets()
 
 
-@pytest.mark.parametrize("script", [".ci/run", "tools/setup_environment", "tools/demo"])
+@pytest.mark.parametrize("script", [".ci/run", "tools/setup_environment"])
 def test_script_is_executable_bash_that_parses(script: str) -> None:
     path = REPOSITORY / script
     assert path.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
