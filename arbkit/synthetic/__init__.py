@@ -1,0 +1,22 @@
+"""Seeded two-venue markets, with and without a known truth.
+
+`load_market_spec("kimchi")` reads a market that ships, `Market` makes its books, `write_market` stores them as a
+dataset. `noise_panel` and `ou_panel` return panels whose truth is known: nothing to find, or a premium that reverts.
+"""
+
+from arbkit.synthetic.market import Market
+from arbkit.synthetic.spec import MarketSpec, load_market_spec, shipped_specs
+from arbkit.synthetic.truth import NOISE_KINDS, PanelShape, noise_panel, ou_panel
+from arbkit.synthetic.write import write_market
+
+__all__ = [
+    "NOISE_KINDS",
+    "Market",
+    "MarketSpec",
+    "PanelShape",
+    "load_market_spec",
+    "noise_panel",
+    "ou_panel",
+    "shipped_specs",
+    "write_market",
+]
