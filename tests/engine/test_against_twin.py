@@ -20,6 +20,7 @@ from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
 from arbkit.panel import Ladders, Panel
 from arbkit.records import METRICS_DTYPE
+from arbkit.units import HOUR_NS
 from tests.strategies import Case, cases, panels, parameters
 from tests.twin.compare import compare_attribution, compare_equity, compare_metrics, compare_trades, differs
 from tests.twin.market import Row
@@ -80,6 +81,7 @@ def engine_disagreements(case: Case) -> list[str]:
     found = compare_trades(twin, records(result.trades))
     found += compare_metrics(twin, result.metrics.to_dict(), METRICS_DTYPE.names or ())
     found += compare_equity(twin, records(result.equity()))
+    found += compare_equity(twin, records(result.equity(every="1h")), HOUR_NS)
     if case.params.pnl_model == "executable":
         found += compare_attribution(twin, records(result.attribution()))
     return found

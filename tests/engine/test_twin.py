@@ -415,7 +415,8 @@ class TestMetrics:
     def test_the_grid_takes_the_last_row_at_or_before_each_multiple(self) -> None:
         stamps = [HOUR // 2, HOUR, HOUR, 2 * HOUR + 1, 3 * HOUR + 1]
         points = [EquityPoint(ts, 0.0, float(k), 0.0, False) for k, ts in enumerate(stamps)]
-        assert on_grid(points, HOUR) == [2.0, 2.0, 3.0]
+        grid = [(point.ts, point.equity) for point in on_grid(points, HOUR)]
+        assert grid == [(HOUR, 2.0), (2 * HOUR, 2.0), (3 * HOUR, 3.0)]
 
     def test_sharpe_and_sortino_of_31_alternating_hours(self) -> None:
         # the value of 10 units moves by +10, -10, ... on 1,000: 16 times +1 %, 15 times -1 %

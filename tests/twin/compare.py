@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from .results import TwinResult
+from .results import TwinResult, on_grid
 
 #: Sharpe and Sortino divide by a spread of differences, which magnifies rounding.
 RATIOS = ("sharpe", "sortino")
@@ -57,11 +57,13 @@ def compare_metrics(twin: TwinResult, metrics: Mapping[str, Any], names: Iterabl
     return found
 
 
-def compare_equity(twin: TwinResult, rows: list[dict[str, Any]]) -> list[str]:
-    if len(twin.equity) != len(rows):
-        return [f"equity rows: {len(twin.equity)} != {len(rows)}"]
+def compare_equity(twin: TwinResult, rows: list[dict[str, Any]], every_ns: int | None = None) -> list[str]:
+    """Compare the equity of every tradable row, or of every grid point."""
+    points = twin.equity if every_ns is None else on_grid(twin.equity, every_ns)
+    if len(points) != len(rows):
+        return [f"equity rows: {len(points)} != {len(rows)}"]
     found = []
-    for number, (point, theirs) in enumerate(zip(twin.equity, rows, strict=True)):
+    for number, (point, theirs) in enumerate(zip(points, rows, strict=True)):
         ours = {"ts": point.ts, "balance_usd": point.balance, "equity_usd": point.equity}
         ours["drawdown_pct"] = point.drawdown_pct
         found += differences(ours, theirs, ours, f"equity row {number} ")

@@ -151,23 +151,23 @@ def exposure(equity: list[EquityPoint]) -> float:
     return open_ns / (equity[-1].ts - equity[0].ts)
 
 
-def on_grid(equity: list[EquityPoint], every_ns: int) -> list[float]:
-    """Return the equity at each multiple of `every_ns` between the first and the last row."""
+def on_grid(equity: list[EquityPoint], every_ns: int) -> list[EquityPoint]:
+    """Return the last point at or before each multiple of `every_ns` between the first and the last row."""
     if not equity:
         return []
-    values = []
+    points = []
     stamp = -(-equity[0].ts // every_ns) * every_ns
     while stamp <= equity[-1].ts:
-        values.append([point.equity for point in equity if point.ts <= stamp][-1])
+        points.append([point for point in equity if point.ts <= stamp][-1]._replace(ts=stamp))
         stamp += every_ns
-    return values
+    return points
 
 
 def ratios(
     equity: list[EquityPoint], initial: float, every_ns: int = HOUR_NS
 ) -> tuple[float | None, float | None]:
     """Return Sharpe and Sortino of equity differences over the initial balance, annualised."""
-    values = on_grid(equity, every_ns)
+    values = [point.equity for point in on_grid(equity, every_ns)]
     returns = [(b - a) / initial for a, b in pairwise(values)]
     count = len(returns)
     if count < 30:
