@@ -65,7 +65,7 @@ def _books(tick: float) -> list[tuple[float, float, float, float]]:
     return books  # type: ignore[return-value]
 
 
-BOOKS = {tick: _books(tick) for tick in (0.05, 0.0625, 0.1)}
+BOOKS = {tick: _books(tick) for tick in (0.05, 0.0625, 0.1, 50_000.0)}
 
 
 @st.composite
