@@ -49,8 +49,9 @@ class Limits:
     """Where the checks draw their lines.
 
     A None is worked out per instrument: `max_gap_s` is the longer of 60 s and ten times the usual step
-    between rows, `frozen_s` likewise. `bad_share` is the share of rows from which unusable quotes (crossed,
-    zero, missing, disordered) are an error and no longer a warning.
+    between books, or one and a half bars of a candle; `frozen_s` is the longer of 60 s and ten usual steps.
+    `bad_share` is the share of rows from which unusable quotes (crossed, zero, missing, disordered) are an
+    error and no longer a warning.
     """
 
     max_gap_s: float | None = None
@@ -72,13 +73,13 @@ class Limits:
         if not 0 < self.bad_share <= 1:
             raise ConfigError(f"`bad_share` must be above 0 and at most 1, was {self.bad_share}")
 
-    def gap_ns(self, step_ns: int) -> int:
+    def gap_ns(self, step_ns: int, *, is_candle: bool = False) -> int:
         """Return the longest time without rows that is no gap, for rows that usually come `step_ns` apart."""
-        return _limit_ns(self.max_gap_s, step_ns)
+        return _limit_ns(self.max_gap_s, step_ns, 1.5 if is_candle else 10.0)
 
     def frozen_ns(self, step_ns: int) -> int:
         """Return how long a quote may stand still, for rows that usually come `step_ns` apart."""
-        return _limit_ns(self.frozen_s, step_ns)
+        return _limit_ns(self.frozen_s, step_ns, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def severity_rank(finding: Finding) -> tuple[int, str, str]:
     return _ORDER.index(finding.severity), finding.leg, finding.check
 
 
-def _limit_ns(seconds: float | None, step_ns: int) -> int:
+def _limit_ns(seconds: float | None, step_ns: int, steps: float) -> int:
     if seconds is not None:
         return round(seconds * SECOND_NS)
-    return max(60 * SECOND_NS, 10 * step_ns)
+    return max(60 * SECOND_NS, round(steps * step_ns))

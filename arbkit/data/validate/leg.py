@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -78,42 +77,32 @@ class LegScan(NamedTuple):
 def scan_leg(dataset: Dataset, info: InstrumentInfo, limits: Limits, grid: Grid) -> LegScan:
     """Read an instrument once, a row group at a time, and return what was found."""
     scan = _Pass(info, limits, grid)
-    with ThreadPoolExecutor(1) as pool:
-        content = _ContentCheck(pool) if limits.verify_content else None
-        for item, frame in dataset.file_batches(info.leg):
-            if content:
-                content.take(item, frame)
-            scan.take(frame)
-        return scan.result(content.finish() if content else [])
+    content = _ContentCheck()
+    for item, frame in dataset.file_batches(info.leg):
+        if limits.verify_content:
+            content.take(item, frame)
+        scan.take(frame)
+    return scan.result(content.finish())
 
 
 class _ContentCheck:
-    """Hashes the rows again, beside the checks, and holds them against the manifest."""
+    """Hashes the rows again and holds them against the manifest."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
         self._file: FileInfo | None = None
         self._digest = ColumnDigest()
-        self._job: Future[None] | None = None
         self._damaged: list[FileInfo] = []
 
     def take(self, item: FileInfo, frame: pl.DataFrame) -> None:
-        if self._job is not None:
-            self._job.result()
         if self._file is not item:
-            self._close()
+            self.finish()
             self._file, self._digest = item, ColumnDigest()
-        self._job = self._pool.submit(self._digest.update, frame)
+        self._digest.update(frame)
 
     def finish(self) -> list[FileInfo]:
-        if self._job is not None:
-            self._job.result()
-        self._close()
-        return self._damaged
-
-    def _close(self) -> None:
         if self._file is not None and self._digest.hexdigest() != self._file.content:
             self._damaged.append(self._file)
+        return self._damaged
 
 
 class _Pass:

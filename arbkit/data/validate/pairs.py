@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import FloatArray
-from arbkit.data.validate.findings import Finding, Limits
+from arbkit.data.validate.findings import Finding, Limits, Severity
 from arbkit.data.validate.lag import LagPeak, fill_forward, lag_peak
 from arbkit.data.validate.leg import Grid, LegScan, Spans
 from arbkit.data.writer import stamp_text
@@ -20,6 +20,8 @@ _FIAT: Final = ("USD", "EUR", "KRW", "JPY", "GBP", "CHF", "AUD", "CAD", "SGD", "
 _STABLE: Final = ("USDT", "USDC", "FDUSD", "TUSD", "DAI", "BUSD")
 _MONEY: Final = frozenset(_FIAT + _STABLE)
 _FILL_BARS: Final = 10
+#: A shorter lead is what markets do: one venue follows another within a second.
+_LEAD_S: Final = 1.0
 _SMALLEST_PART: Final = 0.1
 _GRAVE_PART: Final = 0.2
 
@@ -114,7 +116,8 @@ def _lag_finding(
     )
     grave = abs(shift_s) >= limits.lag_error_s and (whole != 0 or abs(part) >= _GRAVE_PART)
     text += ": a time zone or stamp error?" if grave else ": one venue leads, or its clock is off"
-    return Finding("lag", "error" if grave else "warning", _name(a, b), text, figures=figures)
+    severity: Severity = "error" if grave else "warning" if abs(shift_s) >= _LEAD_S else "info"
+    return Finding("lag", severity, _name(a, b), text, figures=figures)
 
 
 def _readable_shift(shift_s: float, *, whole: bool) -> str:

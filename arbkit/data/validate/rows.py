@@ -96,7 +96,14 @@ def _book_checks(info: InstrumentInfo, limits: Limits) -> list[RowCheck]:
     share = limits.bad_share
     return [
         RowCheck("crossed", "warning", "have a bid above the ask", real & (bid > ask), width, show, share),
-        RowCheck("locked", "warning", "have a bid equal to the ask", real & (bid == ask), age, show),
+        RowCheck(
+            "locked",
+            "info" if info.kind == "fx" else "warning",
+            "have a bid equal to the ask",
+            real & (bid == ask),
+            age,
+            show,
+        ),
         RowCheck(
             "zero_price", "warning", "have a price that is not above zero", impossible, age, show, share
         ),

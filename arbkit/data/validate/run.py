@@ -89,7 +89,7 @@ def _row_finding(check: RowCheck, scan: LegScan) -> Finding:
 
 
 def _gap_findings(scan: LegScan, limits: Limits) -> list[Finding]:
-    limit = limits.gap_ns(scan.step_ns)
+    limit = limits.gap_ns(scan.step_ns, is_candle=scan.info.is_candle)
     gaps = scan.gaps.longer_than(limit)
     if not gaps.rows.size:
         return []

@@ -140,9 +140,19 @@ def test_the_gap_limit_can_be_set(check):
     assert report.of("gaps")[0].rows == 1
 
 
-def test_hourly_bars_are_no_gaps(check):
-    report = check({A: candles_of(walk_of())}, kind="candle")
-    assert not report.of("gaps")
+def test_hourly_bars_are_no_gaps_but_a_missing_one_is(check):
+    candles = candles_of(walk_of())
+    report = check({A: candles, B: pl.concat([candles[:9], candles[10:]])}, kind="candle")
+    (finding,) = report.of("gaps")
+    assert (finding.leg, finding.rows) == (B, 1)
+
+
+def test_a_lead_of_less_than_a_second_is_only_told(check):
+    mids = walk_of()
+    books = [book_of(mids, step_ns=10**8, start_ns=START_NS + away) for away in (0, 3 * 10**8)]
+    (finding,) = check({A: books[0], B: books[1]}).of("lag")
+    assert finding.severity == "info"
+    assert finding.figures["shift_s"] == pytest.approx(-0.3)
 
 
 def test_rows_with_one_stamp_are_counted(check):
