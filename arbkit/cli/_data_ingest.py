@@ -19,6 +19,7 @@ __all__ = ["register"]
 
 _MB: Final = 1_000_000
 _SHOWN: Final = 10
+_IN_SPEC: Final = re.compile(r"`instruments\.0\.(\w+)`")
 
 
 def _option(help_text: str, *names: str) -> Any:
@@ -115,7 +116,14 @@ def _spec_of_files(files: list[str], given: dict[str, Any]) -> IngestSpec:
             given = given | {"format": sniff_format((streams or sources)[0])}
     name = re.sub(r"[^\w-]+", "_", Path(files[0]).name.split(".")[0]).strip("_") or "dataset"
     content = {"name": name, "instruments": [{"files": list(files), **given}]}
-    return IngestSpec.from_dict(content, where="command line")
+    try:
+        return IngestSpec.from_dict(content, where="command line")
+    except ConfigError as error:
+        raise ConfigError(_IN_SPEC.sub(_as_option, str(error))) from error
+
+
+def _as_option(match: re.Match[str]) -> str:
+    return "`--" + match[1].replace("_", "-") + "`"
 
 
 def _run(spec: IngestSpec, to: Path | None, append: bool) -> IngestReport:

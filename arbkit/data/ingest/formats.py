@@ -96,7 +96,8 @@ def sniff_format(source: Source) -> str:
     line = head.partition(b"\n")[0].strip()
     columns = {cell.strip().lower() for cell in line.decode("utf-8", "replace").lstrip("\ufeff").split(",")}
     rules: list[tuple[bool, str]] = [
-        (set(PAIR_COLUMNS) <= columns, "pair-csv"),
+        # Most of them is enough: the reader then says which one is missing.
+        (len(columns.intersection(PAIR_COLUMNS)) >= 3, "pair-csv"),
         ("bids[0].price" in columns, "tardis-book"),
         ({"bid_price", "ask_price", "local_timestamp"} <= columns, "tardis-quotes"),
         ({"open", "high", "low", "close"} <= columns, "candles"),

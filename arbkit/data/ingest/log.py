@@ -95,9 +95,16 @@ class IngestLog:
     reading: str = ""
     rows: int = 0
     _refused: list[tuple[str, int, str, str]] = field(default_factory=list)
+    _known: set[tuple[str, int, str]] = field(default_factory=set)
 
     def refuse(self, source: str, line: int, reason: str, text: str) -> None:
-        """Put one row into quarantine; `text` is what it said."""
+        """Put one row into quarantine; `text` is what it said.
+
+        The same row for the same reason counts once, though two instruments of a file be read from it.
+        """
+        if (source, line, reason) in self._known:
+            return
+        self._known.add((source, line, reason))
         self.reasons[reason.partition(", was ")[0]] += 1
         if not self.first_refusal:
             self.first_refusal = f"{source} line {line}: {reason}"
@@ -122,6 +129,7 @@ class IngestLog:
     def take_refused(self) -> pl.DataFrame:
         """Hand over the rows kept since the last call: source, line, reason, text."""
         rows, self._refused = self._refused, []
+        self._known.clear()
         return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row")
 
 

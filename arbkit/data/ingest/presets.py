@@ -43,7 +43,9 @@ def read_pair_csv(entry: EntrySpec, sources: Sequence[Source], log: IngestLog) -
     if other is not None:
         said = other.model_dump(exclude_unset=True)
         second |= {name: value for name, value in said.items() if value not in ("", None)}
+    blank_rows = log.blank_rows
     for side, leg in (("a", first), ("b", second)):
+        log.blank_rows = blank_rows  # the file is read once per side, its blank rows count once
         columns = {"bid_px": f"best_bid_{side}", "ask_px": f"best_ask_{side}"}
         yield from read_table(_table(entry, sources, "timestamp", columns, leg), sources, log)
 

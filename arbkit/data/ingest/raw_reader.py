@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from arbkit.data.ingest.log import IngestLog
 from arbkit.data.ingest.raw_lines import RawLine, read_line
-from arbkit.data.ingest.sources import Source, line_blocks
+from arbkit.data.ingest.sources import Source, text_blocks
 from arbkit.errors import DataError
 
 __all__ = ["Message", "Place", "messages", "starts_with_answer"]
@@ -61,8 +61,8 @@ def _file_messages(source: Source, log: IngestLog) -> Iterator[Message]:
     log.reading = source.label
     label, empty = source.label, True
     with source.open(log.advance) as stream:
-        for first, block in line_blocks(stream, source):
-            for number, line in enumerate(block, first):
+        for first, block in text_blocks(stream, source):
+            for number, line in enumerate(block.split(b"\n"), first):
                 if not line.strip():
                     continue
                 empty = False

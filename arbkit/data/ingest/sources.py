@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 
 from arbkit.errors import DataError, nearest_names
 
-__all__ = ["Source", "find_sources", "line_blocks"]
+__all__ = ["Source", "find_sources", "text_blocks"]
 
 _BLOCK: Final = 16 * 2**20
 _BOM: Final = b"\xef\xbb\xbf"
@@ -63,8 +63,10 @@ def find_sources(patterns: Sequence[str]) -> list[Source]:
     return found
 
 
-def line_blocks(stream: BinaryIO, source: Source) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield (number of the first line, lines without their ends) in blocks of bounded size.
+def text_blocks(stream: BinaryIO, source: Source) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, whole lines as one text without the last line end), bounded in size.
+
+    Lines end with a line feed; carriage returns before it and a byte order mark are taken away.
 
     Raises:
         DataError: when the packing is damaged or cut off.
@@ -79,13 +81,15 @@ def line_blocks(stream: BinaryIO, source: Source) -> Iterator[tuple[int, list[by
             block, first = block.removeprefix(_BOM), False
         if not block:
             break
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        if lines:
-            yield number, [line.removesuffix(b"\r") for line in lines]
-            number += len(lines)
+        whole, found, tail = block.rpartition(b"\n")
+        if not found:
+            rest += block
+            continue
+        text, rest = rest + whole, tail
+        yield number, text.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        number += text.count(b"\n") + 1
     if rest:
-        yield number, [rest.removesuffix(b"\r")]
+        yield number, rest.removesuffix(b"\r")
 
 
 def _sources_of(path: Path) -> list[Source]:

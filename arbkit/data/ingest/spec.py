@@ -317,4 +317,5 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"key `{where}` is missing"
     value = "" if isinstance(first["input"], dict) else f", was {first['input']!r}"
-    return f"`{where}` {rule}{value}"
+    rule, remedy, near = rule.partition("; ")
+    return f"`{where}` {rule}{value}{remedy}{near}"

@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from arbkit.data.ingest.log import IngestLog
-from arbkit.data.ingest.sources import Source, line_blocks
+from arbkit.data.ingest.sources import Source, text_blocks
 from arbkit.data.ingest.spec import EntrySpec
 from arbkit.data.ingest.stamps import read_stamps
 from arbkit.data.manifest import InstrumentInfo
@@ -38,6 +38,23 @@ class Raw(NamedTuple):
     frame: pl.DataFrame
     lines: Sequence[int]
     texts: Sequence[bytes] | None
+
+
+class _Lines(Sequence[bytes]):
+    """The lines of a block, split when one is asked for: hardly ever."""
+
+    def __init__(self, block: bytes, count: int) -> None:
+        self._block = block
+        self._count = count
+        self._split: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._split is None:
+            self._split = self._block.split(b"\n")
+        return self._split[index]
 
 
 class Mapping(NamedTuple):
@@ -283,15 +300,41 @@ def _csv_rows(entry: EntrySpec, source: Source, log: IngestLog) -> Iterator[Raw]
     separator = entry.separator.encode()
     blank = _NOT_BLANK + separator
     with source.open(log.advance) as stream:
-        for first, block in line_blocks(stream, source):
-            numbered = [(first + index, line) for index, line in enumerate(block) if line.strip(blank)]
-            _count_blank(entry, source, first, block, blank, log)
+        for first, block in text_blocks(stream, source):
+            if names is not None and (raw := _regular_block(entry, names, first, block)) is not None:
+                yield raw
+                continue
+            lines = block.split(b"\n")
+            numbered = [(first + index, line) for index, line in enumerate(lines) if line.strip(blank)]
+            _count_blank(entry, source, first, lines, blank, log)
             if names is None and numbered:
                 names = _header(entry, source, numbered[0][1])
                 if entry.header is True:
-                    numbered = numbered[1:]
+                    start = numbered.pop(0)[0] - first + 1
+                    rest = b"\n".join(lines[start:])
+                    if (raw := _regular_block(entry, names, first + start, rest)) is not None:
+                        yield raw
+                        continue
             if names is not None and numbered:
                 yield from _parse_block(entry, source, names, numbered, log)
+
+
+def _regular_block(entry: EntrySpec, names: list[str], first: int, block: bytes) -> Raw | None:
+    """A block in which every line has its fields, none is blank and none is quoted; else None.
+
+    Looking at each line in Python costs four times as much as all the rest; a block that is not plainly
+    regular is looked at that way.
+    """
+    count = block.count(b"\n") + 1
+    if b'"' in block or block.count(entry.separator.encode()) != count * (len(names) - 1):
+        return None
+    try:
+        frame = _read_csv(entry, names, block)
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != count or frame.select(pl.all_horizontal(pl.all().is_null()).any()).item():
+        return None
+    return Raw(frame, range(first, first + count), _Lines(block, count))
 
 
 def _count_blank(
@@ -339,20 +382,23 @@ def _parse_block(
 
 
 def _frame(entry: EntrySpec, names: list[str], lines: list[bytes]) -> pl.DataFrame:
-    schema = dict.fromkeys(names, pl.String)
-    frame = pl.read_csv(
-        io.BytesIO(b"\n".join(lines)),
-        has_header=False,
-        schema=schema,
-        separator=entry.separator,
-        encoding="utf8-lossy",
-        raise_if_empty=False,
-    )
+    frame = _read_csv(entry, names, b"\n".join(lines))
     if frame.height == len(lines):
         return frame
     # A stray quote made the fast reader join lines: take them one by one.
     rows = [_cells(line, entry.separator) for line in lines]
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _read_csv(entry: EntrySpec, names: list[str], text: bytes) -> pl.DataFrame:
+    return pl.read_csv(
+        io.BytesIO(text),
+        has_header=False,
+        schema=dict.fromkeys(names, pl.String),
+        separator=entry.separator,
+        encoding="utf8-lossy",
+        raise_if_empty=False,
+    )
 
 
 def _parquet_rows(source: Source, log: IngestLog) -> Iterator[Raw]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arbkit.data.ingest import Source, find_sources
-from arbkit.data.ingest.sources import line_blocks
+from arbkit.data.ingest.sources import text_blocks
 from arbkit.errors import DataError
 
 
@@ -46,7 +46,7 @@ def test_cut_off_gzip_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"line\n" * 10_000)[:-20])
     source = Source(path)
     with pytest.raises(DataError, match="cut off"), source.open() as stream:
-        list(line_blocks(stream, source))
+        list(text_blocks(stream, source))
 
 
 def test_lines_are_numbered_through_blocks_and_bytes_are_counted(tmp_path: Path, monkeypatch) -> None:
@@ -58,8 +58,8 @@ def test_lines_are_numbered_through_blocks_and_bytes_are_counted(tmp_path: Path,
     with source.open(counted.append) as stream:
         lines = [
             (number, line)
-            for first, block in line_blocks(stream, source)
-            for number, line in enumerate(block, first)
+            for first, block in text_blocks(stream, source)
+            for number, line in enumerate(block.split(b"\n"), first)
         ]
     assert lines == [(1, b"one"), (2, b"two"), (3, b"three"), (4, b""), (5, b"last")]
     assert sum(counted) == path.stat().st_size
