@@ -42,8 +42,9 @@ def found() -> str:
         parts.append(
             f"{metrics.mtm_pnl_usd:+,.2f} USDT from {metrics.total_trades} trades in {days:.1f} days"
         )
+    trials = study.trials().height
     return (
-        f"Found in {study.trials().height} trials: enter at {params.min_spread_bps:.1f} bps after costs, leave at "
+        f"Found in {trials} trials: enter at {params.min_spread_bps:.1f} bps after costs, leave at "
         f"{params.exit_spread_bps:.1f} bps, reference {reference}.\n"
         f"That made {parts[0]} in-sample, and {parts[1]} that the search never saw."
     )

@@ -1,0 +1,81 @@
+"""The README holds: its commands run in the order given, its Python runs, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from arbkit.cli.main import NOUNS
+from arbkit.cli.main import main as shell
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def demo_commands() -> list[str]:
+    """Return the three commands of `make demo`."""
+    text = (REPOSITORY / "tools" / "demo.py").read_text(encoding="utf-8")
+    return [
+        f"arbkit {step}" for step in re.findall(r'^    "((?:data|study|report) .*)",$', text, re.MULTILINE)
+    ]
+
+
+def test_demo_runs_the_three_nouns_of_the_main_job() -> None:
+    assert [command.split()[1] for command in demo_commands()] == ["data", "study", "report"]
+
+
+@pytest.mark.slow
+def test_readme_runs_from_top_to_bottom_after_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One test, not three: each part stands on what the one before left behind."""
+    (tmp_path / "studies").mkdir()
+    shutil.copy(REPOSITORY / "studies" / "demo.yaml", tmp_path / "studies")
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks("bash")
+    shown = [line for line in block.splitlines() if line.startswith("arbkit ")]
+    assert len(shown) >= 5
+    for command in (*demo_commands(), *shown):
+        assert shell(shlex.split(command)[1:]) == 0, command
+    for made in ("reports/demo.html", "reports/demo.csv", "reports/demo-random.html", "reports/first.json"):
+        assert (tmp_path / made).stat().st_size > 0
+    capsys.readouterr()
+    for python in blocks("python"):
+        exec(compile(python, "README.md", "exec"), {})
+    assert "mtm_pnl_usd" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_named_on_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|^|^ {4})arbkit ([a-z]+)\b", text, flags=re.MULTILINE))
+    assert named <= set(NOUNS)
+
+
+def test_exit_codes_of_the_readme_are_those_of_the_shell() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|$", README, flags=re.MULTILINE)
+    assert [int(code) for code, _ in rows] == [0, 1, 2, 130, 141]
+
+
+def test_real_data_specs_that_the_readme_counts_are_there() -> None:
+    specs = list((REPOSITORY / "datasets" / "specs").glob("*.yaml"))
+    (count,) = re.findall(r"datasets/specs/ has (\w+) to copy", README)
+    assert ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"][
+        len(specs)
+    ] == count
