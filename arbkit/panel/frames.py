@@ -138,7 +138,7 @@ def _with(meta: PanelMeta, **changes: Any) -> PanelMeta:
 
 
 def _ladders(table: pl.DataFrame) -> Ladders | None:
-    """Read sizes and deeper levels; level 0 takes its price from the top of the book."""
+    """Read sizes and deeper levels; level 0 takes its price from the top of the book, unless it is given."""
     table = table.rename({name: name.replace("_size_", "_sz_") for name in table.columns if _TOP_SIZE(name)})
     if not any(_LEVEL.fullmatch(name) for name in table.columns):
         return None
@@ -147,7 +147,7 @@ def _ladders(table: pl.DataFrame) -> Ladders | None:
     depth = 1 + max((int(match.group(1)) for match in found if match and match.group(1)), default=0)
     arrays = []
     for side in _SIDES:
-        top = side if "_sz_" in side else side.replace("_px", "")
+        top = side if side in table.columns else side.replace("_px", "")
         names = [top, *(f"{side}_{level:02d}" for level in range(1, depth))]
         require_columns(table, tuple(names))
         arrays.append(np.column_stack([floats_of(table, name) for name in names]))
@@ -166,7 +166,12 @@ def frame_of(panel: Panel) -> pl.DataFrame:
     if panel.ladders is not None:
         for side, array in zip(_SIDES, panel.ladders, strict=True):
             for level in range(panel.ladders.levels):
-                if level or "_sz_" in side:
+                if level or "_sz_" in side or not _is_top(panel, side, array[:, 0]):
                     data[f"{side}_{level:02d}" if level else side] = np.ascontiguousarray(array[:, level])
     data.update(panel.columns)
     return pl.DataFrame(data)
+
+
+def _is_top(panel: Panel, side: str, prices: FloatArray) -> bool:
+    """Tell whether level 0 of a ladder shows the panel's own price on every row."""
+    return bool(np.array_equal(prices, getattr(panel, side.replace("_px", "")), equal_nan=True))
