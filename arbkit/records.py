@@ -92,7 +92,6 @@ STATE_DTYPE: Final = np.dtype(
         ("first_ts", np.int64),
         ("last_ts", np.int64),
         ("last_index", np.int64),
-        ("n_rows", np.int64),
         ("open_since_ts", np.int64),
         ("exposure_ns", np.int64),
         ("blocked_until_ab", np.int64),

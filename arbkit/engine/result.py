@@ -12,7 +12,7 @@ import numpy as np
 from arbkit._typing import RecordArray
 from arbkit.config import Params
 from arbkit.errors import ConfigError
-from arbkit.kernels.scan import scan_curve
+from arbkit.kernels.scan import held_extremes, scan_curve
 from arbkit.metrics import Metrics
 from arbkit.panel import Panel
 from arbkit.records import STATE_DTYPE, TRADE_DTYPE, ExitReason, Side
@@ -36,13 +36,20 @@ class BacktestResult:
     """
 
     def __init__(
-        self, panel: Panel, params: Params, records: RecordArray, metrics: Any, rules: RecordArray
+        self,
+        panel: Panel,
+        params: Params,
+        records: RecordArray,
+        metrics: Any,
+        rules: RecordArray,
+        last_row: int,
     ) -> None:
         self.panel = panel
         self.params = params
         self.records = records
         self._metrics_record = metrics
         self._rules = rules
+        self._last_row = last_row
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -85,6 +92,7 @@ class BacktestResult:
         import polars as pl
 
         records = self.records
+        held_extremes(self.panel.market, self._rules[0], records, self._last_row)
         sides = np.array([side.name for side in Side])
         reasons = np.array([reason.name.lower() for reason in ExitReason])
         is_open = records["exit_index"] < 0

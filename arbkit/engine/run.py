@@ -14,22 +14,27 @@ from arbkit.config import Params
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.kernels.scan import Grid, grid_size, scan, scan_sets
+from arbkit.kernels.market import Grid, grid_size
+from arbkit.kernels.scan import scan, scan_sets
+from arbkit.kernels.skip import GridRows, skip, skip_sets
 from arbkit.kernels.summary import summarize
 from arbkit.metrics import metric_columns
 from arbkit.panel import Panel
 from arbkit.records import METRICS_DTYPE, STATE_DTYPE, TRADE_DTYPE
-from arbkit.units import duration_ns
+from arbkit.units import HOUR_NS, duration_ns
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["backtest", "backtest_many"]
 
-_ENGINES: Final = ("auto", "scan")
+_ENGINES: Final = ("auto", "scan", "skip")
+_DETAIL: Final = ("all", "realized")
+#: Left out of `backtest_many(..., metrics="realized")`: they need equity between the events.
+_MEASURED: Final = ("max_drawdown_mtm_pct", "sharpe", "sortino", "excursions")
 _FIRST_CAPACITY: Final = 64
-#: Below this many rows times sets a thread costs more than it saves.
-_THREADS_FROM: Final = 2_000_000
+#: Below this many sets a thread costs more than it saves.
+_THREADS_FROM: Final = 8
 
 
 def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: str = "1h") -> BacktestResult:
@@ -38,7 +43,8 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
     Args:
         panel: the market.
         params: the strategy.
-        engine: `scan` walks every row; `auto` takes the fastest engine that gives the same trades.
+        engine: `scan` walks every row, `skip` only those on which something happens; the trades are the same.
+            `auto` takes the faster one.
         interval: grid of the Sharpe and Sortino ratios.
 
     Returns:
@@ -47,26 +53,31 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
     Raises:
         ConfigError: when the panel or the engine cannot simulate these parameters.
     """
-    _check_engine(engine)
+    _check_choice("engine", engine, _ENGINES)
     check_supported(panel, params)
     rules = rules_of([params])
     step_ns = _interval_ns(interval)
     state = np.zeros(1, STATE_DTYPE)
     metrics = np.zeros(1, METRICS_DTYPE)
-    market = panel.market
-    grid = Grid(np.empty(grid_size(market, step_ns)), step_ns)
-    none = np.empty(0)
-    trades, filled = scan(
-        market, rules[0], state[0], np.empty(_FIRST_CAPACITY, TRADE_DTYPE), grid, none, none
-    )
-    summarize(state[0], rules[0], trades, grid.equity[:filled], step_ns, metrics[0])
-    return BacktestResult(panel, params, trades[: state[0]["n_trades"]], metrics[0], rules)
+    trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
+    if engine == "scan":
+        grid, none = _scan_grid(panel, step_ns), np.empty(0)
+        trades, filled = scan(panel.market, rules[0], state[0], trades, grid, none, none)
+        equity = grid.equity[:filled]
+    else:
+        rows = _grid_rows(panel, step_ns)
+        trades, filled = skip(panel.market, panel.index, rules[0], state[0], trades, rows, True)
+        equity = rows.equity[:filled]
+    summarize(state[0], rules[0], trades, equity, step_ns, metrics[0])
+    kept = trades[: state[0]["n_trades"]]
+    return BacktestResult(panel, params, kept, metrics[0], rules, int(state[0]["last_index"]))
 
 
 def backtest_many(
     panel: Panel,
     params: Sequence[Params],
     *,
+    metrics: str = "all",
     engine: str = "auto",
     interval: str = "1h",
     threads: int | None = None,
@@ -76,12 +87,14 @@ def backtest_many(
     Args:
         panel: the market.
         params: the strategies.
+        metrics: "all", or "realized" to leave out what needs equity between the events (marked drawdown,
+            Sharpe, Sortino, excursions), which is faster.
         engine: as in `backtest`.
         interval: grid of the Sharpe and Sortino ratios.
         threads: how many sets run at once; by default one per core, and one when there is little to do.
 
     Returns:
-        One row per set, in the order given: `set` (0, 1, ...) and all metrics, undefined ratios null.
+        One row per set, in the order given: `set` (0, 1, ...) and the metrics, undefined ratios null.
 
     Raises:
         ConfigError: when the panel or the engine cannot simulate one of the sets.
@@ -89,31 +102,45 @@ def backtest_many(
     import polars as pl
     import polars.selectors as cs
 
-    _check_engine(engine)
+    _check_choice("engine", engine, _ENGINES)
+    _check_choice("metrics", metrics, _DETAIL)
     for one in params:
         check_supported(panel, one)
-    records = run_sets(panel, rules_of(params), _interval_ns(interval), threads)
-    columns = {"set": np.arange(len(params)), **metric_columns(records)}
-    frame = pl.DataFrame(columns)
-    return frame.with_columns(cs.float().fill_nan(None))
+    measure = metrics == "all"
+    records = run_sets(
+        panel, rules_of(params), _interval_ns(interval), threads=threads, engine=engine, measure=measure
+    )
+    frame = pl.DataFrame({"set": np.arange(len(params)), **metric_columns(records)})
+    return frame.drop(() if measure else _MEASURED).with_columns(cs.float().fill_nan(None))
 
 
-def run_sets(panel: Panel, rules: RecordArray, step_ns: int, threads: int | None = None) -> RecordArray:
+def run_sets(
+    panel: Panel,
+    rules: RecordArray,
+    step_ns: int = HOUR_NS,
+    *,
+    threads: int | None = None,
+    engine: str = "auto",
+    measure: bool = True,
+) -> RecordArray:
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     if rules.size == 0:
         return metrics
-    wanted = threads if threads is not None else (os.cpu_count() or 1)
-    if threads is None and rules.size * len(panel) < _THREADS_FROM:
-        wanted = 1
     market = panel.market
+    index = None if engine == "scan" else panel.index
 
     def work(part: slice) -> None:
         state = np.zeros(1, STATE_DTYPE)
         trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
-        scan_sets(market, rules[part], state, trades, step_ns, metrics[part])
+        if index is None:
+            scan_sets(market, rules[part], state, trades, step_ns, metrics[part])
+        else:
+            grid = _grid_rows(panel, step_ns)
+            skip_sets(market, index, rules[part], state, trades, grid, measure, metrics[part])
 
-    if wanted <= 1 or rules.size == 1:
+    wanted = threads if threads is not None else (os.cpu_count() or 1)
+    if wanted <= 1 or rules.size < _THREADS_FROM:
         work(slice(0, rules.size))
         return metrics
     work(slice(0, 1))
@@ -123,9 +150,18 @@ def run_sets(panel: Panel, rules: RecordArray, step_ns: int, threads: int | None
     return metrics
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in _ENGINES:
-        raise ConfigError(f"`engine` {engine!r} does not exist; {nearest_names(engine, _ENGINES)}")
+def _scan_grid(panel: Panel, step_ns: int) -> Grid:
+    return Grid(np.empty(grid_size(panel.market, step_ns)), step_ns)
+
+
+def _grid_rows(panel: Panel, step_ns: int) -> GridRows:
+    rows, begin_ns = panel.grid_rows(step_ns)
+    return GridRows(rows, np.empty(rows.size), begin_ns, step_ns)
+
+
+def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ConfigError(f"`{name}` {value!r} does not exist; {nearest_names(value, valid)}")
 
 
 def _interval_ns(interval: str) -> int:

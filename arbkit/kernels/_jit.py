@@ -2,22 +2,53 @@
 
 `fastmath` stays off: it assumes the absence of NaN and fuses operations, which changed trades in every
 configuration tried. `error_model="numpy"`: a zero price must give inf, not an exception, and the check
-for it would block vectorisation. `nogil`: batches run in threads. `cache`: compilation is paid once per
-machine, not once per run.
+for it would block vectorisation. `nogil`: batches run in threads.
+
+Compiled code is kept on disk, so that compilation is paid once per machine and not once per run. numba
+renews it when the file of the kernel itself changes, and would go on using a kernel whose callee in another
+file has changed. So every kernel is stamped with the content of all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["jit"]
+from arbkit import records
+
+__all__ = ["inlined", "jit"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+def _sources_hash() -> str:
+    """Return a hash of every file that compiled code may depend on."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in [*sorted(Path(__file__).parent.glob("*.py")), Path(records.__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_STAMP = _sources_hash()
+
+
+def _compiled(function: _F, **flags: Any) -> _F:
+    dispatcher = numba.njit(cache=True, error_model="numpy", nogil=True, **flags)(function)
+    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if file is not None:
+        file._source_stamp = (file._source_stamp, _STAMP)
+    return dispatcher  # type: ignore[no-any-return]
+
+
 def jit(function: _F) -> _F:
     """Compile a kernel for arrays and scalars, cached on disk, releasing the interpreter lock."""
-    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)  # type: ignore[return-value]
+    return _compiled(function)
+
+
+def inlined(function: _F) -> _F:
+    """Compile a small function into its callers, where a call per row would cost more than its work."""
+    return _compiled(function, forceinline=True)

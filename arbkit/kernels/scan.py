@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
+from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import jit
-from arbkit.kernels.step import make_quote, new_state, step
+from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quote_at
+from arbkit.kernels.spread import spread_ab, spread_ba
+from arbkit.kernels.step import count_excursions, mark, mark_trades, new_state, step
 from arbkit.kernels.summary import summarize
 
-__all__ = ["Grid", "Market", "grid_size", "scan", "scan_curve", "scan_sets"]
-
-
-class Market(NamedTuple):
-    """The arrays of a panel: length n, or 0 where an optional one is absent."""
-
-    ts: IntArray
-    bid_a: FloatArray
-    ask_a: FloatArray
-    bid_b: FloatArray
-    ask_b: FloatArray
-    fair: FloatArray
-    entry_ok: BoolArray
-    tradable: BoolArray
-
-
-class Grid(NamedTuple):
-    """Equity at every multiple of `step_ns` since the epoch, filled as the rows go by."""
-
-    equity: FloatArray
-    step_ns: int
-
-
-@jit
-def _ends(market: Market) -> tuple[int, int]:
-    """Return the first and last tradable row, or (0, -1) when there is none."""
-    first, last = 0, market.ts.size - 1
-    while first <= last and not market.tradable[first]:
-        first += 1
-    while last >= first and not market.tradable[last]:
-        last -= 1
-    return (first, last) if first <= last else (0, -1)
-
-
-@jit
-def _first_grid(ts: int, step_ns: int) -> int:
-    """Return the number of the first grid point at or after ts."""
-    return -((-ts) // step_ns)
-
-
-@jit
-def grid_size(market: Market, step_ns: int) -> int:
-    """Return how many grid points lie between the first and the last tradable row, both included."""
-    first, last = _ends(market)
-    if last < first:
-        return 0
-    return max(0, market.ts[last] // step_ns - _first_grid(market.ts[first], step_ns) + 1)  # type: ignore[no-any-return]
+__all__ = ["grown", "held_extremes", "scan", "scan_curve", "scan_sets"]
 
 
 @jit
@@ -84,43 +40,49 @@ def scan(
         The trades in entry order (the first `state.n_trades` are valid) and the number of filled grid points.
     """
     new_state(state, rules)
-    open_ids = np.empty(min(trades.size, 8), np.int64)
-    first, last = _ends(market)
+    open_ids = np.empty(8, np.int64)
+    first, last = ends(market)
     filled = 0
+    processed = 0
     next_grid = 0
     if last >= first and grid.equity.size:
-        next_grid = _first_grid(market.ts[first], grid.step_ns) * grid.step_ns
+        next_grid = first_grid(market.ts[first], grid.step_ns) * grid.step_ns
     for i in range(first, last + 1):
         if not market.tradable[i]:
             continue
         if state.n_trades == trades.size:
-            trades = _grown(trades)
+            trades = grown(trades)
         if state.n_open == open_ids.size:
-            open_ids = np.concatenate((open_ids, np.empty(open_ids.size, np.int64)))
+            open_ids = np.concatenate((open_ids, np.empty_like(open_ids)))
         ts = market.ts[i]
         while filled < grid.equity.size and next_grid < ts:
             grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
             filled += 1
             next_grid += grid.step_ns
-        fair = market.fair[i] if market.fair.size else 1.0
         entry_ok = market.entry_ok[i] if market.entry_ok.size else True
-        quote = make_quote(i, ts, market.bid_a[i], market.ask_a[i], market.bid_b[i], market.ask_b[i], fair)
+        quote = quote_at(market, i)
+        count_excursions(quote, rules, state)
         step(quote, entry_ok, i == last, rules, state, trades, open_ids)
+        mark(quote, rules, state, trades, open_ids)
         if curve_equity.size:
             balance = rules.initial_balance_usd + state.realized_pnl
-            curve_balance[state.n_rows - 1] = balance
-            curve_equity[state.n_rows - 1] = balance + state.unrealized_pnl
+            curve_balance[processed] = balance
+            curve_equity[processed] = balance + state.unrealized_pnl
+        processed += 1
         if state.stopped == 1:
             break
     while filled < grid.equity.size and next_grid <= state.last_ts:
         grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
         filled += 1
         next_grid += grid.step_ns
+    if processed:
+        mark_trades(quote_at(market, state.last_index), rules, state, trades, open_ids)
     return trades, filled
 
 
 @jit
-def _grown(trades: RecordArray) -> RecordArray:
+def grown(trades: RecordArray) -> RecordArray:
+    """Return the trades with room for as many again."""
     return np.concatenate((trades, np.empty_like(trades)))
 
 
@@ -142,7 +104,7 @@ def scan_curve(
             k += 1
     if n:
         scan(market, rules, state, trades, Grid(np.empty(0, np.float64), 1), balance, equity)
-        n = state.n_rows
+        n = np.searchsorted(rows, state.last_index) + 1
     return balance[:n], equity[:n], rows[:n]
 
 
@@ -170,3 +132,32 @@ def scan_sets(
     for k in range(rules.size):
         trades, filled = scan(market, rules[k], states[0], trades, grid, none, none)
         summarize(states[0], rules[k], trades, grid.equity[:filled], step_ns, metrics[k])
+
+
+@jit
+def held_extremes(market: Market, rules: Any, trades: RecordArray, last_row: int) -> None:
+    """Write `mae_bps` and `mfe_bps` of every trade: its worst and best mark after the entry, up to the exit.
+
+    Args:
+        market: arrays of the panel.
+        rules: record of `RULES_DTYPE`.
+        trades: `TRADE_DTYPE` (n,), changed in place.
+        last_row: the last row of the run, where an open trade is last marked.
+    """
+    for k in range(trades.size):
+        trade = trades[k]
+        end = trade.exit_index if trade.exit_index >= 0 else last_row
+        trade.mae_bps = np.nan
+        trade.mfe_bps = np.nan
+        for i in range(trade.entry_index + 1, end + 1):
+            if not market.tradable[i]:
+                continue
+            if trade.side == 0:
+                unwind = spread_ba(market.bid_a[i], market.ask_b[i])
+            else:
+                unwind = spread_ab(market.ask_a[i], market.bid_b[i])
+            mark_bps = trade.entry_spread_bps + unwind - 2 * rules.cost_bps
+            if not (trade.mae_bps <= mark_bps):
+                trade.mae_bps = mark_bps
+            if not (trade.mfe_bps >= mark_bps):
+                trade.mfe_bps = mark_bps

@@ -11,11 +11,23 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from arbkit._typing import IntArray, RecordArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inlined
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 from arbkit.records import ExitReason, PnlModel, Side
 
-__all__ = ["RULES_DTYPE", "Quote", "close_value", "make_quote", "mark_value", "new_state", "step"]
+__all__ = [
+    "RULES_DTYPE",
+    "Quote",
+    "close_value",
+    "count_excursions",
+    "make_quote",
+    "mark",
+    "mark_trades",
+    "mark_value",
+    "new_state",
+    "open_value",
+    "step",
+]
 
 #: `Params` as the kernels read them: fractions, nanoseconds and flags instead of text and none.
 RULES_DTYPE: Final = np.dtype(
@@ -77,7 +89,7 @@ class Quote(NamedTuple):
     x_ba: float
 
 
-@jit
+@inlined
 def make_quote(
     row: int, ts: int, bid_a: float, ask_a: float, bid_b: float, ask_b: float, fair: float
 ) -> Quote:
@@ -98,7 +110,7 @@ def make_quote(
     )
 
 
-@jit
+@inlined
 def new_state(state: Any, rules: Any) -> None:
     """Reset a state record to what it is before the first row."""
     state.n_trades = 0
@@ -108,7 +120,6 @@ def new_state(state: Any, rules: Any) -> None:
     state.first_ts = 0
     state.last_ts = 0
     state.last_index = -1
-    state.n_rows = 0
     state.open_since_ts = 0
     state.exposure_ns = 0
     state.blocked_until_ab = _LONG_AGO
@@ -136,7 +147,7 @@ def new_state(state: Any, rules: Any) -> None:
         state.exits[reason] = 0
 
 
-@jit
+@inlined
 def step(
     quote: Quote,
     entry_ok: bool,
@@ -146,7 +157,10 @@ def step(
     trades: RecordArray,
     open_ids: IntArray,
 ) -> None:
-    """Apply the rules to one tradable row: exits, drawdown check, entry, mark.
+    """Apply the rules to one tradable row: exits, drawdown check, entry.
+
+    A row on which no exit rule, no entry and no rearm level holds leaves the state as it was, but for the
+    clock: that is why rows may be skipped. `mark` and `count_excursions` measure and decide nothing.
 
     Args:
         quote: the row.
@@ -159,28 +173,25 @@ def step(
 
     A run whose `state.stopped` is set must not be stepped further.
     """
-    if state.n_rows == 0:
+    if state.last_index < 0:
         state.first_ts = quote.ts
-    if state.n_open > 0:
+    was_open = state.n_open
+    if was_open > 0:
         state.exposure_ns += quote.ts - state.last_ts
-    state.n_rows += 1
     state.last_ts = quote.ts
     state.last_index = quote.row
-    _count_excursions(quote, rules, state)
     _rearm(quote, rules, state)
-    was_open = state.n_open
     if was_open > 0:
         _exits(quote, is_last and rules.close_at_end == 1, rules, state, trades, open_ids)
     if state.n_open != was_open:
         _check_drawdown(rules, state)
     if state.stopped == 0 and entry_ok and not (is_last and rules.close_at_end == 1):
         _enter(quote, rules, state, trades, open_ids)
-    if was_open > 0 or state.n_open > 0:
-        _mark(quote, rules, state, trades, open_ids)
 
 
-@jit
-def _count_excursions(quote: Quote, rules: Any, state: Any) -> None:
+@inlined
+def count_excursions(quote: Quote, rules: Any, state: Any) -> None:
+    """Count the runs of tradable rows on which an entry would pay (section 5)."""
     inside_ab = rules.allow_ab == 1 and quote.x_ab - rules.cost_bps >= rules.min_spread_bps
     inside_ba = rules.allow_ba == 1 and quote.x_ba - rules.cost_bps >= rules.min_spread_bps
     if inside_ab and state.in_run_ab == 0:
@@ -191,7 +202,7 @@ def _count_excursions(quote: Quote, rules: Any, state: Any) -> None:
     state.in_run_ba = 1 if inside_ba else 0
 
 
-@jit
+@inlined
 def _rearm(quote: Quote, rules: Any, state: Any) -> None:
     """Lift the block of a direction whose signal has come back below the rearm level.
 
@@ -203,7 +214,7 @@ def _rearm(quote: Quote, rules: Any, state: Any) -> None:
         state.rearm_ba = 0
 
 
-@jit
+@inlined
 def _exits(
     quote: Quote, close_all: bool, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
 ) -> None:
@@ -214,10 +225,6 @@ def _exits(
         now = quote.x_ab if trade.side == _AB else quote.x_ba
         unwind = quote.s_ba if trade.side == _AB else quote.s_ab
         mark_bps = trade.entry_spread_bps + unwind - 2 * rules.cost_bps
-        if not (trade.mae_bps <= mark_bps):
-            trade.mae_bps = mark_bps
-        if not (trade.mfe_bps >= mark_bps):
-            trade.mfe_bps = mark_bps
         reason = exit_reason(mark_bps, now, quote.ts - trade.entry_ts, rules)
         if reason == _OPEN and close_all:
             reason = _END_OF_DATA
@@ -229,7 +236,7 @@ def _exits(
     state.n_open = kept
 
 
-@jit
+@inlined
 def exit_reason(mark_bps: float, now: float, held_ns: int, rules: Any) -> int:
     """Return the first exit rule that holds, or `ExitReason.OPEN`; a NaN `now` never reverses."""
     held_enough = held_ns >= rules.min_hold_ns
@@ -244,7 +251,7 @@ def exit_reason(mark_bps: float, now: float, held_ns: int, rules: Any) -> int:
     return _OPEN
 
 
-@jit
+@inlined
 def close_value(
     trade: Any, exit_long_px: float, exit_short_px: float, rules: Any
 ) -> tuple[float, float, float]:
@@ -270,7 +277,7 @@ def close_value(
     return pnl, fees, turnover
 
 
-@jit
+@inlined
 def mark_value(trade: Any, quote: Quote, rules: Any) -> float:
     """Return the PnL of an open trade as if it were closed on this row (section 5)."""
     if rules.pnl_model == _CONVERGENCE:
@@ -281,7 +288,7 @@ def mark_value(trade: Any, quote: Quote, rules: Any) -> float:
     return close_value(trade, quote.bid_b, quote.ask_a, rules)[0]
 
 
-@jit
+@inlined
 def _close(quote: Quote, reason: int, now: float, unwind: float, rules: Any, state: Any, trade: Any) -> None:
     exit_long = quote.bid_a if trade.side == _AB else quote.bid_b
     exit_short = quote.ask_b if trade.side == _AB else quote.ask_a
@@ -309,7 +316,7 @@ def _close(quote: Quote, reason: int, now: float, unwind: float, rules: Any, sta
     _block(quote.ts, trade.side, reason, rules, state)
 
 
-@jit
+@inlined
 def _book(held_ns: int, reason: int, pnl: float, state: Any) -> None:
     state.realized_pnl += pnl
     state.n_closed += 1
@@ -324,7 +331,7 @@ def _book(held_ns: int, reason: int, pnl: float, state: Any) -> None:
         state.gross_loss -= pnl
 
 
-@jit
+@inlined
 def _block(ts: int, side: int, reason: int, rules: Any, state: Any) -> None:
     """After a stop or a timeout the direction waits for its cooldown and for its rearm level."""
     if reason != _STOP_LOSS and reason != _TIMEOUT:
@@ -337,7 +344,7 @@ def _block(ts: int, side: int, reason: int, rules: Any, state: Any) -> None:
         state.rearm_ba = rules.has_rearm
 
 
-@jit
+@inlined
 def _check_drawdown(rules: Any, state: Any) -> None:
     balance = rules.initial_balance_usd + state.realized_pnl
     state.peak_balance = max(state.peak_balance, balance)
@@ -347,7 +354,7 @@ def _check_drawdown(rules: Any, state: Any) -> None:
         state.stopped = 1
 
 
-@jit
+@inlined
 def entry_side(quote: Quote, rules: Any, state: Any) -> int:
     """Return the side to open on this row, or -1 (section 3, Entry)."""
     free_ab = rules.allow_ab == 1 and state.rearm_ab == 0 and quote.ts >= state.blocked_until_ab
@@ -359,7 +366,7 @@ def entry_side(quote: Quote, rules: Any, state: Any) -> int:
     return -1
 
 
-@jit
+@inlined
 def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
     if state.n_open >= rules.max_open_trades:
         return
@@ -377,7 +384,7 @@ def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: 
     state.n_trades += 1
 
 
-@jit
+@inlined
 def _open(trade: Any, side: int, quote: Quote, long_px: float, short_px: float, rules: Any) -> None:
     buy = long_px * (1 + rules.half_slip)
     sell = short_px * (1 - rules.half_slip)
@@ -410,17 +417,28 @@ def _open(trade: Any, side: int, quote: Quote, long_px: float, short_px: float, 
     trade.mfe_bps = np.nan
 
 
-@jit
-def _mark(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
-    """Value the open trades, oldest first, and follow the peak of equity."""
-    unrealized = 0.0
+@inlined
+def open_value(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> float:
+    """Return the sum of the open trades' values on this row, oldest first."""
+    total = 0.0
     for k in range(state.n_open):
-        trade = trades[open_ids[k]]
-        value = mark_value(trade, quote, rules)
-        trade.pnl_usd = value
-        trade.pnl_bps = value / trade.notional_usd * 1e4
-        unrealized += value
-    state.unrealized_pnl = unrealized
-    equity = rules.initial_balance_usd + state.realized_pnl + unrealized
+        total += mark_value(trades[open_ids[k]], quote, rules)
+    return total
+
+
+@inlined
+def mark(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
+    """Value the open trades at the end of a row and follow the peak of equity (section 5)."""
+    state.unrealized_pnl = open_value(quote, rules, state, trades, open_ids)
+    equity = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
     state.peak_equity = max(state.peak_equity, equity)
     state.max_drawdown_mtm = max(state.max_drawdown_mtm, (state.peak_equity - equity) / state.peak_equity)
+
+
+@inlined
+def mark_trades(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
+    """Write the marks of what is still open at the end of a run into the trades."""
+    for k in range(state.n_open):
+        trade = trades[open_ids[k]]
+        trade.pnl_usd = mark_value(trade, quote, rules)
+        trade.pnl_bps = trade.pnl_usd / trade.notional_usd * 1e4

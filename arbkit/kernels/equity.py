@@ -1,0 +1,211 @@
+"""Marked-to-market drawdown between two events, exact, without walking every row of a trade.
+
+The value of the open trades is linear in the prices they would be closed at, so the highest and lowest spread
+and ask of a block bound it. A block whose bounds allow neither a new peak of equity nor a deeper drawdown is
+passed over; any other is opened, down to rows, which are valued exactly as the scan values them. The
+convergence model, valued from signals, needs a fair ratio of 1, so its signals are the spreads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from arbkit._typing import IntArray, RecordArray
+from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels.index import (
+    FAN,
+    FAN_BITS,
+    HI_ASK_A,
+    HI_ASK_B,
+    HI_S_AB,
+    HI_S_BA,
+    LO_ASK_A,
+    LO_ASK_B,
+    LO_S_AB,
+    LO_S_BA,
+    Index,
+)
+from arbkit.kernels.market import Market
+from arbkit.kernels.step import make_quote, open_value
+
+__all__ = ["drawdown_between"]
+
+
+class _Linear(NamedTuple):
+    """Equity as a function of prices: base + size_ab (long_a bid_a - short_b ask_b) + the mirror image.
+
+    For the convergence model size_ab and size_ba are notionals, and equity is base - size_d x_d / 1e4.
+    `slack` covers the rounding of this rearrangement.
+    """
+
+    base: float
+    size_ab: float
+    size_ba: float
+    long_a: float
+    short_b: float
+    long_b: float
+    short_a: float
+    slack: float
+    convergence: bool
+
+
+@jit
+def _linear(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
+    h, fa, fb = rules.half_slip, rules.fee_a, rules.fee_b
+    base = rules.initial_balance_usd + state.realized_pnl
+    scale = abs(base)
+    size_ab, size_ba = 0.0, 0.0
+    convergence = rules.pnl_model == 1
+    for k in range(state.n_open):
+        trade = trades[open_ids[k]]
+        size = trade.size
+        if convergence:
+            size = trade.notional_usd
+            base += size * (trade.entry_spread_bps - rules.cost_bps) / 1e4
+        else:
+            buy, sell = trade.entry_long_px * (1 + h), trade.entry_short_px * (1 - h)
+            fee_long, fee_short = (fa, fb) if trade.side == 0 else (fb, fa)
+            base += size * (sell * (1 - fee_short) - buy * (1 + fee_long))
+        scale += 4 * trade.notional_usd * (1 + abs(trade.entry_spread_bps) / 1e4)
+        if trade.side == 0:
+            size_ab += size
+        else:
+            size_ba += size
+    return _Linear(
+        base,
+        size_ab,
+        size_ba,
+        (1 - h) * (1 - fa),
+        (1 + h) * (1 + fb),
+        (1 - h) * (1 - fb),
+        (1 + h) * (1 + fa),
+        1e-11 * scale,
+        convergence,
+    )
+
+
+@inlined
+def _side_bounds(
+    size: float, long: float, short: float, lo_s: float, hi_s: float, lo_ask: float, hi_ask: float
+) -> tuple[float, float]:
+    """Bound size * (long * bid - short * ask) where bid = ask * (1 + s / 1e4)."""
+    low = long * (1 + lo_s / 1e4) - short
+    high = long * (1 + hi_s / 1e4) - short
+    return (
+        size * low * (hi_ask if low < 0 else lo_ask),
+        size * high * (hi_ask if high > 0 else lo_ask),
+    )
+
+
+@inlined
+def _price_bounds(
+    line: _Linear,
+    lo_ab: float,
+    hi_ab: float,
+    lo_ba: float,
+    hi_ba: float,
+    lo_a: float,
+    hi_a: float,
+    lo_b: float,
+    hi_b: float,
+) -> tuple[float, float]:
+    """Return the lowest and highest equity where spreads and asks lie within these bounds (executable)."""
+    low, high = line.base - line.slack, line.base + line.slack
+    if line.size_ab > 0:
+        lo, hi = _side_bounds(line.size_ab, line.long_a, line.short_b, lo_ba, hi_ba, lo_b, hi_b)
+        low += lo
+        high += hi
+    if line.size_ba > 0:
+        lo, hi = _side_bounds(line.size_ba, line.long_b, line.short_a, lo_ab, hi_ab, lo_a, hi_a)
+        low += lo
+        high += hi
+    return low, high
+
+
+@inlined
+def _signal_bounds(
+    line: _Linear, lo_ab: float, hi_ab: float, lo_ba: float, hi_ba: float
+) -> tuple[float, float]:
+    """Return the lowest and highest equity where signals lie within these bounds (convergence)."""
+    low, high = line.base - line.slack, line.base + line.slack
+    if line.size_ab > 0:
+        low -= line.size_ab * hi_ab / 1e4
+        high -= line.size_ab * lo_ab / 1e4
+    if line.size_ba > 0:
+        low -= line.size_ba * hi_ba / 1e4
+        high -= line.size_ba * lo_ba / 1e4
+    return low, high
+
+
+@jit
+def drawdown_between(
+    market: Market,
+    index: Index,
+    start: int,
+    stop: int,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+) -> None:
+    """Follow peak and drawdown of equity over start <= row < stop, while the open trades stay the same.
+
+    Args:
+        market, index: the panel and its index.
+        start, stop: rows between two events.
+        rules: record of `RULES_DTYPE`.
+        state: record of `STATE_DTYPE`; `peak_equity` and `max_drawdown_mtm` are changed.
+        trades, open_ids: the trades, and which of them are open, oldest first.
+    """
+    line = _linear(rules, state, trades, open_ids)
+    balance = rules.initial_balance_usd + state.realized_pnl
+    offsets, bounds = index.offsets, index.bounds
+    hi_ab, lo_ab, hi_ba, lo_ba = bounds[HI_S_AB], bounds[LO_S_AB], bounds[HI_S_BA], bounds[LO_S_BA]
+    lo_a, hi_a, lo_b, hi_b = bounds[LO_ASK_A], bounds[HI_ASK_A], bounds[LO_ASK_B], bounds[HI_ASK_B]
+    ts, bid_a, ask_a, bid_b, ask_b = market.ts, market.bid_a, market.ask_a, market.bid_b, market.ask_b
+    tradable = market.tradable
+    peak, deepest = state.peak_equity, state.max_drawdown_mtm
+    top = offsets.size - 2
+    level = 0
+    block = start >> FAN_BITS
+    while True:
+        last = offsets[level + 1] - offsets[level]
+        if level < top:
+            last = min(last, (block | (FAN - 1)) + 1)
+        base = offsets[level]
+        while block < last:
+            k = base + block
+            if lo_a[k] <= hi_a[k]:
+                if line.convergence:
+                    low, high = _signal_bounds(line, lo_ab[k], hi_ab[k], lo_ba[k], hi_ba[k])
+                else:
+                    low, high = _price_bounds(
+                        line, lo_ab[k], hi_ab[k], lo_ba[k], hi_ba[k], lo_a[k], hi_a[k], lo_b[k], hi_b[k]
+                    )
+                if high > peak or peak - low > deepest * peak:
+                    break
+            block += 1
+        if block << (FAN_BITS * (level + 1)) >= stop:
+            break
+        if block >= last:
+            if level == top:
+                break
+            block >>= FAN_BITS
+            level += 1
+            continue
+        if level > 0:
+            level -= 1
+            block <<= FAN_BITS
+            continue
+        for i in range(max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)):
+            if tradable[i]:
+                quote = make_quote(i, ts[i], bid_a[i], ask_a[i], bid_b[i], ask_b[i], 1.0)
+                equity = balance + open_value(quote, rules, state, trades, open_ids)
+                peak = max(peak, equity)
+                deepest = max(deepest, (peak - equity) / peak)
+        block += 1
+        if block & (FAN - 1) == 0 and level < top:
+            block >>= FAN_BITS
+            level += 1
+    state.peak_equity = peak
+    state.max_drawdown_mtm = deepest

@@ -1,0 +1,318 @@
+"""The same trades as the scan, read off the index: only rows on which something happens are stepped.
+
+A row changes the state only where an exit rule, an entry or a rearm level holds (`step`). All of these
+compare spreads, or time, with a threshold, so the next such row is found with `next_row`, and `step` is
+called there and nowhere else. What is measured between two such rows (marked drawdown, equity on the grid,
+excursions) is read off the same index, evaluated exactly on the rows where it counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from arbkit._typing import FloatArray, IntArray, RecordArray
+from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels.equity import drawdown_between
+from arbkit.kernels.index import Index, Query, first_row_from, next_row
+from arbkit.kernels.market import Market, quote_at
+from arbkit.kernels.scan import grown
+from arbkit.kernels.step import mark, mark_trades, new_state, open_value, step
+from arbkit.kernels.summary import summarize
+
+__all__ = ["GridRows", "grid_rows", "skip", "skip_sets"]
+
+
+class GridRows(NamedTuple):
+    """Equity on a time grid: for each grid point the last tradable row at or before it, and room for equity.
+
+    Grid point k stands at begin_ns + k * step_ns.
+    """
+
+    rows: IntArray
+    equity: FloatArray
+    begin_ns: int
+    step_ns: int
+
+
+@jit
+def grid_rows(market: Market, first: int, last: int, step_ns: int) -> tuple[IntArray, int]:
+    """Return for each grid point between the first and the last tradable row the last tradable row before it.
+
+    Args:
+        market: arrays of the panel.
+        first, last: first and last tradable row; last < first when there is none.
+        step_ns: grid points are the multiples of this since the epoch.
+
+    Returns:
+        int64 (m,), m as given by `grid_size`, and the time of the first point.
+    """
+    if last < first:
+        return np.empty(0, np.int64), 0
+    begin = -((-market.ts[first]) // step_ns)
+    out = np.empty(max(0, market.ts[last] // step_ns - begin + 1), np.int64)
+    row = first
+    for k in range(out.size):
+        row = first_row_from(market.ts, row, last + 1, (begin + k) * step_ns + 1)
+        seen = row - 1
+        while not market.tradable[seen]:
+            seen -= 1
+        out[k] = seen
+    return out, begin * step_ns
+
+
+@jit
+def skip(
+    market: Market,
+    index: Index,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    grid: GridRows,
+    measure: bool,
+) -> tuple[RecordArray, int]:
+    """Run the rules over the rows on which something happens.
+
+    Args:
+        market, index: the panel and its index.
+        rules: record of `RULES_DTYPE`.
+        state: record of `STATE_DTYPE`, overwritten.
+        trades: `TRADE_DTYPE` (capacity >= 1,), a place to begin with; it grows as needed.
+        grid: where to put equity on the time grid; not used unless `measure`.
+        measure: whether to follow marked drawdown, equity on the grid and excursions too.
+
+    Returns:
+        The trades in entry order (the first `state.n_trades` are valid) and the number of filled grid points.
+    """
+    new_state(state, rules)
+    filled = 0
+    if index.last < index.first:
+        return trades, filled
+    open_ids = np.empty(8, np.int64)
+    due = np.empty(trades.size, np.int64)
+    row = index.first
+    while True:
+        if state.n_trades == trades.size:
+            trades = grown(trades)
+            due = np.concatenate((due, np.empty_like(due)))
+        if state.n_open == open_ids.size:
+            open_ids = np.concatenate((open_ids, np.empty_like(open_ids)))
+        entry_ok = market.entry_ok[row] if market.entry_ok.size else True
+        quote = quote_at(market, row)
+        before = state.n_trades
+        step(quote, entry_ok, row == index.last, rules, state, trades, open_ids)
+        if measure:
+            mark(quote, rules, state, trades, open_ids)
+        if row == index.last or state.stopped == 1:
+            break
+        if state.n_trades > before:
+            due[before] = _exit_row(market, index, row, trades[before], rules)
+        upcoming = _next_event(market, index, row, rules, state, open_ids, due)
+        if measure:
+            filled = _measure_between(
+                market, index, row, upcoming, rules, state, trades, open_ids, grid, filled
+            )
+        row = upcoming
+    mark_trades(quote_at(market, row), rules, state, trades, open_ids)
+    state.unrealized_pnl = open_value(quote_at(market, row), rules, state, trades, open_ids)
+    if measure:
+        while filled < grid.rows.size and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
+            grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
+            filled += 1
+        state.excursions = _excursions(market, index, row, rules)
+    return trades, filled
+
+
+@jit
+def _exit_row(market: Market, index: Index, row: int, trade: Any, rules: Any) -> int:
+    """Return the first row after `row` on which the trade is closed by a rule, or one past the last."""
+    stop = index.last + 1
+    if rules.has_max_hold == 1:
+        stop = first_row_from(market.ts, row + 1, stop, trade.entry_ts + rules.max_hold_ns)
+        while stop <= index.last and not market.tradable[stop]:
+            stop += 1
+    free = row + 1
+    if rules.min_hold_ns > 0:
+        free = first_row_from(market.ts, row + 1, stop, trade.entry_ts + rules.min_hold_ns)
+        if rules.has_stop_loss == 1 and free > row + 1:
+            hit = next_row(market, index, row + 1, free, _exit_query(trade, rules, False))
+            if hit < free:
+                return hit
+    if rules.has_reversal == 0 and rules.has_take_profit == 0 and rules.has_stop_loss == 0:
+        return stop
+    return next_row(market, index, free, stop, _exit_query(trade, rules, True))
+
+
+@inlined
+def _exit_query(trade: Any, rules: Any, held_enough: bool) -> Query:
+    side = trade.side
+    reversal = held_enough and rules.has_reversal == 1
+    watches = rules.has_stop_loss == 1 or (held_enough and rules.has_take_profit == 1)
+    return Query(
+        False,
+        False,
+        rules.cost_bps,
+        rules.min_spread_bps,
+        reversal and side == 0,
+        rules.exit_spread_bps,
+        reversal and side == 1,
+        rules.exit_spread_bps,
+        side if watches else -1,
+        trade.entry_spread_bps,
+        2 * rules.cost_bps,
+        rules.has_stop_loss == 1,
+        -rules.stop_loss_bps,
+        held_enough and rules.has_take_profit == 1,
+        rules.take_profit_bps,
+    )
+
+
+@jit
+def _next_event(
+    market: Market, index: Index, row: int, rules: Any, state: Any, open_ids: IntArray, due: IntArray
+) -> int:
+    """Return the next row after `row` on which a trade closes or opens, or a direction rearms."""
+    upcoming = index.last
+    for k in range(state.n_open):
+        upcoming = min(upcoming, due[open_ids[k]])
+    room = state.n_open < rules.max_open_trades
+    now = market.ts[row]
+    want_ab = room and rules.allow_ab == 1 and state.rearm_ab == 0
+    want_ba = room and rules.allow_ba == 1 and state.rearm_ba == 0
+    cooling_ab = want_ab and now < state.blocked_until_ab
+    cooling_ba = want_ba and now < state.blocked_until_ba
+    query = _entry_query(
+        rules,
+        want_ab and not cooling_ab,
+        want_ba and not cooling_ba,
+        state.rearm_ab == 1,
+        state.rearm_ba == 1,
+    )
+    upcoming = _next_wanted(market, index, row + 1, upcoming, query)
+    if cooling_ab:
+        start = first_row_from(market.ts, row + 1, upcoming, state.blocked_until_ab)
+        upcoming = _next_wanted(
+            market, index, start, upcoming, _entry_query(rules, True, False, False, False)
+        )
+    if cooling_ba:
+        start = first_row_from(market.ts, row + 1, upcoming, state.blocked_until_ba)
+        upcoming = _next_wanted(
+            market, index, start, upcoming, _entry_query(rules, False, True, False, False)
+        )
+    return upcoming
+
+
+@inlined
+def _entry_query(rules: Any, entry_ab: bool, entry_ba: bool, rearm_ab: bool, rearm_ba: bool) -> Query:
+    return Query(
+        entry_ab,
+        entry_ba,
+        rules.cost_bps,
+        rules.min_spread_bps,
+        rearm_ab,
+        rules.rearm_spread_bps,
+        rearm_ba,
+        rules.rearm_spread_bps,
+        -1,
+        0.0,
+        0.0,
+        False,
+        0.0,
+        False,
+        0.0,
+    )
+
+
+@inlined
+def _next_wanted(market: Market, index: Index, start: int, stop: int, query: Query) -> int:
+    """Like `next_row`, but passes over rows that only an entry would want and on which none is allowed."""
+    if not (query.entry_ab or query.entry_ba or query.use_below_ab or query.use_below_ba):
+        return stop
+    hit = next_row(market, index, start, stop, query)
+    if market.entry_ok.size and not (query.use_below_ab or query.use_below_ba):
+        while hit < stop and not market.entry_ok[hit]:
+            hit = next_row(market, index, hit + 1, stop, query)
+    return hit
+
+
+@jit
+def _measure_between(
+    market: Market,
+    index: Index,
+    row: int,
+    upcoming: int,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+    grid: GridRows,
+    filled: int,
+) -> int:
+    """Follow equity from one event to the next: marked drawdown, and the grid points on the way."""
+    balance = rules.initial_balance_usd + state.realized_pnl
+    while filled < grid.rows.size and grid.rows[filled] < upcoming:
+        equity = balance + state.unrealized_pnl
+        if state.n_open > 0 and grid.rows[filled] > row:
+            quote = quote_at(market, grid.rows[filled])
+            equity = balance + open_value(quote, rules, state, trades, open_ids)
+        grid.equity[filled] = equity
+        filled += 1
+    if state.n_open > 0 and upcoming > row + 1:
+        drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
+    return filled
+
+
+@jit
+def _excursions(market: Market, index: Index, last: int, rules: Any) -> int:
+    """Count the maximal runs of tradable rows up to `last` on which an entry would pay, per direction."""
+    count = 0
+    level = rules.min_spread_bps
+    for side in range(2):
+        if (side == 0 and rules.allow_ab == 0) or (side == 1 and rules.allow_ba == 0):
+            continue
+        query = _entry_query(rules, side == 0, side == 1, False, False)
+        row = index.first
+        while row <= last:
+            row = next_row(market, index, row, last + 1, query)
+            if row > last:
+                break
+            count += 1
+            row += 1
+            while row <= last:
+                if market.tradable[row]:
+                    quote = quote_at(market, row)
+                    x = quote.x_ab if side == 0 else quote.x_ba
+                    if not (x - rules.cost_bps >= level):
+                        break
+                row += 1
+    return count
+
+
+@jit
+def skip_sets(
+    market: Market,
+    index: Index,
+    rules: RecordArray,
+    states: RecordArray,
+    trades: RecordArray,
+    grid: GridRows,
+    measure: bool,
+    metrics: RecordArray,
+) -> None:
+    """Run many parameter sets, one after the other, keeping their metrics only.
+
+    Args:
+        market, index: the panel and its index.
+        rules: `RULES_DTYPE` (m,).
+        states: `STATE_DTYPE` (1,), scratch.
+        trades: `TRADE_DTYPE` (capacity >= 1,), scratch.
+        grid: rows of the grid of the Sharpe and Sortino ratios, and scratch for equity on it.
+        measure: whether marked drawdown, Sharpe, Sortino and excursions are wanted; else they are NaN and 0.
+        metrics: `METRICS_DTYPE` (m,), overwritten.
+    """
+    for k in range(rules.size):
+        trades, filled = skip(market, index, rules[k], states[0], trades, grid, measure)
+        summarize(states[0], rules[k], trades, grid.equity[:filled], grid.step_ns, metrics[k])
+        if not measure:
+            metrics[k].max_drawdown_mtm_pct = np.nan
