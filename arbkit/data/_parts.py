@@ -116,16 +116,16 @@ class ColumnDigest:
         self._rows = 0
 
     def update(self, frame: pl.DataFrame) -> None:
-        """Take more rows; in blocks that stay in the processor's cache, which more than halves the time."""
-        for block in frame.iter_slices(_BLOCK):
-            self._take(block)
-
-    def _take(self, frame: pl.DataFrame) -> None:
-        weights = _mixed(np.arange(self._rows, self._rows + frame.height, dtype=np.uint64)) | np.uint64(1)
-        for column in frame.iter_columns():
-            bits = _mixed(_value_bits(column))
-            bits *= weights
-            self._sums[column.name] = (self._sums.get(column.name, 0) + int(bits.sum())) % 2**64
+        """Take more rows; in blocks that stay in the processor's cache, which halves the time."""
+        columns = {column.name: _value_bits(column) for column in frame.iter_columns()}
+        for lo in range(0, frame.height, _BLOCK):
+            hi = min(lo + _BLOCK, frame.height)
+            places = np.arange(self._rows + lo, self._rows + hi, dtype=np.uint64)
+            weights = _mixed(places) | np.uint64(1)
+            for name, bits in columns.items():
+                mixed = _mixed(bits[lo:hi])
+                mixed *= weights
+                self._sums[name] = (self._sums.get(name, 0) + int(mixed.sum())) % 2**64
         self._rows += frame.height
 
     def hexdigest(self) -> str:
