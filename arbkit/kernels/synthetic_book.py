@@ -95,7 +95,7 @@ def _into_band(ticks: FloatArray, inverse: FloatArray, old: int, new: int, k: fl
 
 
 @jit
-def _occupied(base: Any, block: int, slot: int, rest: float, density: int) -> Any:
+def _occupied(base: Any, block: Any, slot: int, rest: float, density: int) -> Any:
     """64 bits, one per price of a block, each set with a chance of density/32.
 
     Five hashes joined by the binary digits of the density: one hash per price took ten times as long.
@@ -137,7 +137,7 @@ def _fill_side(
     slots = float(ts) / rules.hold_ns
     slot = math.floor(slots)
     rest, log_sd, last = slots - slot, rules.top_log_sd, len(sizes) - 1
-    place = np.int64(k) * step
+    place: Any = int(k) * step
     block = place >> 6
     mask = _occupied(base, block, slot, rest, rules.density)
     for level in range(len(columns) // 4):
@@ -153,7 +153,7 @@ def _fill_side(
                 new = band - step
                 k = _into_band(ticks, inverse, band, new, k)
                 band, border = new, _band_border(floor, ticks, new, side)
-                place = np.int64(k) * step
+                place: Any = int(k) * step
                 block = place >> 6
                 mask = _occupied(base, block, slot, rest, rules.density)
             h = _standing(base + np.uint64(np.int64(k)) * _U2, slot, rest)

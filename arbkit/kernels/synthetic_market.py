@@ -71,6 +71,7 @@ class QuoteRules(NamedTuple):
     latency_log_sd: float
     log_spread: float
     spread_log_sd: float
+    max_spread_bps: float
     spread_speed: float
     stick_ticks: float
     bad_row_share: float
@@ -106,7 +107,7 @@ class Clock(NamedTuple):
         outage_rate, outage_ns: float64[3, m], outages per ns and their mean length.
         keys: uint64[3], the keys of the update times.
         next_ts: int64[3], next update of each stream.
-        count: int64[3], updates so far of each stream.
+        updates: int64[3], updates so far of each stream.
         at: int64[3]: last ts, latent steps so far, updates of streams 0 and 1 so far.
     """
 
@@ -117,7 +118,7 @@ class Clock(NamedTuple):
     outage_ns: FloatArray
     keys: Any
     next_ts: IntArray
-    count: IntArray
+    updates: IntArray
     at: IntArray
 
 
@@ -185,7 +186,7 @@ def start(rules: MarketRules, regimes: FloatArray, latent: FloatArray, clock: Cl
     latent[_FAST] = regimes[r, _FAST_SD] * normal(rules.key, far, 2)
     latent[_JUMP] = 0.0
     clock.at[1:] = 0
-    clock.count[:] = 0
+    clock.updates[:] = 0
     for s in range(STREAMS):
         unit, wait_ns = clock.stamp_ns[s], clock.mean_ns[s] / regimes[r, _ACTIVITY]
         first = -math.log(uniform(clock.keys[s], far, 0)) * wait_ns
@@ -200,7 +201,7 @@ def _mid(latent: FloatArray, number: int) -> float:
     if number == 2:
         return math.exp(latent[_FX])
     premium = latent[_LEVEL] + latent[_SLOW] + latent[_FAST] + latent[_JUMP]
-    return math.exp(latent[_PRICE] + latent[_FX]) * (1.0 + premium * 1e-4)
+    return float(math.exp(latent[_PRICE] + latent[_FX]) * (1.0 + premium * 1e-4))
 
 
 @jit
@@ -223,7 +224,7 @@ def walk(
     Returns:
         How many rows were written; fewer than n when the market has ended.
     """
-    next_ts, count, at, keys = clock.next_ts, clock.count, clock.at, clock.keys
+    next_ts, count, at, keys = clock.next_ts, clock.updates, clock.at, clock.keys
     min_ns, mean_ns, stamp_ns = clock.min_ns, clock.mean_ns, clock.stamp_ns
     outage_rate, outage_ns = clock.outage_rate, clock.outage_ns
     row, capacity, z = 0, len(ts), np.empty(5)
@@ -268,7 +269,8 @@ def _half_spread(
         quote[0] = mid
     x = rules.spread_speed * since_s if n > 0 else 1e3
     quote[1] = _revert(quote[1], 0.0, 1.0, x, normal(rules.key, n, 1))
-    return 0.5e-4 * math.exp(rules.log_spread + rules.spread_log_sd * quote[1]) * factor * quote[0]
+    bps = math.exp(rules.log_spread + rules.spread_log_sd * quote[1]) * factor
+    return float(0.5e-4 * min(bps, rules.max_spread_bps) * quote[0])
 
 
 @jit

@@ -51,7 +51,7 @@ def stream_key(seed: int, purpose: int) -> np.uint64:
 class Market:
     """A synthetic market: what its spec says, for one seed, up to a time or a number of rows.
 
-    The same spec and seed give the same rows whatever `chunk_rows`, `levels`, `days` and `rows` are: a shorter
+    The same spec and seed give the same rows whatever `chunk_rows`, `levels`, `days`, `rows`: a shorter
     market is the beginning of a longer one, a shallower book the top of a deeper one.
 
     Attributes:
@@ -165,7 +165,7 @@ class Market:
         return pl.concat([empty, *self.frames(leg)])
 
     def latent(self, *, step_s: float, steps: int) -> pl.DataFrame:
-        """Return the market's hidden state on an even grid: a history of its own, for calibration and pictures.
+        """Return the market's hidden state on an even grid, as a history of its own.
 
         Returns:
             Columns `ts`, `price` (at B), `fx`, `premium_bps`, its parts `level_bps`, `slow_bps`, `fast_bps`,
@@ -253,6 +253,7 @@ def _outlet(spec: StreamSpec, number: int, seed: int) -> Outlet:
             latency_log_sd=spec.latency_log_sd,
             log_spread=math.log(spec.spread_bps),
             spread_log_sd=spec.spread_log_sd,
+            max_spread_bps=spec.max_spread_bps,
             spread_speed=_speed(spec.spread_half_life_s),
             stick_ticks=spec.stick_ticks,
             bad_row_share=spec.bad_row_share,
@@ -288,7 +289,7 @@ def _clock(spec: MarketSpec, seed: int, start_ns: int) -> Clock:
         outage_ns=length,
         keys=np.array([stream_key(seed, 1 + s) for s in range(STREAMS)], dtype=np.uint64),
         next_ts=np.zeros(STREAMS, np.int64),
-        count=np.zeros(STREAMS, np.int64),
+        updates=np.zeros(STREAMS, np.int64),
         at=at,
     )
 

@@ -91,6 +91,7 @@ class StreamSpec(_Frozen):
     latency_log_sd: float = Field(default=0.0, ge=0)
     spread_bps: float = Field(gt=0)
     spread_log_sd: float = Field(default=0.0, ge=0)
+    max_spread_bps: float = Field(default=50.0, gt=0)
     spread_half_life_s: float = Field(default=30.0, gt=0)
     level_density: float = Field(gt=0, le=1)
     sizes: tuple[float, ...] = Field(min_length=1)
@@ -229,7 +230,8 @@ def shipped_specs() -> tuple[str, ...]:
 def load_market_spec(spec: PathLike, overrides: dict[str, Any] | None = None) -> MarketSpec:
     """Read a spec that ships, by name, or a YAML file, by path.
 
-    A file may say `extends: NAME` and give only what differs; nested blocks are merged key by key, lists replaced.
+    A file may say `extends: NAME` and give only what differs; nested blocks are merged key by key,
+    lists are replaced.
 
     Args:
         spec: "kimchi", or the path of a YAML file.

@@ -23,9 +23,9 @@ from arbkit.units import SECOND_NS
 
 __all__ = ["NOISE_KINDS", "PanelShape", "noise_panel", "ou_panel"]
 
-#: `random_walk`: the premium is a martingale, so before costs every rule earns nothing on average, and after them
+#: `random_walk`: the premium is a martingale: before costs every rule earns nothing on average, after them it
 #: loses. `white`: the premium is drawn anew at every row; what stands there now says nothing about the next
-#: row, and within the default size it never pays for a crossing.
+#: row, and at the default size it never pays for a crossing.
 NOISE_KINDS: Final = ("random_walk", "white")
 _START_NS: Final = 1_767_225_600 * SECOND_NS
 _PRICE, _PREMIUM, _WIDTH_A, _WIDTH_B, _BAD, _BAD_KIND = range(100, 106)
