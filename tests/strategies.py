@@ -18,7 +18,7 @@ from arbkit.config import Params
 from tests.twin.market import DIRECTIONS, Row, is_tradable, opposite, s_of, x_of
 
 SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND
+START = 1_700_000_000 * SECOND  # 2,800 s before a whole hour
 GAPS = (SECOND, 0, 1, SECOND + 1, 30 * SECOND, 1_200 * SECOND, 3_600 * SECOND, 18_000 * SECOND)
 LONG_GAPS = (3_600 * SECOND, 1_800 * SECOND, 7_200 * SECOND, 3_600 * SECOND + 1)
 VOIDS = (math.nan, 0.0, math.inf, -math.inf, -100.0)
@@ -78,7 +78,7 @@ def panels(draw: st.DrawFn, features: Collection[str] = ()) -> tuple[tuple[Row, 
     instants = draw(st.one_of(few, many))
     fair = draw(st.sampled_from((None, None, (1.0, 1.001, 0.9985, math.nan), (1.001, math.nan))))
     has_entry_ok = draw(st.booleans())
-    ts = START + draw(st.sampled_from((0, 1, 1_600 * SECOND)))
+    ts = START + draw(st.sampled_from((0, 1, 2_800 * SECOND)))
     rows = []
     for gap, book in instants:
         ts += gap

@@ -20,7 +20,7 @@ from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
 from arbkit.panel import Ladders, Panel
 from arbkit.records import METRICS_DTYPE
-from arbkit.units import HOUR_NS
+from arbkit.units import duration_ns
 from tests.strategies import Case, cases, panels, parameters
 from tests.twin.compare import compare_attribution, compare_equity, compare_metrics, compare_trades, differs
 from tests.twin.market import Row
@@ -28,7 +28,9 @@ from tests.twin.twin import run
 
 #: The extensions of the rules that the engine has so far, by the names of `tests.strategies.FEATURES`.
 ENGINE_FEATURES: tuple[str, ...] = ()
-EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "300"))
+#: The ways the engine can run; each must give the twin's result.
+ENGINES = ("scan", "skip")
+EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "200"))
 
 profile = settings(
     max_examples=EXAMPLES,
@@ -74,23 +76,26 @@ def records(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(cs.temporal().cast(pl.Int64)).to_dicts()
 
 
-def engine_disagreements(case: Case) -> list[str]:
+def engine_disagreements(case: Case, engine: str, interval: str = "1h") -> list[str]:
     """Run both on one case and list where they differ."""
-    twin = run(case.rows, case.params, case.funding)
-    result = backtest(panel_of(case.rows, fair=case.fair, entry_ok=case.entry_ok), case.params)
+    every_ns = duration_ns(interval)
+    twin = run(case.rows, case.params, case.funding, every_ns)
+    panel = panel_of(case.rows, fair=case.fair, entry_ok=case.entry_ok)
+    result = backtest(panel, case.params, engine=engine, interval=interval)
     found = compare_trades(twin, records(result.trades))
     found += compare_metrics(twin, result.metrics.to_dict(), METRICS_DTYPE.names or ())
     found += compare_equity(twin, records(result.equity()))
-    found += compare_equity(twin, records(result.equity(every="1h")), HOUR_NS)
+    found += compare_equity(twin, records(result.equity(every=interval)), every_ns)
     if case.params.pnl_model == "executable":
         found += compare_attribution(twin, records(result.attribution()))
     return found
 
 
 @profile
-@given(case=cases(ENGINE_FEATURES))
-def test_engine_and_twin_agree_to_the_last_trade(case: Case) -> None:
-    assert engine_disagreements(case) == []
+@given(case=cases(ENGINE_FEATURES), interval=st.sampled_from(("1h", "20m")))
+def test_engine_and_twin_agree_to_the_last_trade(case: Case, interval: str) -> None:
+    for engine in ENGINES:
+        assert engine_disagreements(case, engine, interval) == [], engine
 
 
 @settings(parent=profile, max_examples=max(EXAMPLES // 6, 10))
@@ -98,11 +103,13 @@ def test_engine_and_twin_agree_to_the_last_trade(case: Case) -> None:
 def test_many_sets_agree_with_the_twin_one_by_one(data: st.DataObject) -> None:
     rows, fair, entry_ok = data.draw(panels(ENGINE_FEATURES))
     sets = data.draw(st.lists(parameters(rows, ENGINE_FEATURES, fair), min_size=1, max_size=4))
-    frame = backtest_many(panel_of(rows, fair=fair, entry_ok=entry_ok), sets)
+    panel = panel_of(rows, fair=fair, entry_ok=entry_ok)
     names = METRICS_DTYPE.names or ()
-    for params, metrics in zip(sets, frame.to_dicts(), strict=True):
-        note(repr(params))
-        assert compare_metrics(run(rows, params), metrics, names) == []
+    for engine in ENGINES:
+        frame = backtest_many(panel, sets, engine=engine)
+        for params, metrics in zip(sets, frame.to_dicts(), strict=True):
+            note(f"{engine}: {params!r}")
+            assert compare_metrics(run(rows, params), metrics, names) == []
 
 
 ROWS = tuple(

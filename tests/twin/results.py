@@ -40,9 +40,9 @@ class TwinResult:
     refusals: dict[str, int] = field(default_factory=dict)
 
 
-def summarize(desk: Desk, pair: Pair) -> TwinResult:
+def summarize(desk: Desk, pair: Pair, every_ns: int = HOUR_NS) -> TwinResult:
     metrics = trade_metrics(desk, pair) | money_metrics(desk, pair)
-    metrics["sharpe"], metrics["sortino"] = ratios(desk.equity, desk.initial)
+    metrics["sharpe"], metrics["sortino"] = ratios(desk.equity, desk.initial, every_ns)
     return TwinResult(
         [trade_row(pair, trade) for trade in pair.trades],
         metrics,

@@ -28,7 +28,7 @@ from .market import (
     x_of,
 )
 from .money import Outcome, RoundTrip
-from .results import EquityPoint, TwinResult, summarize
+from .results import HOUR_NS, EquityPoint, TwinResult, summarize
 from .trade import Fill, Order, Trade
 
 Funding = tuple[int, str, float]
@@ -515,7 +515,10 @@ class Pair:
 
 
 def run(
-    rows: Sequence[Row], params: Params | Mapping[str, Any], funding: Sequence[Funding] = ()
+    rows: Sequence[Row],
+    params: Params | Mapping[str, Any],
+    funding: Sequence[Funding] = (),
+    every_ns: int = HOUR_NS,
 ) -> TwinResult:
     """Run one pair over its rows.
 
@@ -523,6 +526,7 @@ def run(
         rows: the rows in non-decreasing time, tradable or not.
         params: parameters of section 0.
         funding: (ts, "a" or "b", rate) of the perpetual legs.
+        every_ns: interval of the grid that Sharpe and Sortino stand on.
 
     Raises:
         ValueError: when time runs backwards.
@@ -531,7 +535,7 @@ def run(
     desk = Desk(params.initial_balance_usd, params.stop_on_drawdown_pct, params.stop_on_drawdown_mtm_pct)
     desk.pairs.append(Pair(desk, rows, params, funding))
     drive(desk)
-    return summarize(desk, desk.pairs[0])
+    return summarize(desk, desk.pairs[0], every_ns)
 
 
 def run_portfolio(pairs: Sequence[tuple[Sequence[Row], Params]], **limits: Any) -> list[TwinResult]:
