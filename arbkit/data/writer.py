@@ -129,6 +129,8 @@ class DatasetWriter:
         if not staged:
             raise DataError(f"{self.path}: a write must hold at least one row, was none")
         files = [self._publish(stream, part) for stream, part in staged]
+        for folder in {parent for item in files for parent in Path(item.path).parents}:
+            sync_folder(self.path / folder)
         refused_file = self._publish_quarantine()
         manifest = Manifest(
             name=self._name,
@@ -181,7 +183,6 @@ class DatasetWriter:
         live = _free_name(folder, part.content[:16], self._old)
         size = part.path.stat().st_size
         part.path.replace(self.path / live)
-        sync_folder(self.path / folder)
         return FileInfo(
             path=live.as_posix(),
             leg=info.leg,
