@@ -38,7 +38,6 @@ __all__ = [
 
 MEMORY: Final = "memory://"
 _SQLITE: Final = "sqlite:///"
-_HEADER: Final = b"SQLite format 3\x00"
 _WORKS: Final = "sqlite:///studies/NAME.db, postgresql://USER:PASSWORD@HOST/DATABASE or memory://"
 #: A second process that holds the file for a moment is waited for, this long.
 _BUSY_S: Final = 30
@@ -111,18 +110,9 @@ def _check_file(file: Path, create: bool) -> bool:
         return True
     if not file.is_file():
         raise StorageError(f"a study storage must be a file, {str(file)!r} is not")
-    try:
-        with file.open("rb") as stream:
-            header = stream.read(len(_HEADER))
-        if not header and create:
-            return True
-        if header != _HEADER:
-            raise StorageError(
-                f"a study storage must be an SQLite file, {str(file)!r} is not; it was left untouched"
-            )
-        tables = _tables(file)
-    except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"a study storage must be readable, {str(file)!r} is not: {error}") from error
+    if create and file.stat().st_size == 0:
+        return True
+    tables = _tables(file)
     if not {"studies", "trials", "version_info"} <= tables and (tables or not create):
         raise StorageError(
             f"a study storage must hold Optuna's tables, {str(file)!r} holds "
@@ -132,10 +122,19 @@ def _check_file(file: Path, create: bool) -> bool:
 
 
 def _tables(file: Path) -> set[str]:
-    with closing(
-        sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
-    ) as connection:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    # Through SQLite even for the header: closing a plain file handle would drop the locks that other
+    # connections of this process hold, and another process could then remove the log under them. A
+    # study was corrupted that way; test_a_study_killed_at_any_moment_is_resumed_exactly guards it.
+    address = f"{file.resolve().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.Error as error:
+        if "not a database" in str(error):
+            rule = "a study storage must be an SQLite file"
+        else:
+            rule = "a study storage must be readable"
+        raise StorageError(f"{rule}, {str(file)!r} is not: {error}; it was left untouched") from error
     return {str(name) for (name,) in rows}
 
 

@@ -44,7 +44,7 @@ def test_every_installed_sampler_proposes_points_of_the_space(name: str) -> None
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_a_sampler_whose_package_is_missing_says_what_to_install() -> None:
-    with pytest.raises(MissingDependencyError, match="the gp sampler needs .* pip install torch"):
+    with pytest.raises(MissingDependencyError, match=r"the gp sampler needs .* pip install torch"):
         make_sampler("gp", {}, seed=1, done=0, ranges=RANGES)
 
 

@@ -93,7 +93,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path, 
         connection.execute("CREATE TABLE customers (id INTEGER)")
     before = file.read_bytes()
 
-    with pytest.raises(StorageError, match="must hold Optuna's tables, .* holds customers"):
+    with pytest.raises(StorageError, match=r"must hold Optuna's tables, .* holds customers"):
         open_storage(f"sqlite:///{file}", create=create)
 
     assert file.read_bytes() == before
