@@ -1,8 +1,10 @@
 """One synthetic book: best prices around a mid, the levels behind them, and their sizes.
 
-What stands at a price is a function of (key, price, side, time slot), so levels stay as they are while the best
-price moves over them. Inner functions take scalars and bare arrays: a tuple with arrays in it is counted in and
-out at every call, which made the loop four times slower.
+What stands at a price is a function of (key, price, side, time slot), so levels stay as they are while the
+best price moves over them.
+
+Inner functions take scalars and bare arrays: a tuple with arrays in it is counted in and out at every call,
+which made the loop several times slower.
 """
 
 from __future__ import annotations
@@ -153,7 +155,7 @@ def _fill_side(
                 new = band - step
                 k = _into_band(ticks, inverse, band, new, k)
                 band, border = new, _band_border(floor, ticks, new, side)
-                place: Any = int(k) * step
+                place = int(k) * step
                 block = place >> 6
                 mask = _occupied(base, block, slot, rest, rules.density)
             h = _standing(base + np.uint64(np.int64(k)) * _U2, slot, rest)

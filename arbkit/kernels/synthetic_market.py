@@ -3,8 +3,8 @@
 Three streams update on their own clocks: 0 is venue A (asset in currency A), 1 is venue B (asset in currency
 B), 2 is the FX book (currency A per unit of currency B). All updates of all streams are walked in time order;
 the latent state moves by the exact time between two of them. Every random number is a function of (seed,
-purpose, event number), so the market can be made in pieces of any size: `walk` makes the updates of all streams,
-`make_books` turns the updates of one stream into its books.
+purpose, event number), so the market can be made in pieces of any size: `walk` makes the updates of all
+streams, `make_books` turns the updates of one stream into its books.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ __all__ = [
 ]
 
 STREAMS = 3
-#: Latent state, float64[7]: log price in currency B, log FX, then in bps the premium's four parts: level, slow,
-#: fast, jumps; last the regime's number.
+#: Latent state, float64[7]: log price in currency B, log FX, then in bps the premium's four parts: level,
+#: slow, fast, jumps; last the regime's number.
 N_LATENT = 7
 _PRICE, _FX, _LEVEL, _SLOW, _FAST, _JUMP, _REGIME = range(N_LATENT)
-#: Columns of the regimes' table, float64[k, 9]: rates per second, price and FX deviations per square root of a
-#: second, premium deviations in bps at rest, then factors on update rates and spreads.
+#: Columns of the regimes' table, float64[k, 9]: rates per second, price and FX deviations per square root
+#: of a second, premium deviations in bps at rest, then factors on update rates and spreads.
 REGIME_FIELDS = (
-    "leave_rate", "price_sd", "fx_sd", "slow_sd", "fast_sd", "jump_rate", "jump_sd", "activity", "spread_factor",
+    "leave_rate", "price_sd", "fx_sd", "slow_sd", "fast_sd", "jump_rate", "jump_sd", "activity",
+    "spread_factor",
 )  # fmt: skip
 _LEAVE, _PRICE_SD, _FX_SD, _SLOW_SD, _FAST_SD, _JUMP_RATE, _JUMP_SD, _ACTIVITY, _SPREAD = range(9)
 #: Where `Clock.at` keeps what, and where `BookState.stamps` does.
@@ -262,8 +263,8 @@ def _half_spread(
 ) -> float:
     """Move the quote centre and the spread in `quote`; return half the spread wanted now, in currency.
 
-    The centre follows the mid with a little play: without it a coarse book would flip by a whole tick at every
-    small move around its border. The spread wanders log-normally and is `factor` wider under stress.
+    The centre follows the mid with a little play: without it a coarse book would flip by a whole tick at
+    every small move around its border. The spread wanders log-normally and is `factor` wider under stress.
     """
     if n == 0 or abs(mid - quote[0]) > rules.stick_ticks * tick:
         quote[0] = mid
@@ -285,8 +286,8 @@ def make_books(
         state: as left by the last call; changed in place.
         ts, mid, factor: int64[n], float64[n], float64[n]: the stream's updates, as `walk` writes them.
         ts_recv: int64[n], written: the recorder's stamp, rising.
-        columns: float64[4 * levels, n], written: bid price, bid size, ask price, ask size per level, best first;
-            NaN where a side is missing.
+        columns: float64[4 * levels, n], written: bid price, bid size, ask price, ask size per level, best
+            first; NaN where a side is missing.
     """
     rules, book, ticks, sizes = outlet
     floor, tick, inverse = ticks
@@ -318,7 +319,8 @@ def latent_path(
 def ou_path(values: FloatArray, decay: float, sd: float) -> None:
     """Turn values: float64[n] of standard normal draws into an Ornstein-Uhlenbeck path, in place.
 
-    The path starts at rest; `decay` is what is left of a deviation after one step, `sd` its deviation at rest.
+    The path starts at rest; `decay` is what is left of a deviation after one step, `sd` its deviation at
+    rest.
     """
     spread = math.sqrt(1.0 - decay * decay)
     x = 0.0

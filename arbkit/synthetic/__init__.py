@@ -1,9 +1,9 @@
 """Seeded two-venue markets, with and without a known truth.
 
-`load_market_spec("kimchi")` reads a market that ships (calibrated on the aligned kimchi premium 2017-2024 and on
-recorded books: `specs/kimchi.yaml` says which figure comes from where), `Market` makes its books, `write_market`
-stores them as a dataset. `noise_panel` and `ou_panel` return panels whose truth is known: nothing to find, or a
-premium that reverts.
+`load_market_spec("kimchi")` reads a market that ships, calibrated on the aligned kimchi premium 2017-2024 and
+on recorded books: `specs/kimchi.yaml` says which figure comes from where. `Market` makes its books and
+`write_market` stores them as a dataset. `noise_panel` and `ou_panel` return panels whose truth is known:
+nothing to find, or a premium that reverts.
 """
 
 from arbkit.synthetic.market import Market
