@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -40,22 +41,30 @@ def write_report(study: Study | str, path: PathLike | None = None) -> Path:
 
 
 def _check_place(target: Path) -> None:
-    """Refuse a folder before the work is done, not after."""
+    """Make the folder, and refuse a place that cannot be written before the work is done, not after."""
     if target.is_dir():
         raise ConfigError(f"a report must go to a file, {str(target)!r} is a folder; name a file in it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if not os.access(target.parent, os.W_OK):
+        raise _unwritable(target, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _unwritable(target: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"a report must go to a path that can be written, {str(target)!r} cannot be: {error.strerror}; "
+        "name another with --to"
+    )
 
 
 def _write(page: str, target: Path) -> Path:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(page, encoding="utf-8")
         os.replace(part, target)  # noqa: PTH105 - one call, atomic on every system
     except OSError as error:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)
-        raise ConfigError(
-            f"a report must go to a path that can be written, {str(target)!r} cannot be: {error.strerror}; "
-            "name another with --to"
-        ) from error
+        part.unlink(missing_ok=True)
+        raise _unwritable(target, error) from error
     return target

@@ -252,7 +252,7 @@ def draw_slice(numbers: SliceNumbers, text: Text, width: int, *, narrow: bool = 
     """Draw the objective over one parameter, the chosen value as a line."""
     figure, (ax,) = new_axes(width, (112,), left=46, bottom=20, right=8)
     if numbers.chosen is not None:
-        ax.axvline(numbers.chosen, color=COLORS["test"], linewidth=1.6)
+        ax.axvline(numbers.chosen, color=COLORS["test"], linewidth=1.6, zorder=1)
     ax.plot(numbers.x, numbers.value, "o", color=COLORS["train"], markersize=3, alpha=0.75)
     ax.set_ylim(numbers.low, numbers.high)
     number_axis(ax.yaxis, ticks=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -224,8 +224,18 @@ def _draw_band(ax: Axes, band: Band, text: Text) -> None:
         edgecolor=color,
         step="mid",
     )
-    entries = {"color": COLORS["ink"], "markersize": 3.2, "zorder": 5, "label": text("figure.spread.entry")}
-    exits = {"color": COLORS["muted"], "markersize": 2.6, "zorder": 4, "label": text("figure.spread.exit")}
+    entries: dict[str, Any] = {
+        "color": COLORS["ink"],
+        "markersize": 3.2,
+        "zorder": 5,
+        "label": text("figure.spread.entry"),
+    }
+    exits: dict[str, Any] = {
+        "color": COLORS["muted"],
+        "markersize": 2.6,
+        "zorder": 4,
+        "label": text("figure.spread.exit"),
+    }
     ax.plot(days(band.entry_ts), band.entry_bps, "o", **entries)
     ax.plot(days(band.exit_ts), band.exit_bps, "o", **exits)
 

@@ -1,0 +1,35 @@
+"""Axes as people read them."""
+
+from __future__ import annotations
+
+from arbkit.report.figures.style import WIDE, new_axes, number_axis
+
+
+def written(low, high, **options):
+    figure, (ax,) = new_axes(WIDE, (200,))
+    ax.set_ylim(low, high)
+    number_axis(ax.yaxis, **options)
+    figure.canvas.draw()
+    return [item.get_text() for item in ax.yaxis.get_ticklabels()]
+
+
+def test_ticks_have_separators_and_a_real_minus():
+    assert "−2,000" in written(-2_100, 2_100)
+    assert "0" in written(-2_100, 2_100)
+
+
+def test_ticks_have_as_many_digits_as_their_step_needs():
+    assert "0.2" in written(0, 1)
+    assert "0.25" in written(0, 0.5, ticks=2)
+    assert "0.002" in written(0, 0.004)
+
+
+def test_unit_follows_the_number():
+    assert "−2.0 %" in written(-2, 0, unit=" %")
+
+
+def test_stacked_plots_share_their_time():
+    _, axes = new_axes(WIDE, (200, 80))
+    axes[0].set_xlim(1, 2)
+    assert axes[1].get_xlim() == (1, 2)
+    assert axes[0].get_position().y0 > axes[1].get_position().y1

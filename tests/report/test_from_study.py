@@ -1,0 +1,59 @@
+"""From a stored study to its view."""
+
+from __future__ import annotations
+
+import pytest
+
+from arbkit.errors import StudyError
+from arbkit.report import view_of
+from arbkit.study import load_study, run_study
+
+
+@pytest.fixture(scope="module")
+def found(study):
+    return view_of(load_study(study.url))
+
+
+def test_in_sample_result_is_the_one_the_search_recorded(found, study):
+    recorded = study.best_trials(1)["metric_mtm_pnl_usd"][0]
+    assert found.train.result.metrics.mtm_pnl_usd == recorded
+    assert found.top["objective"][0] == recorded
+
+
+def test_segments_follow_each_other_and_end_before_the_sealed_stretch(found, panel):
+    assert found.train.panel.end_ns < found.test.panel.start_ns
+    assert found.test.panel.end_ns < found.lockbox_end_ns
+    assert abs(found.lockbox_end_ns - panel.end_ns) < 1_200 * 10**9
+
+
+def test_chosen_values_and_ranges_come_from_the_spec(found, study):
+    assert {item.name: item.chosen for item in found.searched} == study.best_params()
+    kinds = {item.name: item for item in found.searched}
+    assert kinds["max_hold_s"].log
+    assert kinds["reference"].choices == ("none", "ewma:6h")
+    assert kinds["max_open_trades"].high == 3
+
+
+def test_identity_is_the_record_of_the_study(found, study):
+    assert found.seed == 1
+    assert found.fingerprint == study.record.dataset_fingerprint
+    assert found.command.startswith(study.command)
+    assert found.command.endswith("arbkit report demo")
+
+
+def test_optuna_importance_covers_the_searched_parameters(found):
+    assert set(found.ped_anova) == {item.name for item in found.searched}
+    assert sum(found.ped_anova.values()) == pytest.approx(1)
+
+
+def test_study_with_two_objectives_is_reported_by_its_first(spec_of):
+    goals = [{"metric": "mtm_pnl_usd"}, {"metric": "max_drawdown_mtm_pct", "direction": "minimize"}]
+    view = view_of(run_study(spec_of("two", objective=goals, sampler="nsgaii")))
+    assert [item.maximize for item in view.objectives] == [True, False]
+    assert {"objective", "objective_1"} <= set(view.top.columns)
+
+
+def test_study_whose_trials_all_break_a_constraint_is_refused(spec_of):
+    study = run_study(spec_of("strict", constraints=["closed_trades >= 1000000"]))
+    with pytest.raises(StudyError, match="at least one completed trial"):
+        view_of(study)

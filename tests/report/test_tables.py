@@ -1,0 +1,99 @@
+"""The tables hold what the engine computed, written for people."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from arbkit.report import numbers as n
+from arbkit.report.tables import (
+    attribution_table,
+    data_table,
+    exits_table,
+    fixed_table,
+    kpis,
+    metrics_table,
+    parameters,
+    trials_table,
+)
+from arbkit.report.text import load_text
+
+TEXT = load_text()
+
+
+def test_both_segments_stand_side_by_side_with_their_rates_per_day(view):
+    rows = {row.head: row for row in metrics_table(view, TEXT).rows}
+    pnl = rows["PnL, marked to market"]
+    assert pnl.cells == tuple(
+        n.money(part.result.metrics.mtm_pnl_usd, plus=True) for part in (view.train, view.test)
+    )
+    table = metrics_table(view, TEXT).rows
+    per_day = table[table.index(pnl) + 1]
+    assert per_day.cells[1] == n.money(view.test.per_day(view.test.result.metrics.mtm_pnl_usd), plus=True)
+
+
+def test_headline_numbers_are_out_of_sample(view):
+    names = [item.name for item in kpis(view, TEXT)]
+    assert len(names) == 4
+    assert kpis(view, TEXT)[2].value == n.count(view.test.result.metrics.closed_trades)
+
+
+def test_loss_in_sample_leaves_nothing_to_keep(view, view_with, panel):
+    losing = view_with(panel, {"min_spread_bps": -20.0, "exit_spread_bps": 0.0})
+    kept = kpis(dataclasses.replace(view, train=losing.train), TEXT)[1]
+    assert kept.value == n.NOTHING
+
+
+def test_parameters_know_their_place_and_edges(view):
+    low = dataclasses.replace(view.searched[0], chosen=2.0)
+    found = parameters(dataclasses.replace(view, searched=(low, view.searched[1])), TEXT)
+    assert found[0].place == 0.0
+    assert found[0].edge == "at the edge"
+    assert 0 <= found[1].place <= 100
+
+
+def test_log_range_is_measured_on_its_own_scale(view):
+    item = dataclasses.replace(
+        view.searched[0], name="max_hold_s", low=1.0, high=10_000.0, chosen=100.0, log=True
+    )
+    (found,) = parameters(dataclasses.replace(view, searched=(item,)), TEXT)
+    assert found.place == 50.0
+    assert found.detail.replace(n.NBSP, " ") == "1 min 40 s"
+
+
+def test_choices_have_no_place(view):
+    item = dataclasses.replace(view.searched[0], low=None, high=None, choices=(None, 5.0), chosen=None)
+    (found,) = parameters(dataclasses.replace(view, searched=(item,)), TEXT)
+    assert found.place is None
+    assert found.searched == "—, 5"
+
+
+def test_exits_count_every_closed_trade(view):
+    rows = exits_table(view, TEXT).rows
+    assert sum(int(row.cells[0].replace(",", "")) for row in rows) == len(view.train.closed)
+    assert sum(int(row.cells[2].replace(",", "")) for row in rows) == len(view.test.closed)
+
+
+def test_attribution_ends_with_the_pnl(view):
+    assert attribution_table(view, TEXT).rows[-1].kind == "mark"
+
+
+def test_data_block_names_legs_flags_and_the_sealed_stretch(view_with, panel_of):
+    view = view_with(
+        panel_of(flags=("one flag",), fx="upbit/KRW-USDT"), {"min_spread_bps": 8.0, "exit_spread_bps": -5.0}
+    )
+    rows = {row.head: row.cells[0] for row in data_table(view, TEXT).rows}
+    assert rows["Venue A"] == "upbit/KRW-BTC (derivative)"
+    assert rows["FX"] == "upbit/KRW-USDT"
+    assert rows["Flags"] == "one flag"
+    assert "nothing computed" in rows["Sealed"]
+    assert f"{len(view.train.panel):,} rows" in rows["In sample"]
+
+
+def test_trials_mark_the_chosen_one(view):
+    rows = trials_table(view, TEXT).rows
+    assert [row.kind for row in rows].count("mark") == 1
+    assert rows[0].kind == "mark"
+
+
+def test_fixed_parameters_are_listed(view):
+    assert {row.head for row in fixed_table(view, TEXT).rows} == set(view.fixed)
