@@ -103,7 +103,7 @@ def _gap_findings(scan: LegScan, limits: Limits) -> list[Finding]:
         }
         for at in worst
     )
-    text = f"{lengths.size:,} gaps longer than {format_duration(limit)}, together "
+    text = f"{lengths.size:,} gaps longer than {format_duration(limit // MS_NS * MS_NS)}, together "
     text += f"{format_duration(int(lengths.sum()) // SECOND_NS * SECOND_NS)}"
     share = gaps.total_ns / max(1, scan.info.end_ns - scan.info.start_ns)
     return [Finding("gaps", "warning", scan.info.leg, text, int(lengths.size), share, examples=examples)]
