@@ -71,7 +71,7 @@ def nearest_names(name: str, valid: Iterable[str], *, most: int = 3) -> str:
     """
     known = sorted(valid)
     lowered = {item.lower(): item for item in known}
-    near = difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=most, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(f"`{lowered[item]}`" for item in near) + "?"
     return "valid names: " + ", ".join(f"`{item}`" for item in known)

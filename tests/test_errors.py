@@ -31,5 +31,9 @@ def test_case_does_not_hide_a_name() -> None:
     assert nearest_names("TPE", ["tpe"]) == "did you mean `tpe`?"
 
 
+def test_a_name_may_be_anything() -> None:
+    assert nearest_names(None, ["auto"]) == "valid names: `auto`"  # type: ignore[arg-type]
+
+
 def test_all_names_are_listed_where_none_is_near() -> None:
     assert nearest_names("zzz", ["b", "a"]) == "valid names: `a`, `b`"
