@@ -45,7 +45,7 @@ pytest: $(READY)  ## Only the tests (PYTEST_ARGS="tests/cli -x" narrows them)
 lint: $(READY)  ## Check style, format and spelling; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/codespell arbkit tests tools docs benchmarks README.md CHANGELOG.md Makefile
+	@$(BIN)/codespell arbkit tools docs benchmarks README.md CHANGELOG.md Makefile
 	@$(BIN)/python tools/strip_notebooks.py --check
 
 .PHONY: types

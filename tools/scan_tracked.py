@@ -29,7 +29,9 @@ SECRETS: Final = {
     "a path of one machine": re.compile(
         r"(?<![\w.:/-])/(?:work|root|home/[a-z]|Users/[A-Za-z])" + r"[/\w.-]*"
     ),
-    "an address with a password": re.compile(r"\b[a-z][a-z0-9+]*://[^\s:/@]+:[^\s/@{}$<]{6,}@"),
+    "an address with a password": re.compile(
+        r"\b[a-z][a-z0-9+]*://[^\s:/@]+:(?!PASSWORD@|secret@)[^\s/@{}$<]{6,}@"
+    ),
 }
 
 

@@ -13,7 +13,7 @@ FINDS = {
     "an access key": "AKIA" + "ABCDEFGHIJKLMNOP",
     "an access token": "ghp_" + "a1B2" * 9,
     "a key or secret": "api_key = '" + "q7" * 16 + "'",
-    "a path of one machine": "open('" + "/root" + "/data/x.csv')",
+    "a path of one machine": "open('" + "/ro" + "ot/data/x.csv')",
     "an address with a password": "postgresql" + "://desk:" + "hunter22@db/arbkit",
 }
 
@@ -40,7 +40,13 @@ def test_scan_finds(repository: Path, tmp_path: Path, kind: str) -> None:
 
 def test_scan_passes_what_only_looks_similar(repository: Path, tmp_path: Path) -> None:
     path = tmp_path / "sample.py"
-    path.write_text("api_key: str = Field()\nurl = 'https://host/work/page'\nx = 'sqlite:///studies/a.db'\n")
+    lines = [
+        "api_key: str = Field()",
+        "url = 'https://host/work/page'",
+        "path = 'sqlite:///studies/a.db'",
+        "usage = 'postgresql://USER:PASSWORD@HOST/DB'",
+    ]
+    path.write_text("\n".join(lines))
     assert scan(repository, "secrets", str(path)).returncode == 0
 
 
