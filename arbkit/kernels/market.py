@@ -63,4 +63,4 @@ def grid_size(market: Market, step_ns: int) -> int:
     first, last = ends(market)
     if last < first:
         return 0
-    return max(0, market.ts[last] // step_ns - first_grid(market.ts[first], step_ns) + 1)
+    return int(max(0, market.ts[last] // step_ns - first_grid(market.ts[first], step_ns) + 1))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
 from arbkit.kernels.market import Market, quote_at
@@ -89,6 +89,17 @@ def skip(
     filled = 0
     if index.last < index.first:
         return trades, filled
+    market = Market(
+        borrowed(market.ts),
+        borrowed(market.bid_a),
+        borrowed(market.ask_a),
+        borrowed(market.bid_b),
+        borrowed(market.ask_b),
+        borrowed(market.fair),
+        borrowed(market.entry_ok),
+        borrowed(market.tradable),
+    )
+    index = Index(borrowed(index.bounds), borrowed(index.offsets), index.first, index.last, index.signal)
     open_ids = np.empty(8, np.int64)
     due = np.empty(trades.size, np.int64)
     row = index.first
