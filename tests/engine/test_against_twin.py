@@ -30,7 +30,7 @@ from tests.twin.twin import run
 ENGINE_FEATURES: tuple[str, ...] = ()
 #: The ways the engine can run; each must give the twin's result.
 ENGINES = ("scan", "skip")
-EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))
 
 profile = settings(
     max_examples=EXAMPLES,
