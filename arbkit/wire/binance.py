@@ -13,7 +13,7 @@ import msgspec
 
 from arbkit.errors import DataError
 from arbkit.units import MS_NS
-from arbkit.wire.book import DepthSnapshot, DepthUpdate, Level, WholeBook
+from arbkit.wire.book import DepthSnapshot, DepthUpdate, Level, Milliseconds, WholeBook
 
 __all__ = ["BinanceMessage", "BookTicker", "Ignored", "parse_message", "parse_snapshot"]
 
@@ -41,8 +41,8 @@ class BookTicker(
     bid_sz: float
     ask_px: float
     ask_sz: float
-    event_ms: int | None = None
-    transaction_ms: int | None = None
+    event_ms: Milliseconds | None = None
+    transaction_ms: Milliseconds | None = None
 
 
 class Ignored(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,7 @@ __all__ = [
     "DepthUpdate",
     "Gap",
     "Level",
+    "Milliseconds",
     "OrderBook",
     "Outcome",
     "Rule",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 Level = tuple[float, float]
+#: Milliseconds since the epoch that still fit in 64 bits as nanoseconds.
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=2**63 // 10**6)]
 Rule = Literal["spot", "futures"]
 _RULES: Final = ("spot", "futures")
 _BUFFER_LIMIT: Final = 20_000
@@ -59,8 +62,8 @@ class DepthUpdate(
     asks: list[Level]
     symbol: str = ""
     previous_id: int | None = None
-    event_ms: int | None = None
-    transaction_ms: int | None = None
+    event_ms: Milliseconds | None = None
+    transaction_ms: Milliseconds | None = None
 
 
 class DepthSnapshot(
@@ -75,8 +78,8 @@ class DepthSnapshot(
     bids: list[Level]
     asks: list[Level]
     symbol: str = ""
-    event_ms: int | None = None
-    transaction_ms: int | None = None
+    event_ms: Milliseconds | None = None
+    transaction_ms: Milliseconds | None = None
 
 
 class WholeBook(msgspec.Struct, frozen=True, gc=False):

@@ -48,6 +48,8 @@ class _Long(msgspec.Struct, frozen=True, gc=False):
     units: list[_LongUnit] | None = msgspec.field(default=None, name="orderbook_units")
 
 
+_END_OF_TIME: Final = 2**63  # in ns, the year 2262
+
 _short: Final = msgspec.json.Decoder(_Short | list[_Short])
 _long: Final = msgspec.json.Decoder(_Long | list[_Long])
 
@@ -55,13 +57,13 @@ _long: Final = msgspec.json.Decoder(_Long | list[_Long])
 def stamp_ns(stamp: int) -> int:
     """Turn an epoch stamp into nanoseconds, telling s, ms, us and ns apart by their size.
 
-    Right for every moment between 1973 and 5138.
+    Right for every moment between April 1970 and the year 2255; the result then fits in 64 bits.
     """
-    if stamp < 10**11:
+    if stamp < 9 * 10**9:
         return stamp * SECOND_NS
-    if stamp < 10**14:
+    if stamp < 9 * 10**12:
         return stamp * MS_NS
-    return stamp * US_NS if stamp < 10**17 else stamp
+    return stamp * US_NS if stamp < 9 * 10**15 else stamp
 
 
 def parse_messages(payload: bytes | str) -> list[WholeBook]:
@@ -94,7 +96,7 @@ def parse_message(payload: bytes | str) -> WholeBook | None:
 
 def _book(message: _Short | _Long) -> WholeBook:
     code = message.code or (message.market if isinstance(message, _Long) else "")
-    if not code or not message.timestamp:
+    if not code or not 0 < message.timestamp < _END_OF_TIME:
         raise DataError(
             f"an Upbit order book must name its market and its time, was code={code!r}, "
             f"timestamp={message.timestamp}"

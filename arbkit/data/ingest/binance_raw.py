@@ -113,8 +113,8 @@ class _Reader:
             if len(book.rows):
                 yield book.info, book.flush()
             book.say_what_was_left()
-        for snapshot, message in self._nameless:
-            self._refuse_nameless(snapshot, message)
+        for _, message in self._nameless:
+            self._refuse_nameless(message)
         if self._entry.symbol and self._entry.symbol not in self._seen:
             near = nearest_names(self._entry.symbol, self._seen or {"none"})
             raise DataError(
@@ -134,9 +134,8 @@ class _Reader:
             return symbol
         if len(self._books) == 1:
             return next(iter(self._books))
-        assert isinstance(parsed, DepthSnapshot)
-        if self._books:
-            self._refuse_nameless(parsed, message)
+        if not isinstance(parsed, DepthSnapshot) or self._books:
+            self._refuse_nameless(message)
         else:
             self._nameless.append((parsed, message))
         return None
@@ -147,8 +146,8 @@ class _Reader:
             book.take(snapshot, message)
         self._nameless.clear()
 
-    def _refuse_nameless(self, snapshot: DepthSnapshot, message: Message) -> None:
-        reason = f"snapshot {snapshot.last_id} names no symbol and the log holds several (or none)"
+    def _refuse_nameless(self, message: Message) -> None:
+        reason = "the message names no symbol and the log does not hold exactly one"
         place = message.place
         self._log.refuse(place.source, place.line, reason, message.raw.payload.decode("utf-8", "replace"))
 

@@ -23,6 +23,7 @@ from arbkit.wire.upbit import stamp_ns
 
 __all__ = ["RawLine", "read_line"]
 
+_END_OF_TIME: Final = 2**63  # in ns, the year 2262
 _ANSWER: Final = re.compile(rb"(https?://\S+) -> (\d+(?:\.\d+)?): ?(.*)", re.DOTALL)
 _RECORDER: Final = re.compile(rb"(?:wss?://\S+ (?:<->|<-|->) )|configuration: ")
 _SYMBOL: Final = re.compile(r"[?&]symbol=([^&\s]+)")
@@ -42,6 +43,13 @@ def read_line(line: bytes) -> RawLine | None:
     Raises:
         DataError: when the line has none of the known shapes.
     """
+    found = _split(line)
+    if found is not None and found.ts_recv is not None and found.ts_recv >= _END_OF_TIME:
+        raise DataError(f"a receive time must lie before the year 2262, was {found.ts_recv} ns")
+    return found
+
+
+def _split(line: bytes) -> RawLine | None:
     head, space, payload = line.partition(b" ")
     if space and head.isdigit():
         return RawLine(stamp_ns(int(head)), payload)

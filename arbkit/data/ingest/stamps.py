@@ -18,6 +18,7 @@ __all__ = ["file_date_ns", "naive_error", "read_stamps"]
 _UNIT_NS: Final = {"s": SECOND_NS, "ms": MS_NS, "us": US_NS, "ns": 1}
 _NAIVE_FORMATS: Final = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _AWARE_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%.f%z"
+_END_OF_TIME: Final = 2**63 - 2**53  # in ns, the year 2262, with room for an offset
 _NAIVE: Final = pl.Datetime("ns")
 
 
@@ -73,8 +74,11 @@ def _numbers(column: pl.Series, time: TimeSpec, source: Source) -> pl.Series:
     unit_ns = _UNIT_NS[time.unit or "ns"]
     text = column.str.strip_chars() if column.dtype == pl.String else column
     whole = text.cast(pl.Int64, strict=False) if not text.dtype.is_float() else None
+    if whole is not None:
+        whole = whole.set(whole.abs() >= _END_OF_TIME // unit_ns, None)
     parts = text.cast(pl.Float64, strict=False)
-    parts = (parts * unit_ns).set(~parts.is_finite(), None).round().cast(pl.Int64, strict=False)
+    parts = (parts * unit_ns).set(~(parts.abs() < _END_OF_TIME / unit_ns), None).round()
+    parts = parts.cast(pl.Int64, strict=False)
     stamps = parts if whole is None else (whole * unit_ns).zip_with(whole.is_not_null(), parts)
     base = file_date_ns(source, time) if time.origin == "file_date" else 0
     return stamps + (base + time.offset_ns)
@@ -82,21 +86,29 @@ def _numbers(column: pl.Series, time: TimeSpec, source: Source) -> pl.Series:
 
 def _text(column: pl.Series, time: TimeSpec, source: Source) -> pl.Series:
     if time.format is not None:
-        parsed = column.str.to_datetime(time.format, time_unit="ns", strict=False)
+        parsed = _parse(column, time.format)
         return _zoned(parsed, time, source)
     iso = column.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace(r"[zZ]$", "+00:00")
-    aware = iso.str.to_datetime(_AWARE_FORMAT, time_unit="ns", strict=False).to_physical()
+    aware = _parse(iso, _AWARE_FORMAT).to_physical()
     if aware.null_count() == column.null_count():
         return aware
     naive = pl.Series(column.name, [None] * len(column), dtype=_NAIVE)
     for pattern in _NAIVE_FORMATS:
-        naive = naive.zip_with(
-            naive.is_not_null(), iso.str.to_datetime(pattern, time_unit="ns", strict=False)
-        )
+        naive = naive.zip_with(naive.is_not_null(), _parse(iso, pattern))
     if naive.null_count() == len(column):
         return aware
     zoned = _zoned(naive, time, source)
     return aware.zip_with(aware.is_not_null(), zoned)
+
+
+def _parse(column: pl.Series, pattern: str) -> pl.Series:
+    """Text to times in ns; null where it does not fit, or lies outside the years that 64 bits hold.
+
+    Parsed in us as well: polars lets ns wrap around without a word.
+    """
+    years = column.str.to_datetime(pattern, time_unit="us", strict=False).dt.year()
+    times = column.str.to_datetime(pattern, time_unit="ns", strict=False)
+    return times.zip_with(years.is_between(1700, 2260), pl.Series(times.name, [None], dtype=times.dtype))
 
 
 def _zoned(column: pl.Series, time: TimeSpec, source: Source) -> pl.Series:

@@ -359,7 +359,11 @@ def _header(entry: EntrySpec, source: Source, line: bytes) -> list[str]:
 
 
 def _cells(line: bytes, separator: str) -> list[str]:
-    return next(csv.reader([line.decode("utf-8", "replace")], delimiter=separator))
+    text = line.decode("utf-8", "replace")
+    try:
+        return next(csv.reader([text], delimiter=separator))
+    except csv.Error:  # a NUL or a carriage return inside: what it says is judged cell by cell
+        return text.split(separator)
 
 
 def _parse_block(
@@ -382,9 +386,12 @@ def _parse_block(
 
 
 def _frame(entry: EntrySpec, names: list[str], lines: list[bytes]) -> pl.DataFrame:
-    frame = _read_csv(entry, names, b"\n".join(lines))
-    if frame.height == len(lines):
-        return frame
+    try:
+        frame = _read_csv(entry, names, b"\n".join(lines))
+        if frame.height == len(lines):
+            return frame
+    except pl.exceptions.PolarsError:
+        pass
     # A stray quote made the fast reader join lines: take them one by one.
     rows = [_cells(line, entry.separator) for line in lines]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

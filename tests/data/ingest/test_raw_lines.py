@@ -34,3 +34,8 @@ def test_every_known_shape(line: bytes, expected: RawLine | None) -> None:
 def test_unknown_shape_is_a_data_error(line: bytes) -> None:
     with pytest.raises(DataError):
         read_line(line)
+
+
+def test_receive_time_beyond_64_bits_is_a_data_error() -> None:
+    with pytest.raises(DataError, match="2262"):
+        read_line(b"99999999999999999999 {}")

@@ -23,7 +23,7 @@ def entry(**changes: object) -> dict[str, object]:
         ({"name": "x"}, "`instruments` is missing"),
         (GOOD | {"instrumets": []}, "did you mean `instruments`"),
         (entry(venu="x"), r"unknown key `instruments.0.venu`; did you mean `venue`"),
-        (entry(time={"colum": "t"}), "did you mean `column`"),
+        (entry(time={"column_": "t"}), "did you mean `column`"),
         (entry(columns={"bid_price": "b"}), "did you mean .*`bid_px`"),
         (entry(kind="sopt"), "'spot', 'perpetual'"),
         (entry(bar="1min"), "go together"),

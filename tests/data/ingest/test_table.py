@@ -164,6 +164,13 @@ def test_stray_quote_does_not_swallow_the_rows_after_it(run_ingest) -> None:
     assert rows(dataset)["bid_px_00"].to_list() == [3.0, 5.0]
 
 
+def test_bytes_that_are_no_text_are_quarantined(run_ingest) -> None:
+    text = CSV.encode() + b'2024-01-03,"\x00\xff,1\n2024-01-04,\r,"x\n2024-01-05,5,6\n'
+    report, dataset = run_ingest(text, **LEG, **TOP)
+    assert report.quarantined == 2
+    assert rows(dataset)["bid_px_00"].to_list() == [1.0, 3.0, 5.0]
+
+
 def test_rows_of_other_hours_and_symbols_are_counted_not_quarantined(run_ingest) -> None:
     text = "t,s,b,a\n2024-01-01 00:00:00,X,1,2\n2024-01-01 05:00:00,X,3,4\n2024-01-01 00:00:01,Y,5,6\n"
     report, dataset = run_ingest(text, **LEG, **TOP, where={"s": "X"}, hours_utc=[0])
