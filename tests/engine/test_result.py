@@ -37,7 +37,7 @@ def panel(*venue_b: tuple[float, float], step: int = SECOND, start: int = START,
 
 class TestMetricsByHand:
     def test_a_winner_a_loser_and_an_open_trade(self):
-        # +10 on row 1; a loser, out after a second: 10 * (99 - 100 + 102 - 103) = -20; the last one stays open
+        # +10 on row 1; a loser, out after a second: 10 * (99 - 100 + 102 - 103) = -20; the last stays open
         rows = [RICH, LOW, RICH, RICH, LOW, RICH]
         one = backtest(panel(*rows), params(max_hold_s=1.0))
         m = one.metrics
