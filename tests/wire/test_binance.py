@@ -66,6 +66,7 @@ def test_other_messages_are_ignored(payload: str) -> None:
         UPDATE.replace('"7.5040"', '"nan"'),
         UPDATE.replace('"813"', '"-1"'),
         UPDATE.replace('"U":157,', ""),
+        UPDATE.replace("1626992741037", "99999999999999999999"),
         UPDATE[:-20],
         b"\xff\xfe",
     ],

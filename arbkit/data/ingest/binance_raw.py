@@ -82,6 +82,7 @@ class _Reader:
         self._nameless: list[tuple[DepthSnapshot, Message]] = []
 
     def take(self, message: Message) -> Iterator[Batch]:
+        """Take one message; yields rows where enough have come together."""
         # Nine messages in ten are of another stream: telling by the name saves decoding them.
         start = message.raw.payload[:_STREAM_BYTES]
         if b"@" in start and self._wanted_stream not in start:
@@ -109,6 +110,7 @@ class _Reader:
             yield book.info, book.flush()
 
     def finish(self) -> Iterator[Batch]:
+        """Yield the rows that are left, and say what could not be used."""
         for book in self._books.values():
             if len(book.rows):
                 yield book.info, book.flush()
@@ -166,6 +168,7 @@ class _Instrument:
         self._rows_made = 0
 
     def take(self, parsed: BinanceMessage, message: Message) -> None:
+        """Take one message of this symbol."""
         recv = message.raw.ts_recv
         if isinstance(parsed, DepthUpdate):
             self._update(parsed, message)
@@ -178,9 +181,11 @@ class _Instrument:
             self._add(parsed.ts_event, recv, parsed.bids, parsed.asks)
 
     def flush(self) -> pl.DataFrame:
+        """Hand over the rows so far."""
         return self.rows.take()
 
     def say_what_was_left(self) -> None:
+        """Report updates that made no row, and a book that ends untrusted."""
         self._log.untrusted_updates += self._untrusted
         if self._builder is not None and not self._builder.trusted:
             self._log.warn(f"{self.info.leg}: the log ends while the book is not trusted")

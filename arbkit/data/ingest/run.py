@@ -134,6 +134,7 @@ class _Offsets:
         self._kept: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
 
     def add(self, frame: pl.DataFrame) -> None:
+        """Take the rows of a frame that have both stamps."""
         if "ts_recv" not in frame.columns or self.rows > _MAX_OFFSETS:
             return
         both = frame.select("ts_recv", "ts_event").drop_nulls()

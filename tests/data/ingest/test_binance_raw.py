@@ -114,6 +114,13 @@ def test_nameless_snapshot_among_several_symbols_is_quarantined(run_ingest) -> N
     assert "names no symbol" in dataset.quarantine()["reason"][0]
 
 
+def test_nameless_update_is_quarantined(run_ingest) -> None:
+    text = snapshot(0, 5, symbol="AUSDT") + depth(1, 6, 7, symbol="AUSDT") + depth(2, 8, 9, symbol="")
+    text += depth(3, 8, 9, symbol="BUSDT") + depth(4, 10, 11, symbol="")
+    report, _ = run_ingest(text, name="x.log", **RAW)
+    assert report.quarantined == 1
+
+
 def test_unreadable_lines_are_quarantined_with_their_number(run_ingest) -> None:
     text = depth(0, 1, 5) + snapshot(1, 5) + "noise\n" + depth(2, 6, 7)[:-20] + "\n" + depth(3, 6, 7)
     report, dataset = run_ingest(text, name="x.log", **RAW)
