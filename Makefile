@@ -59,6 +59,11 @@ format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
 	@$(BIN)/ruff format .
 	@$(BIN)/python tools/strip_notebooks.py
 
+.PHONY: bench
+bench: $(READY)  ## Measure the engine, the start of a process and the synthetic market
+	@$(BIN)/python benchmarks/bench_backtest.py
+	@$(BIN)/python benchmarks/bench_synthetic.py
+
 .PHONY: lab
 lab: $(READY)  ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_quickstart.ipynb
