@@ -107,16 +107,15 @@ def _cost(view: StudyView, text: Text) -> str:
 
 
 def _trial_state(view: StudyView, text: Text) -> str:
-    states = view.trials["state"].to_list()
-    complete = view.trials["state"] == "COMPLETE"
-    return text(
-        "trials.state",
-        complete=n.count(states.count("COMPLETE")),
-        pruned=n.count(states.count("PRUNED")),
-        failed=n.count(states.count("FAIL")),
-        infeasible=n.count(len(view.trials.filter(complete & ~view.trials["feasible"]))),
-        repeated=n.count(len(view.trials.filter(complete & view.trials["repeated"]))),
-    )
+    state, complete = view.trials["state"], view.trials["state"] == "COMPLETE"
+    counts = {
+        "complete": int(complete.sum()),
+        "pruned": int((state == "PRUNED").sum()),
+        "failed": int((state == "FAIL").sum()),
+        "infeasible": int((complete & ~view.trials["feasible"]).sum()),
+        "repeated": int((complete & view.trials["repeated"]).sum()),
+    }
+    return " ".join(text(f"trials.{name}", n=count) for name, count in counts.items() if count)
 
 
 def _versions() -> dict[str, str]:

@@ -86,9 +86,9 @@ def count(value: float | None) -> str:
 
 
 def plain(value: Any) -> str:
-    """Write a parameter as it would be typed: the digits that matter, true and false, a dash for none."""
+    """Write a parameter as it would be typed: the digits that matter, true, false, none."""
     if value is None:
-        return NOTHING
+        return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

@@ -10,7 +10,7 @@ import polars as pl
 from arbkit.report import numbers as n
 from arbkit.report.figures.search import ImportanceNumbers
 from arbkit.report.text import Text
-from arbkit.report.verdict import is_at_edge, kept_share
+from arbkit.report.verdict import ENOUGH_TRADES, independent_trades, is_at_edge, kept_share
 from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
 
@@ -78,27 +78,27 @@ def kpis(view: StudyView, text: Text) -> tuple[Kpi, ...]:
         name: n.money(part.per_day(part.result.metrics.mtm_pnl_usd), plus=True)
         for name, part in (("train", view.train), ("test", view.test))
     }
-    kept = kept_share(view)
+    kept, enough = kept_share(view), independent_trades(view.test) >= ENOUGH_TRADES
     kept_note = "kpi.kept_note" if kept is not None else "kpi.kept_none_note"
     return (
         Kpi(
             text("kpi.pnl"),
             n.money(test.mtm_pnl_usd, unit, plus=True),
             text("kpi.pnl_note", day=daily["test"], train=daily["train"]),
-            _tone(test.mtm_pnl_usd),
+            _tone(test.mtm_pnl_usd, enough),
         ),
         Kpi(
             text("kpi.kept"),
             n.share(kept, 0),
             text(kept_note, train=daily["train"] + n.NBSP + unit),
-            _tone(kept or 0.0),
+            _tone(kept or 0.0, enough),
         ),
         Kpi(
             text("kpi.trades"),
             n.count(test.closed_trades),
             text(
                 "kpi.trades_note",
-                episodes=text("unit.episode", n=test.excursions),
+                episodes=text("unit.time", n=test.excursions),
                 train=n.count(train.closed_trades),
             ),
             "",
@@ -112,8 +112,9 @@ def kpis(view: StudyView, text: Text) -> tuple[Kpi, ...]:
     )
 
 
-def _tone(value: float) -> str:
-    return "loss" if value < 0 else "gain" if value > 0 else ""
+def _tone(value: float, enough: bool) -> str:
+    """Colour a loss always, a gain only when there is enough to believe it."""
+    return "loss" if value < 0 else "gain" if value > 0 and enough else ""
 
 
 def metrics_table(view: StudyView, text: Text) -> Table:

@@ -11,7 +11,7 @@ from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 from arbkit.units import DAY_NS
 
-__all__ = ["ENOUGH_TRADES", "Verdict", "kept_share", "verdict_of"]
+__all__ = ["ENOUGH_TRADES", "Verdict", "independent_trades", "is_at_edge", "kept_share", "verdict_of"]
 
 #: Below this many independent trades a sign is left undecided.
 ENOUGH_TRADES: Final = 30
@@ -47,9 +47,14 @@ def kept_share(view: StudyView) -> float | None:
     return test / train if train > 0 and test == test else None
 
 
+def independent_trades(segment: Segment) -> int:
+    """Count the closed trades, at most the separate episodes they can belong to: the real sample size."""
+    return min(segment.result.metrics.closed_trades, segment.result.metrics.excursions)
+
+
 def _sentence(view: StudyView, text: Text) -> tuple[str, str]:
     train, test = view.train.result.metrics, view.test.result.metrics
-    pnl, trades, sample = test.mtm_pnl_usd, test.total_trades, min(test.closed_trades, test.excursions)
+    pnl, trades, sample = test.mtm_pnl_usd, test.total_trades, independent_trades(view.test)
     words = {
         "test": money(abs(pnl), view.currency),
         "train": money(abs(train.mtm_pnl_usd), view.currency),
@@ -122,8 +127,15 @@ def _notes(view: StudyView, text: Text) -> list[str]:
     if at_edge:
         lines.append(text("warning.edge", names=", ".join(at_edge)))
     lines += _trade_notes(view.test, text)
-    lines += [text("warning.flag", flag=flag.rstrip(".")) for flag in view.train.panel.meta.flags]
-    return lines
+    return [*_data_notes(view, text), *lines]
+
+
+def _data_notes(view: StudyView, text: Text) -> list[str]:
+    flags = list(dict.fromkeys((*view.train.panel.meta.flags, *view.test.panel.meta.flags)))
+    synthetic = [flag for flag in flags if flag.endswith("synthetic")]
+    others = [flag.rstrip(".") for flag in flags if flag not in synthetic]
+    lines = [text("warning.synthetic")] if synthetic else []
+    return lines + ([text("warning.flag", flags="; ".join(others))] if others else [])
 
 
 def is_at_edge(position: float | None) -> bool:

@@ -64,7 +64,7 @@ def test_choices_have_no_place(view):
     item = dataclasses.replace(view.searched[0], low=None, high=None, choices=(None, 5.0), chosen=None)
     (found,) = parameters(dataclasses.replace(view, searched=(item,)), TEXT)
     assert found.place is None
-    assert found.searched == "—, 5"
+    assert found.searched == "none, 5"
 
 
 def test_exits_count_every_closed_trade(view):

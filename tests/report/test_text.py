@@ -18,7 +18,7 @@ SOURCES = Path(arbkit.report.__file__).parent
 #: Names put together at run time, by their fixed beginning.
 COMPUTED = (
     "attribution.", "data.fidelity_", "direction.", "exits.", "importance.", "kpi.kept_", "lede.judged",
-    "metric.", "metrics.", "objective.", "reproduce.", "sampler.", "section.", "segment.", "side.",
+    "metric.", "metrics.", "objective.", "reproduce.", "sampler.", "section.", "trials.", "segment.", "side.",
     "verdict.", "warning.selection", "figure.history.front_", "data.reference",
 )  # fmt: skip
 

@@ -87,9 +87,13 @@ def test_convergence_and_candles_are_said_before_the_verdict(view_with, panel_of
 
 
 def test_flags_of_the_panel_and_edges_of_ranges_are_noted(view_with, panel_of):
-    view = view_with(panel_of(flags=("FX tick is coarse",)), {"min_spread_bps": 2.1, "exit_spread_bps": -5.0})
+    view = view_with(
+        panel_of(flags=("FX tick is coarse.", "upbit/KRW-BTC: synthetic")),
+        {"min_spread_bps": 2.1, "exit_spread_bps": -5.0},
+    )
     notes = " ".join(verdict_of(view, TEXT).notes)
     assert "About the data: FX tick is coarse." in notes
+    assert "The data are synthetic" in notes
     assert "min_spread_bps ended at the edge" in notes
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from arbkit._typing import FloatArray, IntArray
-from arbkit.report.figures.style import COLORS, label, legend, new_axes, number_axis
+from arbkit.report.figures.style import COLORS, dots, label, legend, new_axes, number_axis
 from arbkit.report.numbers import plain
 from arbkit.report.text import Text
 from arbkit.report.view import Searched, StudyView
@@ -212,10 +212,7 @@ def _equals(value: str | None, choice: float) -> bool:
 def draw_history(numbers: HistoryNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
     """Draw each trial as a dot and the running extreme as a step."""
     figure, (ax,) = new_axes(width, (190,), bottom=38)
-    ax.plot(
-        numbers.number, numbers.value, "o", color=COLORS["train"], markersize=3, alpha=0.75,
-        label=text("figure.history.trial"),
-    )  # fmt: skip
+    dots(ax, numbers.number, numbers.value, "train", 3.8, alpha=0.75, name=text("figure.history.trial"))
     ax.step(
         numbers.front_number, numbers.front_value, where="post", color=COLORS["ink"], linewidth=1.4,
         label=text("figure.history.front_high" if numbers.maximize else "figure.history.front_low"),
@@ -253,7 +250,7 @@ def draw_slice(numbers: SliceNumbers, text: Text, width: int, *, narrow: bool = 
     figure, (ax,) = new_axes(width, (112,), left=46, bottom=20, right=8)
     if numbers.chosen is not None:
         ax.axvline(numbers.chosen, color=COLORS["test"], linewidth=1.6, zorder=1)
-    ax.plot(numbers.x, numbers.value, "o", color=COLORS["train"], markersize=3, alpha=0.75)
+    dots(ax, numbers.x, numbers.value, "train", 3.8, alpha=0.75)
     ax.set_ylim(numbers.low, numbers.high)
     number_axis(ax.yaxis, ticks=3)
     if numbers.ticks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from arbkit._typing import FloatArray, IntArray
 from arbkit.kernels.decimate import envelope, extreme_rows
 from arbkit.panel import Panel
-from arbkit.report.figures.style import COLORS, days, label, legend, new_axes, number_axis, time_axis
+from arbkit.report.figures.style import COLORS, days, dots, label, legend, new_axes, number_axis, time_axis
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 
@@ -224,20 +224,8 @@ def _draw_band(ax: Axes, band: Band, text: Text) -> None:
         edgecolor=color,
         step="mid",
     )
-    entries: dict[str, Any] = {
-        "color": COLORS["ink"],
-        "markersize": 3.2,
-        "zorder": 5,
-        "label": text("figure.spread.entry"),
-    }
-    exits: dict[str, Any] = {
-        "color": COLORS["muted"],
-        "markersize": 2.6,
-        "zorder": 4,
-        "label": text("figure.spread.exit"),
-    }
-    ax.plot(days(band.entry_ts), band.entry_bps, "o", **entries)
-    ax.plot(days(band.exit_ts), band.exit_bps, "o", **exits)
+    dots(ax, days(band.entry_ts), band.entry_bps, "ink", 4.0, name=text("figure.spread.entry"), order=5)
+    dots(ax, days(band.exit_ts), band.exit_bps, "muted", 3.2, name=text("figure.spread.exit"), order=4)
 
 
 def _levels(ax: Axes, entry_bps: float, exit_bps: float | None) -> None:
@@ -252,11 +240,8 @@ def draw_trade(numbers: TradeNumbers, text: Text, width: int, *, narrow: bool = 
     color = COLORS[numbers.side]
     ax.plot(days(numbers.ts), numbers.signal_bps, color=color, linewidth=1.1)
     ax.axvspan(numbers.entry_ts / 86_400e9, numbers.exit_ts / 86_400e9, color=color, alpha=0.12, linewidth=0)
-    for ts, value, name in (
-        (numbers.entry_ts, numbers.entry_bps, "ink"),
-        (numbers.exit_ts, numbers.exit_bps, "muted"),
-    ):
-        ax.plot([ts / 86_400e9], [value], "o", color=COLORS[name], markersize=6, zorder=4)
+    dots(ax, [numbers.entry_ts / 86_400e9], [numbers.entry_bps], "ink", 7, order=5)
+    dots(ax, [numbers.exit_ts / 86_400e9], [numbers.exit_bps], "muted", 7, order=4)
     _levels(ax, numbers.entry_level_bps, numbers.exit_level_bps)
     label(ax, text("figure.spread.axis", side=text(f"side.{numbers.side}")))
     number_axis(ax.yaxis)

@@ -22,6 +22,7 @@ __all__ = [
     "NARROW",
     "WIDE",
     "days",
+    "dots",
     "label",
     "legend",
     "new_axes",
@@ -124,10 +125,21 @@ def time_axis(ax: Axes, start_ns: int, end_ns: int, *, narrow: bool = False) -> 
             locator,
             tz=UTC,
             show_offset=False,
+            formats=["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%S.%f"],
             zero_formats=["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M"],
         )
     )
     ax.set_xlim(start_ns / 86_400e9, end_ns / 86_400e9)
+
+
+def dots(
+    ax: Axes, x: Any, y: Any, color: str, size: float, *, alpha: float = 1.0, name: str = "", order: float = 2
+) -> None:
+    """Draw round dots without an outline, `size` pixels across; `name` is their entry in the legend."""
+    said: dict[str, Any] = {"label": name} if name else {}
+    ax.plot(
+        x, y, "o", color=COLORS[color], markersize=size, markeredgewidth=0, alpha=alpha, zorder=order, **said
+    )
 
 
 def number_axis(axis: Any, *, ticks: int = 5, unit: str = "", integer: bool = False) -> None:

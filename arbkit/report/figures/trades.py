@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from arbkit._typing import FloatArray
-from arbkit.report.figures.style import COLORS, label, legend, new_axes, number_axis
+from arbkit.report.figures.style import COLORS, dots, label, legend, new_axes, number_axis
 from arbkit.report.numbers import hold
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
@@ -161,7 +161,7 @@ def draw_excursion(numbers: ExcursionNumbers, text: Text, width: int, *, narrow:
         (numbers.train_mae, numbers.train_pnl, "train"),
         (numbers.test_mae, numbers.test_pnl, "test"),
     ):
-        ax.plot(mae, pnl, "o", color=COLORS[name], markersize=3.2, alpha=0.6, label=text(f"segment.{name}"))
+        dots(ax, mae, pnl, name, 4.2, alpha=0.6, name=text(f"segment.{name}"))
     ax.axhline(0, color=COLORS["muted"], linewidth=0.8)
     ax.axvline(0, color=COLORS["muted"], linewidth=0.8)
     number_axis(ax.xaxis, ticks=6)
