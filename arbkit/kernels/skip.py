@@ -103,12 +103,51 @@ def skip(
     open_ids = np.empty(8, np.int64)
     due = np.empty(trades.size, np.int64)
     row = index.first
-    while True:
+    ended = False
+    while not ended:
         if state.n_trades == trades.size:
             trades = grown(trades)
             due = np.concatenate((due, np.empty_like(due)))
         if state.n_open == open_ids.size:
             open_ids = np.concatenate((open_ids, np.empty_like(open_ids)))
+        row, filled, ended = _skip_rows(
+            market, index, rules, state, trades, open_ids, due, grid, measure, row, filled
+        )
+    quote = quote_at(market, row)
+    mark_trades(quote, rules, state, trades, open_ids)
+    state.unrealized_pnl = open_value(quote, rules, state, trades, open_ids)
+    if measure:
+        while filled < grid.rows.size and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
+            grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
+            filled += 1
+        state.excursions = _excursions(market, index, row, rules)
+    return trades, filled
+
+
+@jit
+def _skip_rows(
+    market: Market,
+    index: Index,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+    due: IntArray,
+    grid: GridRows,
+    measure: bool,
+    row: int,
+    filled: int,
+) -> tuple[int, int, bool]:
+    """Go from event to event until the run ends or a table is full.
+
+    Tables grow outside of this loop: a variable that may change its array in a loop has its references
+    counted at every turn.
+
+    Returns:
+        The row reached (to be stepped next, or the last one when the run has ended), the filled grid points,
+        and whether the run has ended.
+    """
+    while state.n_trades < trades.size and state.n_open < open_ids.size:
         entry_ok = market.entry_ok[row] if market.entry_ok.size else True
         quote = quote_at(market, row)
         before = state.n_trades
@@ -116,7 +155,7 @@ def skip(
         if measure:
             mark(quote, rules, state, trades, open_ids)
         if row == index.last or state.stopped == 1:
-            break
+            return row, filled, True
         if state.n_trades > before:
             due[before] = _exit_row(market, index, row, trades[before], rules)
         upcoming = _next_event(market, index, row, rules, state, open_ids, due)
@@ -125,14 +164,7 @@ def skip(
                 market, index, row, upcoming, rules, state, trades, open_ids, grid, filled
             )
         row = upcoming
-    mark_trades(quote_at(market, row), rules, state, trades, open_ids)
-    state.unrealized_pnl = open_value(quote_at(market, row), rules, state, trades, open_ids)
-    if measure:
-        while filled < grid.rows.size and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
-            grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
-            filled += 1
-        state.excursions = _excursions(market, index, row, rules)
-    return trades, filled
+    return row, filled, False
 
 
 @jit
