@@ -8,7 +8,7 @@ from typing import Any, Literal
 from arbkit.engine import split_panel
 from arbkit.errors import ConfigError
 from arbkit.panel import Panel, load_pair_file, load_panel
-from arbkit.study.spec import StudySpec
+from arbkit.study.spec import MARKET_KEYS, StudySpec
 
 __all__ = ["Market", "Segment"]
 
@@ -75,9 +75,5 @@ class Market:
 
 
 def _arguments(spec: StudySpec) -> dict[str, Any]:
-    given = {
-        name: getattr(spec, name)
-        for name in ("pair", "fx", "max_age", "start", "end", "currency", "grid")
-        if getattr(spec, name) is not None
-    }
+    given = {name: getattr(spec, name) for name in MARKET_KEYS if getattr(spec, name) is not None}
     return {**given, "same": spec.same} if spec.same else given

@@ -27,9 +27,21 @@ from arbkit.study.constraints import Constraint, parse_constraint
 from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
 
-__all__ = ["Objective", "SamplerSpec", "SplitSpec", "StudySpec"]
+__all__ = ["MARKET_KEYS", "Objective", "SamplerSpec", "SplitSpec", "StudySpec"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Keys that say how a dataset becomes a panel: arguments of `load_panel`. A panel file takes the last two.
+MARKET_KEYS: Final = (
+    "pair",
+    "fx",
+    "max_age",
+    "currency",
+    "grid",
+    "half_spread_a_bps",
+    "half_spread_b_bps",
+    "start",
+    "end",
+)
 _HOLD: Final = "min_hold_s <= max_hold_s"
 
 
@@ -101,6 +113,8 @@ class StudySpec(_Part):
     currency: str | None = None
     same: tuple[str, ...] = ()
     grid: str | float | None = None
+    half_spread_a_bps: float | None = None
+    half_spread_b_bps: float | None = None
     storage: str = ""
     sampler: SamplerSpec = SamplerSpec(name="tpe")
     seed: int = Field(ge=0, lt=2**32)
@@ -266,7 +280,7 @@ class StudySpec(_Part):
                 f"`pair` must name both legs, {{a: venue/symbol, b: venue/symbol}}, was {self.pair!r}"
             )
         if self.panel is not None:
-            for key in ("pair", "fx", "max_age", "currency", "grid"):
+            for key in MARKET_KEYS[:-2]:
                 if getattr(self, key) is not None:
                     raise ConfigError(f"`{key}` belongs to a `dataset`, and this spec names a `panel` file")
 
