@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arbkit.errors import StudyError
-from arbkit.report import view_of
+from arbkit.report import render, view_of
 from arbkit.study import load_study, run_study
 
 
@@ -51,6 +51,29 @@ def test_study_with_two_objectives_is_reported_by_its_first(spec_of):
     view = view_of(run_study(spec_of("two", objective=goals, sampler="nsgaii")))
     assert [item.maximize for item in view.objectives] == [True, False]
     assert {"objective", "objective_1"} <= set(view.top.columns)
+    page = render(view)
+    assert "highest marked-to-market PnL and lowest marked-to-market drawdown at once" in page
+    assert "that no other beats on every objective" in page
+
+
+def test_study_of_one_trial_is_reported_without_importance(spec_of):
+    view = view_of(run_study(spec_of("single", n_trials=1)))
+    assert view.ped_anova == {}
+    assert "1 trial completed." in render(view)
+
+
+def test_optional_parameters_and_flags_can_be_searched(spec_of):
+    space = {
+        "min_spread_bps": {"type": "float", "low": 2, "high": 25},
+        "stop_loss_bps": {"type": "categorical", "choices": ["none", 20, 40]},
+        "close_on_spread_reversal": {"type": "categorical", "choices": [True, False]},
+        "direction": {"type": "categorical", "choices": ["both", "long_a_short_b"]},
+    }
+    fixed = {"taker_fee_a_bps": 2, "taker_fee_b_bps": 2, "slippage_bps": 1, "max_position_usd": 1000}
+    page = render(view_of(run_study(spec_of("choices", space=space, fixed={**fixed, "max_hold_s": 7_200}))))
+    assert "none, 20, 40" in page
+    assert "true, false" in page
+    assert "7,200 · 2\N{NO-BREAK SPACE}h" in page
 
 
 def test_study_whose_trials_all_break_a_constraint_is_refused(spec_of):

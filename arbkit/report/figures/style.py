@@ -118,7 +118,7 @@ def days(ts: IntArray) -> FloatArray:
 def time_axis(ax: Axes, start_ns: int, end_ns: int, *, narrow: bool = False) -> None:
     """Show UTC time from `start_ns` to `end_ns` with as few words as possible."""
     dates: Any = mdates
-    locator = dates.AutoDateLocator(tz=UTC, minticks=3, maxticks=5 if narrow else 9)
+    locator = dates.AutoDateLocator(tz=UTC, minticks=2 if narrow else 3, maxticks=5 if narrow else 9)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(
         dates.ConciseDateFormatter(
@@ -129,7 +129,8 @@ def time_axis(ax: Axes, start_ns: int, end_ns: int, *, narrow: bool = False) -> 
             zero_formats=["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M"],
         )
     )
-    ax.set_xlim(start_ns / 86_400e9, end_ns / 86_400e9)
+    # Float days hold a date of our time to about a microsecond: a shorter axis has no ends.
+    ax.set_xlim(start_ns / 86_400e9, max(end_ns, start_ns + 10_000_000) / 86_400e9)
 
 
 def dots(

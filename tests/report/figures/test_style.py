@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from arbkit.report.figures.style import WIDE, new_axes, number_axis
+import numpy as np
+import pytest
+
+from arbkit.report.figures.style import WIDE, new_axes, number_axis, time_axis
+from arbkit.units import SECOND_NS
 
 
 def written(low, high, **options):
@@ -33,3 +37,13 @@ def test_stacked_plots_share_their_time():
     axes[0].set_xlim(1, 2)
     assert axes[1].get_xlim() == (1, 2)
     assert axes[0].get_position().y0 > axes[1].get_position().y1
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_time_axis_finds_readable_ticks_for_every_span(narrow):
+    start = 1_700_000_123 * SECOND_NS
+    for span_s in np.geomspace(0.01, 30 * 365 * 86_400, 70):
+        figure, (ax,) = new_axes(360 if narrow else WIDE, (100,))
+        time_axis(ax, start, start + int(span_s * 1e9), narrow=narrow)
+        figure.canvas.draw()
+        assert 1 <= len(ax.xaxis.get_ticklabels()) <= 10
