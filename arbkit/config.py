@@ -167,12 +167,13 @@ def _checked_number(
         raise ConfigError(f"`{name}` must be a number, was none")
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ConfigError(f"`{name}` must be a number, was {value!r}")
-    if not math.isfinite(value):
+    number = float(value)
+    if not math.isfinite(number):
         raise ConfigError(f"`{name}` must be finite, was {value!r}")
-    if integer and value != int(value):
+    if integer and number != int(number):
         raise ConfigError(f"`{name}` must be a whole number, was {value!r}")
-    if low is not None and (value <= low if strict else value < low):
+    if low is not None and (number <= low if strict else number < low):
         raise ConfigError(f"`{name}` must be {'above' if strict else 'at least'} {low:g}, was {value!r}")
-    if high is not None and (value >= high if strict else value > high):
+    if high is not None and (number >= high if strict else number > high):
         raise ConfigError(f"`{name}` must be {'below' if strict else 'at most'} {high:g}, was {value!r}")
-    return int(value) if integer else float(value)
+    return int(number) if integer else number

@@ -57,8 +57,7 @@ def inlined(function: _F) -> _F:
     return _compiled(function, forceinline=True)
 
 
-@intrinsic
-def borrowed(typingctx: Any, array: Any) -> Any:
+def _borrowed(typingctx: Any, array: Any) -> Any:
     """Return the same array without its owner, so that passing it on counts no references.
 
     Each call between kernels counts a reference up and down, atomically, for every array it passes: with ten
@@ -72,3 +71,6 @@ def borrowed(typingctx: Any, array: Any) -> Any:
         return struct._getvalue()
 
     return array(array), code
+
+
+borrowed: Any = intrinsic(_borrowed)

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 from arbkit._typing import IntArray, RecordArray
 from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.index import (
+    ASK_A,
+    ASK_B,
     FAN,
     FAN_BITS,
-    HI_ASK_A,
-    HI_ASK_B,
-    HI_S_AB,
-    HI_S_BA,
-    LO_ASK_A,
-    LO_ASK_B,
-    LO_S_AB,
-    LO_S_BA,
+    NEG_ASK_A,
+    NEG_ASK_B,
+    NEG_S_AB,
+    NEG_S_BA,
+    S_AB,
+    S_BA,
     Index,
 )
 from arbkit.kernels.market import Market
@@ -160,8 +160,8 @@ def drawdown_between(
     line = _linear(rules, state, trades, open_ids)
     balance = rules.initial_balance_usd + state.realized_pnl
     offsets, bounds = index.offsets, index.bounds
-    hi_ab, lo_ab, hi_ba, lo_ba = bounds[HI_S_AB], bounds[LO_S_AB], bounds[HI_S_BA], bounds[LO_S_BA]
-    lo_a, hi_a, lo_b, hi_b = bounds[LO_ASK_A], bounds[HI_ASK_A], bounds[LO_ASK_B], bounds[HI_ASK_B]
+    hi_ab, neg_ab, hi_ba, neg_ba = bounds[S_AB], bounds[NEG_S_AB], bounds[S_BA], bounds[NEG_S_BA]
+    hi_a, neg_a, hi_b, neg_b = bounds[ASK_A], bounds[NEG_ASK_A], bounds[ASK_B], bounds[NEG_ASK_B]
     ts, bid_a, ask_a, bid_b, ask_b = market.ts, market.bid_a, market.ask_a, market.bid_b, market.ask_b
     tradable = market.tradable
     peak, deepest = state.peak_equity, state.max_drawdown_mtm
@@ -175,12 +175,20 @@ def drawdown_between(
         base = offsets[level]
         while block < last:
             k = base + block
-            if lo_a[k] <= hi_a[k]:
+            if hi_a[k] > 0:
                 if line.convergence:
-                    low, high = _signal_bounds(line, lo_ab[k], hi_ab[k], lo_ba[k], hi_ba[k])
+                    low, high = _signal_bounds(line, -neg_ab[k], hi_ab[k], -neg_ba[k], hi_ba[k])
                 else:
                     low, high = _price_bounds(
-                        line, lo_ab[k], hi_ab[k], lo_ba[k], hi_ba[k], lo_a[k], hi_a[k], lo_b[k], hi_b[k]
+                        line,
+                        -neg_ab[k],
+                        hi_ab[k],
+                        -neg_ba[k],
+                        hi_ba[k],
+                        -neg_a[k],
+                        hi_a[k],
+                        -neg_b[k],
+                        hi_b[k],
                     )
                 if high > peak or peak - low > deepest * peak:
                     break

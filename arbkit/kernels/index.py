@@ -1,12 +1,13 @@
-"""Block maxima and minima over a panel, and the next row at which something may happen.
+"""Block maxima over a panel, and the next row at which something may happen.
 
 A trial compares spreads, which are functions of the data alone, with thresholds. So the highest and lowest
 spread of every 16 rows, of every 16 such blocks, and so on, answer "the next row where x >= threshold" by
 descending a few blocks instead of walking the rows. Bounds are float32 rounded outwards: they can only be
 too wide, and a row counts only when the exact float64 predicate of the rules holds on it.
 
-A fan-out of 16 was the fastest per trial among 8, 16, 32 and 64 in the prototypes; 64 needs a quarter of the
-memory and costs up to 60 % more.
+Lowest values are kept negated, so that every bound is a maximum and every question is "the first of these at
+or above t". A fan-out of 16 was the fastest per trial among 8, 16, 32
+and 64 in the prototypes; 64 needs a quarter of the memory and costs up to 60 % more.
 """
 
 from __future__ import annotations
@@ -21,32 +22,32 @@ from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.market import Market
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
-__all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "next_row", "no_query"]
+__all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "next_row", "upper32"]
 
 FAN_BITS: Final = 4
 FAN: Final = 16
 
-#: Rows of `Index.bounds`: highest and lowest executable spread per direction, lowest and highest ask per
-#: venue, and, where the panel has a fair ratio, highest and lowest signal per direction.
-HI_S_AB: Final = 0
-LO_S_AB: Final = 1
-HI_S_BA: Final = 2
-LO_S_BA: Final = 3
-LO_ASK_A: Final = 4
-HI_ASK_A: Final = 5
-LO_ASK_B: Final = 6
-HI_ASK_B: Final = 7
+#: Rows of `Index.bounds`, all maxima: executable spread per direction and its negative, ask per venue and its
+#: negative, and, where the panel has a fair ratio, signal per direction and its negative.
+S_AB: Final = 0
+NEG_S_AB: Final = 1
+S_BA: Final = 2
+NEG_S_BA: Final = 3
+ASK_A: Final = 4
+NEG_ASK_A: Final = 5
+ASK_B: Final = 6
+NEG_ASK_B: Final = 7
 N_PLAIN: Final = 8
 N_FAIR: Final = 12
 
 
 class Index(NamedTuple):
-    """Bounds of all blocks, and where each level begins.
+    """Maxima of all blocks, and where each level begins.
 
     Attributes:
-        bounds: float32 (8 or 12, nodes). Blocks without a tradable row hold -inf as highest, +inf as lowest.
+        bounds: float32 (8 or 12, nodes). Blocks without a tradable row hold -inf.
         offsets: int64 (levels + 1,), level k holds the blocks of 16**(k + 1) rows in columns offsets[k] to
-            offsets[k + 1].
+            offsets[k + 1], padded with -inf to a multiple of 16.
         first, last: first and last tradable row; last < first when there is none.
         signal: row of `bounds` where the signals begin: 0, the spreads themselves, where fair is 1, else 8.
     """
@@ -62,7 +63,8 @@ class Query(NamedTuple):
     """What the next interesting row must satisfy; a row counts when any part that is used holds.
 
     Entry: x_d - cost >= entry_level, for each direction used. Below: x_d < below_d (reversal, rearm).
-    Mark: e + s_other - cost2 <= stop_level or >= take_level, s_other the spread of the opposite side.
+    Mark: e + s_other - cost2 <= stop_level or >= take_level, s_other the spread of the opposite side. At most
+    three parts may be used at once.
     """
 
     entry_ab: bool
@@ -82,12 +84,6 @@ class Query(NamedTuple):
     take_level: float
 
 
-@inlined
-def no_query() -> Query:
-    """Return a query that no row satisfies."""
-    return Query(False, False, 0.0, 0.0, False, 0.0, False, 0.0, -1, 0.0, 0.0, False, 0.0, False, 0.0)
-
-
 @jit
 def index_size(rows: int) -> IntArray:
     """Return the offsets of the levels for a number of rows; the last one is the number of nodes."""
@@ -96,7 +92,7 @@ def index_size(rows: int) -> IntArray:
     blocks = rows
     while True:
         blocks = (blocks + FAN - 1) >> FAN_BITS
-        offsets[level + 1] = offsets[level] + blocks
+        offsets[level + 1] = offsets[level] + ((blocks + FAN - 1) >> FAN_BITS << FAN_BITS)
         level += 1
         if blocks <= FAN:
             break
@@ -104,15 +100,27 @@ def index_size(rows: int) -> IntArray:
 
 
 @inlined
-def _up(value: float) -> float:
-    """Return a float32-representable bound at or above the value."""
-    return np.float32(value + abs(value) * 1.2e-7 + 1e-37)  # type: ignore[return-value]
+def upper32(value: float) -> np.float32:
+    """Return a float32 at or above the value."""
+    return np.float32(value + abs(value) * 1.2e-7 + 1e-37)
 
 
 @inlined
-def _down(value: float) -> float:
-    """Return a float32-representable bound at or below the value."""
-    return np.float32(value - abs(value) * 1.2e-7 - 1e-37)  # type: ignore[return-value]
+def _lower32(value: float) -> np.float32:
+    """Return a float32 at or below the value."""
+    return np.float32(value - abs(value) * 1.2e-7 - 1e-37)
+
+
+@inlined
+def _quotient_bounds(high: float, low: float, ask_high: float, ask_low: float) -> tuple[float, float]:
+    """Return the highest and lowest of difference / ask in bps, from the extremes of both.
+
+    Two divisions per block instead of two per row; asks of 16 neighbouring rows differ by so little that the
+    bounds stay within a hundredth of a basis point of the true extremes.
+    """
+    top = high / (ask_low if high > 0 else ask_high) * 1e4
+    bottom = low / (ask_high if low > 0 else ask_low) * 1e4
+    return top + abs(top) * 1e-14, bottom - abs(bottom) * 1e-14
 
 
 @jit
@@ -128,54 +136,47 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
         First and last tradable row, or (0, -1).
     """
     n = market.ts.size
-    first, last = n, -1
     bid_a, ask_a, bid_b, ask_b = market.bid_a, market.ask_a, market.bid_b, market.ask_b
     tradable, fair = market.tradable, market.fair
-    with_fair = bounds.shape[0] == N_FAIR
-    for block in range(offsets[1]):
-        start = block << FAN_BITS
-        end = min(start + FAN, n)
-        hi_ab, lo_ab, hi_ba, lo_ba = -np.inf, np.inf, -np.inf, np.inf
-        lo_a, hi_a, lo_b, hi_b = np.inf, -np.inf, np.inf, -np.inf
-        for i in range(start, end):
-            good = tradable[i]
-            ab = spread_ab(ask_a[i], bid_b[i])
-            ba = spread_ba(bid_a[i], ask_b[i])
-            hi_ab = max(hi_ab, ab if good else -np.inf)
-            lo_ab = min(lo_ab, ab if good else np.inf)
-            hi_ba = max(hi_ba, ba if good else -np.inf)
-            lo_ba = min(lo_ba, ba if good else np.inf)
-            lo_a = min(lo_a, ask_a[i] if good else np.inf)
-            hi_a = max(hi_a, ask_a[i] if good else -np.inf)
-            lo_b = min(lo_b, ask_b[i] if good else np.inf)
-            hi_b = max(hi_b, ask_b[i] if good else -np.inf)
-        if hi_a > -np.inf:
-            if last < 0:
-                first = start
-            last = end - 1
-        bounds[HI_S_AB, block] = _up(hi_ab)
-        bounds[LO_S_AB, block] = _down(lo_ab)
-        bounds[HI_S_BA, block] = _up(hi_ba)
-        bounds[LO_S_BA, block] = _down(lo_ba)
-        bounds[LO_ASK_A, block] = _down(lo_a)
-        bounds[HI_ASK_A, block] = _up(hi_a)
-        bounds[LO_ASK_B, block] = _down(lo_b)
-        bounds[HI_ASK_B, block] = _up(hi_b)
-        if with_fair:
-            hi_ab, lo_ab, hi_ba, lo_ba = -np.inf, np.inf, -np.inf, np.inf
-            for i in range(start, end):
-                good = tradable[i] and fair[i] == fair[i]
-                ab = signal_ab(ask_a[i], bid_b[i], fair[i])
-                ba = signal_ba(bid_a[i], ask_b[i], fair[i])
-                hi_ab = max(hi_ab, ab if good else -np.inf)
-                lo_ab = min(lo_ab, ab if good else np.inf)
-                hi_ba = max(hi_ba, ba if good else -np.inf)
-                lo_ba = min(lo_ba, ba if good else np.inf)
-            bounds[N_PLAIN + HI_S_AB, block] = _up(hi_ab)
-            bounds[N_PLAIN + LO_S_AB, block] = _down(lo_ab)
-            bounds[N_PLAIN + HI_S_BA, block] = _up(hi_ba)
-            bounds[N_PLAIN + LO_S_BA, block] = _down(lo_ba)
-    _fold(offsets, bounds)
+    first, last = n, -1
+    for block in range((n + FAN - 1) >> FAN_BITS):
+        start, end = np.uint64(block << FAN_BITS), np.uint64(min((block + 1) << FAN_BITS, n))
+        ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
+        a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
+        row = start
+        while row < end:
+            if tradable[row]:
+                a, b = ask_a[row], ask_b[row]
+                ab, ba = bid_b[row] - a, bid_a[row] - b
+                ab_top, ab_low = (ab if ab > ab_top else ab_top), (ab if ab < ab_low else ab_low)
+                ba_top, ba_low = (ba if ba > ba_top else ba_top), (ba if ba < ba_low else ba_low)
+                a_top, a_low = (a if a > a_top else a_top), (a if a < a_low else a_low)
+                b_top, b_low = (b if b > b_top else b_top), (b if b < b_low else b_low)
+            row += np.uint64(1)
+        if a_top > 0:
+            first = min(first, block << FAN_BITS)
+            last = min((block + 1) << FAN_BITS, n) - 1
+        _write_spreads(bounds, 0, block, ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low)
+        bounds[ASK_A, block] = upper32(a_top) if a_top > 0 else -np.inf
+        bounds[NEG_ASK_A, block] = upper32(-a_low) if a_top > 0 else -np.inf
+        bounds[ASK_B, block] = upper32(b_top) if a_top > 0 else -np.inf
+        bounds[NEG_ASK_B, block] = upper32(-b_low) if a_top > 0 else -np.inf
+        if bounds.shape[0] == N_FAIR:
+            ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
+            a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
+            row = start
+            while row < end:
+                ratio = fair[row]
+                if tradable[row] and ratio == ratio:
+                    a, b = ask_a[row], ask_b[row] * ratio
+                    ab, ba = bid_b[row] * ratio - a, bid_a[row] - b
+                    ab_top, ab_low = max(ab_top, ab), min(ab_low, ab)
+                    ba_top, ba_low = max(ba_top, ba), min(ba_low, ba)
+                    a_top, a_low = max(a_top, a), min(a_low, a)
+                    b_top, b_low = max(b_top, b), min(b_low, b)
+                row += np.uint64(1)
+            _write_spreads(bounds, N_PLAIN, block, ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low)
+    _fold(n, offsets, bounds)
     while first < n and not tradable[first]:
         first += 1
     while last >= 0 and not tradable[last]:
@@ -183,45 +184,145 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
     return (first, last) if last >= 0 else (0, -1)
 
 
+@inlined
+def _write_spreads(
+    bounds: npt.NDArray[np.float32],
+    series: int,
+    block: int,
+    ab_top: float,
+    ab_low: float,
+    ba_top: float,
+    ba_low: float,
+    a_top: float,
+    a_low: float,
+    b_top: float,
+    b_low: float,
+) -> None:
+    """Write the bounds of both spreads of a block, from the extremes of the differences and of the asks."""
+    if not a_top > 0:
+        for k in range(4):
+            bounds[series + k, block] = -np.inf
+        return
+    top, low = _quotient_bounds(ab_top, ab_low, a_top, a_low)
+    bounds[series + S_AB, block] = upper32(top)
+    bounds[series + NEG_S_AB, block] = upper32(-low)
+    top, low = _quotient_bounds(ba_top, ba_low, b_top, b_low)
+    bounds[series + S_BA, block] = upper32(top)
+    bounds[series + NEG_S_BA, block] = upper32(-low)
+
+
 @jit
-def _fold(offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None:
-    """Fill every higher level from the one below."""
+def _fold(rows: int, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None:
+    """Fill every higher level from the one below, and the padding."""
+    blocks = (rows + FAN - 1) >> FAN_BITS
     for series in range(bounds.shape[0]):
-        highest = series in (HI_S_AB, HI_S_BA, HI_ASK_A, HI_ASK_B, N_PLAIN + HI_S_AB, N_PLAIN + HI_S_BA)
         row = bounds[series]
+        below = blocks
+        row[offsets[0] + below : offsets[1]] = -np.inf
         for level in range(1, offsets.size - 1):
-            below, blocks = offsets[level - 1], offsets[level] - offsets[level - 1]
-            for block in range(offsets[level + 1] - offsets[level]):
-                start = below + (block << FAN_BITS)
-                end = min(start + FAN, below + blocks)
-                value = row[start]
-                for child in range(start + 1, end):
-                    value = max(value, row[child]) if highest else min(value, row[child])
+            here = (below + FAN - 1) >> FAN_BITS
+            for block in range(here):
+                children = row[
+                    offsets[level - 1] + (block << FAN_BITS) : offsets[level - 1] + (block << FAN_BITS) + FAN
+                ]
+                value = children[0]
+                for k in range(1, FAN):
+                    value = max(value, children[k])
                 row[offsets[level] + block] = value
+            row[offsets[level] + here : offsets[level + 1]] = -np.inf
+            below = here
+
+
+class _Probe(NamedTuple):
+    """A query as the blocks see it: up to three series with the value at which a row in them may count."""
+
+    first: int
+    first_at: np.float32
+    second: int
+    second_at: np.float32
+    third: int
+    third_at: np.float32
 
 
 @inlined
-def _wanted(hi_ab: float, lo_ab: float, hi_ba: float, lo_ba: float, query: Query) -> bool:
-    """Tell whether signals within these bounds may satisfy the entry or below part of a query.
+def _probe(query: Query, signal: int) -> _Probe:
+    """Turn a query into series and thresholds for blocks.
 
-    Every predicate is monotone in the signal, in floating point too, so the bounds decide for all rows; with
-    lowest = highest = the signal of a row the answer is exact. NaN satisfies nothing.
+    The exact predicates are sums compared with a level; solved for the spread they move by a rounding, which
+    the margins and the rounding to float32 cover.
     """
-    if query.entry_ab and hi_ab - query.cost >= query.entry_level:
-        return True
-    if query.entry_ba and hi_ba - query.cost >= query.entry_level:
-        return True
-    if query.use_below_ab and lo_ab < query.below_ab:
-        return True
-    return query.use_below_ba and lo_ba < query.below_ba
+    series = (0, 0, 0)
+    at = (np.float32(np.inf), np.float32(np.inf), np.float32(np.inf))
+    margin = 1e-11 * (1 + abs(query.cost) + abs(query.entry_level))
+    entry = _lower32(query.entry_level + query.cost - margin)
+    if query.entry_ab:
+        series, at = (signal + S_AB, series[0], series[1]), (entry, at[0], at[1])
+    if query.entry_ba:
+        series, at = (signal + S_BA, series[0], series[1]), (entry, at[0], at[1])
+    if query.use_below_ab:
+        series, at = (signal + NEG_S_AB, series[0], series[1]), (_lower32(-query.below_ab), at[0], at[1])
+    if query.use_below_ba:
+        series, at = (signal + NEG_S_BA, series[0], series[1]), (_lower32(-query.below_ba), at[0], at[1])
+    if query.mark_side >= 0:
+        high = S_BA if query.mark_side == 0 else S_AB
+        base = query.cost2 - query.entry_spread
+        margin = 1e-11 * (1 + abs(query.cost2) + abs(query.entry_spread))
+        if query.use_take:
+            level = _lower32(query.take_level + base - margin - 1e-11 * abs(query.take_level))
+            series, at = (high, series[0], series[1]), (level, at[0], at[1])
+        if query.use_stop:
+            level = _lower32(-(query.stop_level + base) - margin - 1e-11 * abs(query.stop_level))
+            series, at = (high + 1, series[0], series[1]), (level, at[0], at[1])
+    return _Probe(series[0], at[0], series[1], at[1], series[2], at[2])
 
 
 @inlined
-def _marked(high: float, low: float, query: Query) -> bool:
-    """Tell whether an unwind spread within these bounds may satisfy the mark part of a query."""
-    if query.use_stop and query.entry_spread + low - query.cost2 <= query.stop_level:
+def _row_hits(query: Query, x_ab: float, x_ba: float, unwind: float) -> bool:
+    """Tell whether a tradable row satisfies the query, exactly as the rules would; NaN satisfies nothing."""
+    if query.entry_ab and x_ab - query.cost >= query.entry_level:
         return True
-    return query.use_take and query.entry_spread + high - query.cost2 >= query.take_level
+    if query.entry_ba and x_ba - query.cost >= query.entry_level:
+        return True
+    if query.use_below_ab and x_ab < query.below_ab:
+        return True
+    if query.use_below_ba and x_ba < query.below_ba:
+        return True
+    if query.mark_side < 0:
+        return False
+    mark_bps = query.entry_spread + unwind - query.cost2
+    return (query.use_stop and mark_bps <= query.stop_level) or (
+        query.use_take and mark_bps >= query.take_level
+    )
+
+
+@inlined
+def _first_block(
+    first: npt.NDArray[np.float32],
+    second: npt.NDArray[np.float32],
+    third: npt.NDArray[np.float32],
+    probe: _Probe,
+    base: int,
+    block: int,
+    last: int,
+) -> int:
+    """Return the first block in block <= i < last of which a row may count, or last.
+
+    Positions are unsigned: with signed ones each access first asks whether to count from the end, which takes
+    as long as the comparison. Counting the hits of 16 at a time was slower (38 against 12 ns).
+    """
+    node, end = np.uint64(base + block), np.uint64(base + last)
+    if probe.second_at == np.inf:
+        while node < end and not first[node] >= probe.first_at:
+            node += np.uint64(1)
+    elif probe.third_at == np.inf:
+        while node < end and not (first[node] >= probe.first_at or second[node] >= probe.second_at):
+            node += np.uint64(1)
+    else:
+        while node < end and not (
+            first[node] >= probe.first_at or second[node] >= probe.second_at or third[node] >= probe.third_at
+        ):
+            node += np.uint64(1)
+    return np.int64(node) - base  # type: ignore[return-value]
 
 
 @jit
@@ -234,62 +335,50 @@ def next_row(market: Market, index: Index, start: int, stop: int, query: Query) 
         start, stop: rows.
         query: what is looked for.
     """
-    # Arrays are taken out of the tuples once: reached through the tuple, each access counts references.
+    if start >= stop:
+        return stop
     bid_a, ask_a, bid_b, ask_b = market.bid_a, market.ask_a, market.bid_b, market.ask_b
-    tradable, fair = market.tradable, market.fair
-    offsets = index.offsets
-    x = index.signal
-    hi_ab, lo_ab = index.bounds[x + HI_S_AB], index.bounds[x + LO_S_AB]
-    hi_ba, lo_ba = index.bounds[x + HI_S_BA], index.bounds[x + LO_S_BA]
-    side = query.mark_side
-    hi_unwind = index.bounds[HI_S_BA] if side == 0 else index.bounds[HI_S_AB]
-    lo_unwind = index.bounds[LO_S_BA] if side == 0 else index.bounds[LO_S_AB]
-    wants = query.entry_ab or query.entry_ba or query.use_below_ab or query.use_below_ba
+    tradable, fair, offsets = market.tradable, market.fair, index.offsets
+    probe = _probe(query, index.signal)
+    first, second, third = index.bounds[probe.first], index.bounds[probe.second], index.bounds[probe.third]
+    want_ab, want_ba = query.entry_ab or query.use_below_ab, query.entry_ba or query.use_below_ba
     top = offsets.size - 2
-    i = start
-    while i < stop:
-        end = min(stop, (i | (FAN - 1)) + 1)
-        while i < end:
-            if tradable[i]:
-                if wants:
-                    ratio = fair[i] if fair.size else 1.0
-                    x_ab = signal_ab(ask_a[i], bid_b[i], ratio)
-                    x_ba = signal_ba(bid_a[i], ask_b[i], ratio)
-                    if _wanted(x_ab, x_ab, x_ba, x_ba, query):
-                        return i
-                if side >= 0:
-                    s = spread_ba(bid_a[i], ask_b[i]) if side == 0 else spread_ab(ask_a[i], bid_b[i])
-                    if _marked(s, s, query):
-                        return i
-            i += 1
-        if i >= stop:
+    level = 0
+    block = start >> FAN_BITS
+    while True:
+        width = offsets[level + 1] - offsets[level]
+        last = min(width, (block | (FAN - 1)) + 1)
+        block = _first_block(first, second, third, probe, offsets[level], block, last)
+        if (block << (FAN_BITS * (level + 1))) >= stop:
             return stop
-        level = 0
-        block = i >> FAN_BITS
-        while True:
-            last = offsets[level + 1] - offsets[level]
-            if level < top:
-                last = min(last, (block | (FAN - 1)) + 1)
-            base = offsets[level]
-            while block < last:
-                node = base + block
-                if wants and _wanted(hi_ab[node], lo_ab[node], hi_ba[node], lo_ba[node], query):
-                    break
-                if side >= 0 and _marked(hi_unwind[node], lo_unwind[node], query):
-                    break
-                block += 1
-            if block < last:
-                if level == 0:
-                    break
-                level -= 1
-                block <<= FAN_BITS
-            else:
-                if level == top or (block << (FAN_BITS * (level + 1))) >= stop:
-                    return stop
+        if block >= last:
+            if level == top:
+                return stop
+            block >>= FAN_BITS
+            level += 1
+        elif level > 0:
+            level -= 1
+            block <<= FAN_BITS
+        else:
+            row = np.uint64(max(start, block << FAN_BITS))
+            end = np.uint64(min(stop, (block + 1) << FAN_BITS))
+            while row < end:
+                if tradable[row]:
+                    ratio = fair[row] if fair.size else 1.0
+                    x_ab = signal_ab(ask_a[row], bid_b[row], ratio) if want_ab else np.nan
+                    x_ba = signal_ba(bid_a[row], ask_b[row], ratio) if want_ba else np.nan
+                    unwind = np.nan
+                    if query.mark_side == 0:
+                        unwind = spread_ba(bid_a[row], ask_b[row])
+                    elif query.mark_side == 1:
+                        unwind = spread_ab(ask_a[row], bid_b[row])
+                    if _row_hits(query, x_ab, x_ba, unwind):
+                        return np.int64(row)  # type: ignore[return-value]
+                row += np.uint64(1)
+            block += 1
+            if block & (FAN - 1) == 0 and level < top:
                 block >>= FAN_BITS
                 level += 1
-        i = block << FAN_BITS
-    return stop
 
 
 @jit
