@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from arbkit.engine import BacktestResult, backtest, backtest_many
     from arbkit.config import Params
     from arbkit.data import Dataset, open_dataset
+    from arbkit.engine import BacktestResult, backtest, backtest_many
     from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
     from arbkit.metrics import Metrics
     from arbkit.panel import Panel, load_panel
