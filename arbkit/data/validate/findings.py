@@ -32,7 +32,7 @@ CHECKS: Final[dict[str, str]] = {
     "frozen": "a quote does not stand still while the other venue moves",
     "receive_before_event": "`ts_recv` is not before `ts_event`",
     "clock_offset": "`ts_recv` is within minutes of `ts_event`",
-    "stamp_units": "stamps lie after 2009",
+    "stamp_units": "stamps lie after 1990",
     "future_stamps": "stamps do not lie in the future",
     "lag": "returns of two venues correlate most at lag 0",
     "uncorrelated": "returns of two venues with one base correlate",

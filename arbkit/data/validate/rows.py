@@ -17,7 +17,8 @@ from arbkit.units import DAY_NS
 
 __all__ = ["RowCheck", "row_checks"]
 
-_FIRST_SANE_NS: Final = 1_230_768_000 * 10**9  # 2009-01-01
+#: 1990-01-01. Today's time in s, ms or us, read as ns, lies in January 1970; FX goes back to before 2009.
+_FIRST_SANE_NS: Final = 631_152_000 * 10**9
 
 
 class RowCheck(NamedTuple):
@@ -56,7 +57,7 @@ def _time_checks(info: InstrumentInfo, limits: Limits) -> list[RowCheck]:
         RowCheck(
             "stamp_units",
             "error",
-            "stamped before 2009: seconds, ms or us taken for ns?",
+            "stamped before 1990: seconds, ms or us taken for ns?",
             clock < _moment(_FIRST_SANE_NS),
             -clock.to_physical(),
             columns,

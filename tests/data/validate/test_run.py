@@ -228,6 +228,11 @@ def test_stamps_in_another_unit_are_an_error(check, divide, code):
     assert check({A: book_of(walk_of(), start_ns=START_NS // divide)}).of(code)[0].severity == "error"
 
 
+def test_stamps_of_an_old_exchange_rate_are_no_error(check):
+    in_2007 = 1_167_688_800 * 10**9
+    assert check({A: book_of(walk_of(), start_ns=in_2007)}).of("stamp_units") == []
+
+
 def test_stamps_in_the_future_are_an_error(check):
     frame = book_of(walk_of())
     assert check({A: frame}, Limits(now_ns=START_NS - 2 * 24 * HOUR_NS)).of("future_stamps")[0].rows == 3000
