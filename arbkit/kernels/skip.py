@@ -17,6 +17,7 @@ from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
 from arbkit.kernels.market import Market, quote_at
+from arbkit.kernels.runs import runs_beyond
 from arbkit.kernels.scan import grown
 from arbkit.kernels.step import mark, mark_trades, new_state, open_value, step
 from arbkit.kernels.summary import summarize
@@ -167,7 +168,7 @@ def _skip_rows(
     return row, filled, False
 
 
-@jit
+@inlined
 def _exit_row(market: Market, index: Index, row: int, trade: Any, rules: Any) -> int:
     """Return the first row after `row` on which the trade is closed by a rule, or one past the last."""
     stop = index.last + 1
@@ -211,7 +212,7 @@ def _exit_query(trade: Any, rules: Any, held_enough: bool) -> Query:
     )
 
 
-@jit
+@inlined
 def _next_event(
     market: Market, index: Index, row: int, rules: Any, state: Any, open_ids: IntArray, due: IntArray
 ) -> int:
@@ -310,25 +311,10 @@ def _measure_between(
 def _excursions(market: Market, index: Index, last: int, rules: Any) -> int:
     """Count the maximal runs of tradable rows up to `last` on which an entry would pay, per direction."""
     count = 0
-    level = rules.min_spread_bps
-    for side in range(2):
-        if (side == 0 and rules.allow_ab == 0) or (side == 1 and rules.allow_ba == 0):
-            continue
-        query = _entry_query(rules, side == 0, side == 1, False, False)
-        row = index.first
-        while row <= last:
-            row = next_row(market, index, row, last + 1, query)
-            if row > last:
-                break
-            count += 1
-            row += 1
-            while row <= last:
-                if market.tradable[row]:
-                    quote = quote_at(market, row)
-                    x = quote.x_ab if side == 0 else quote.x_ba
-                    if not (x - rules.cost_bps >= level):
-                        break
-                row += 1
+    if rules.allow_ab == 1:
+        count += runs_beyond(market, index, last, 0, rules.cost_bps, rules.min_spread_bps)
+    if rules.allow_ba == 1:
+        count += runs_beyond(market, index, last, 1, rules.cost_bps, rules.min_spread_bps)
     return count
 
 
