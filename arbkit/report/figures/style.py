@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC
 from typing import Any, Final
 
 import numpy as np
 from matplotlib import dates as mdates
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -53,6 +54,8 @@ NARROW: Final = 360
 
 _FONT: Final = 11.0
 _LOOK: Final[Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "arbkit",
     "font.size": _FONT,
     "axes.labelsize": _FONT,
     "xtick.labelsize": _FONT,
@@ -87,6 +90,11 @@ _LOOK: Final[Any] = {
 }
 
 
+def look() -> AbstractContextManager[None]:
+    """Draw with the report's own settings, whatever the caller has set for matplotlib."""
+    return style.context(["default", _LOOK])
+
+
 def new_axes(
     width: int, heights: Sequence[int], *, left: int = 58, bottom: int = 24, top: int = 22, right: int = 10
 ) -> tuple[Figure, list[Axes]]:
@@ -96,7 +104,7 @@ def new_axes(
     """
     gap = 26
     total = top + sum(heights) + gap * (len(heights) - 1) + bottom
-    with rc_context(_LOOK):
+    with look():
         figure = Figure(figsize=(width / 72, total / 72), dpi=72)
         axes: list[Axes] = []
         y = float(total - top)
@@ -177,7 +185,7 @@ def label(ax: Axes, text: str, *, y: float = 6.0) -> None:
 
 def legend(ax: Axes, *, columns: int = 2, at_right: bool = True) -> None:
     """Put the legend above the plot: to the right of its name, or to the left, under a name set higher."""
-    with rc_context(_LOOK):
+    with look():
         ax.legend(
             loc="lower right" if at_right else "lower left",
             bbox_to_anchor=(1.0 if at_right else 0.0, 1.0),

@@ -8,10 +8,9 @@ import warnings
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from arbkit.report.figures.style import COLORS
+from arbkit.report.figures.style import COLORS, look
 
 __all__ = ["inline_svg"]
 
@@ -43,7 +42,7 @@ def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
 
 def _drawn(figure: Figure) -> str:
     out = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "arbkit"}), warnings.catch_warnings():
+    with look(), warnings.catch_warnings():
         # The page's font draws the text; what matplotlib's own font lacks (Hangul) only touches its measure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})

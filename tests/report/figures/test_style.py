@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
+from arbkit.report.figures.svg import inline_svg
 from arbkit.report.figures.style import WIDE, new_axes, number_axis, time_axis
 from arbkit.units import SECOND_NS
 
@@ -47,3 +49,14 @@ def test_time_axis_finds_readable_ticks_for_every_span(narrow):
         time_axis(ax, start, start + int(span_s * 1e9), narrow=narrow)
         figure.canvas.draw()
         assert 1 <= len(ax.xaxis.get_ticklabels()) <= 10
+
+
+def test_the_caller_s_own_settings_do_not_change_a_figure() 
+    def drawn():
+        figure, axes = new_axes(300, [100])
+        axes[0].plot([0, 1], [0, 1])
+        return inline_svg(figure, "name", "title", "description")
+
+    plain = drawn()
+    with mpl.rc_context({"figure.constrained_layout.use": True, "font.size": 30, "axes.grid": True}):
+        assert drawn() == plain
