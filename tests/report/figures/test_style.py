@@ -6,8 +6,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from arbkit.report.figures.svg import inline_svg
 from arbkit.report.figures.style import WIDE, new_axes, number_axis, time_axis
+from arbkit.report.figures.svg import inline_svg
 from arbkit.units import SECOND_NS
 
 
@@ -51,7 +51,7 @@ def test_time_axis_finds_readable_ticks_for_every_span(narrow):
         assert 1 <= len(ax.xaxis.get_ticklabels()) <= 10
 
 
-def test_the_caller_s_own_settings_do_not_change_a_figure() 
+def test_the_callers_own_settings_do_not_change_a_figure():
     def drawn():
         figure, axes = new_axes(300, [100])
         axes[0].plot([0, 1], [0, 1])
