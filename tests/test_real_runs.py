@@ -181,6 +181,21 @@ def test_hourly_premium_of_the_mania_trades_again_and_again(ingest: Callable[[st
     assert max(test.metrics.max_hold_seen_s for _, test in folds) < 8 * DAY_S
 
 
+@pytest.mark.parametrize("reference", ["none", "ewma:5m", "median:2m"])
+def test_skipping_engine_makes_the_trades_of_the_scan_on_recorded_books(
+    ingest: Callable[[str], str], page: Any, reference: str
+) -> None:
+    """Ticks tie with thresholds here, and a block of rows once hid an entry measured from a reference."""
+    ingest("link_binance_huobi")
+    panel = page.link_panel().with_reference(reference)
+    for entry in (-38.9, -32, -26, -20.5):
+        for end, hold in ((-28.9, 60), (-25.5, 300), (-10, None), (0, 60)):
+            params = taker(10, min_spread_bps=entry, exit_spread_bps=end, max_hold_s=hold)
+            one, other = (arbkit.backtest(panel, params, engine=engine) for engine in ("scan", "auto"))
+            assert one.metrics.total_trades > 0
+            assert one.trades.equals(other.trades)
+
+
 @pytest.mark.parametrize("name", ["link", "btc-usd-eur", "kimchi"])
 def test_shipped_study_of_a_recording_names_a_market_that_loads(
     ingest: Callable[[str], str], name: str

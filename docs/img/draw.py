@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -228,7 +229,8 @@ def main(folder: Path) -> None:
         "kimchi": _sheet(2, 1, 5.6),
     }
     draw_link(sheets["link"][1])
-    draw_euro(sheets["btc-usd-eur"][1], Path(".arbkit-cache"))
+    with tempfile.TemporaryDirectory() as scratch:
+        draw_euro(sheets["btc-usd-eur"][1], Path(scratch))
     draw_perpetual(sheets["spot-perpetual"][1][0])
     draw_kimchi(sheets["kimchi"][1])
     for name, (figure, _) in sheets.items():
