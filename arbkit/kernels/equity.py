@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from arbkit._typing import IntArray, RecordArray
 from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.index import (
@@ -137,6 +139,75 @@ def _signal_bounds(
     return low, high
 
 
+@inlined
+def _node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
+    """Return the lowest and highest equity that a row of a block may have; (0, -inf) where none counts."""
+    bounds, k = index.bounds, np.uint64(node)
+    if not bounds[ASK_A, k] > 0:
+        return 0.0, -np.inf
+    if line.convergence:
+        return _signal_bounds(
+            line, -bounds[NEG_S_AB, k], bounds[S_AB, k], -bounds[NEG_S_BA, k], bounds[S_BA, k]
+        )
+    return _price_bounds(
+        line,
+        -bounds[NEG_S_AB, k],
+        bounds[S_AB, k],
+        -bounds[NEG_S_BA, k],
+        bounds[S_BA, k],
+        -bounds[NEG_ASK_A, k],
+        bounds[ASK_A, k],
+        -bounds[NEG_ASK_B, k],
+        bounds[ASK_B, k],
+    )
+
+
+@inlined
+def _equity_at(
+    market: Market, i: int, balance: float, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
+) -> float:
+    quote = make_quote(
+        i, market.ts[i], market.bid_a[i], market.ask_a[i], market.bid_b[i], market.ask_b[i], 1.0
+    )
+    return balance + open_value(quote, rules, state, trades, open_ids)
+
+
+@jit
+def _peak_of(
+    market: Market,
+    index: Index,
+    start: int,
+    stop: int,
+    peak: float,
+    line: _Linear,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+) -> float:
+    """Return the larger of `peak` and the highest equity in start <= row < stop."""
+    balance = rules.initial_balance_usd + state.realized_pnl
+    offsets, top = index.offsets, index.offsets.size - 2
+    level, block = 0, start >> FAN_BITS
+    while True:
+        end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
+        while block < end and not _node_bounds(index, offsets[level] + block, line)[1] > peak:
+            block += 1
+        if block << (FAN_BITS * (level + 1)) >= stop or (block >= end and level == top):
+            return peak
+        if block >= end:
+            block, level = block >> FAN_BITS, level + 1
+        elif level > 0:
+            block, level = block << FAN_BITS, level - 1
+        else:
+            for i in range(max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)):
+                if market.tradable[i]:
+                    peak = max(peak, _equity_at(market, i, balance, rules, state, trades, open_ids))
+            block += 1
+            if block & (FAN - 1) == 0 and level < top:
+                block, level = block >> FAN_BITS, level + 1
+
+
 @jit
 def drawdown_between(
     market: Market,
@@ -150,6 +221,10 @@ def drawdown_between(
 ) -> None:
     """Follow peak and drawdown of equity over start <= row < stop, while the open trades stay the same.
 
+    On the way only an upper bound of the peak is kept, and a block is opened only where even that bound would
+    make a deeper drawdown; the exact peak is looked up where it decides, and at the end. A winning trade sets
+    one new peak after another, and each would open its block otherwise (five times the work).
+
     Args:
         market, index: the panel and its index.
         start, stop: rows between two events.
@@ -159,61 +234,45 @@ def drawdown_between(
     """
     line = _linear(rules, state, trades, open_ids)
     balance = rules.initial_balance_usd + state.realized_pnl
-    offsets, bounds = index.offsets, index.bounds
-    hi_ab, neg_ab, hi_ba, neg_ba = bounds[S_AB], bounds[NEG_S_AB], bounds[S_BA], bounds[NEG_S_BA]
-    hi_a, neg_a, hi_b, neg_b = bounds[ASK_A], bounds[NEG_ASK_A], bounds[ASK_B], bounds[NEG_ASK_B]
-    ts, bid_a, ask_a, bid_b, ask_b = market.ts, market.bid_a, market.ask_a, market.bid_b, market.ask_b
-    tradable = market.tradable
+    offsets, top = index.offsets, index.offsets.size - 2
     peak, deepest = state.peak_equity, state.max_drawdown_mtm
-    top = offsets.size - 2
-    level = 0
-    block = start >> FAN_BITS
+    upper, settled = peak, start
+    level, block = 0, start >> FAN_BITS
     while True:
-        last = offsets[level + 1] - offsets[level]
-        if level < top:
-            last = min(last, (block | (FAN - 1)) + 1)
-        base = offsets[level]
-        while block < last:
-            k = base + block
-            if hi_a[k] > 0:
-                if line.convergence:
-                    low, high = _signal_bounds(line, -neg_ab[k], hi_ab[k], -neg_ba[k], hi_ba[k])
-                else:
-                    low, high = _price_bounds(
-                        line,
-                        -neg_ab[k],
-                        hi_ab[k],
-                        -neg_ba[k],
-                        hi_ba[k],
-                        -neg_a[k],
-                        hi_a[k],
-                        -neg_b[k],
-                        hi_b[k],
-                    )
-                if high > peak or peak - low > deepest * peak:
+        end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
+        while block < end:
+            low, high = _node_bounds(index, offsets[level] + block, line)
+            if high > -np.inf:
+                if max(upper, high) - low > deepest * peak:
                     break
+                upper = max(upper, high)
             block += 1
-        if block << (FAN_BITS * (level + 1)) >= stop:
+        if block << (FAN_BITS * (level + 1)) >= stop or (block >= end and level == top):
             break
-        if block >= last:
-            if level == top:
-                break
-            block >>= FAN_BITS
-            level += 1
+        if block >= end:
+            block, level = block >> FAN_BITS, level + 1
             continue
         if level > 0:
-            level -= 1
-            block <<= FAN_BITS
+            block, level = block << FAN_BITS, level - 1
             continue
-        for i in range(max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)):
-            if tradable[i]:
-                quote = make_quote(i, ts[i], bid_a[i], ask_a[i], bid_b[i], ask_b[i], 1.0)
-                equity = balance + open_value(quote, rules, state, trades, open_ids)
+        first, last = max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)
+        if upper > peak:
+            peak = _peak_of(market, index, settled, first, peak, line, rules, state, trades, open_ids)
+        for i in range(first, last):
+            if market.tradable[i]:
+                equity = _equity_at(market, i, balance, rules, state, trades, open_ids)
                 peak = max(peak, equity)
                 deepest = max(deepest, (peak - equity) / peak)
+        upper, settled = peak, last
         block += 1
         if block & (FAN - 1) == 0 and level < top:
-            block >>= FAN_BITS
-            level += 1
+            block, level = block >> FAN_BITS, level + 1
+    if upper > peak and settled < stop:
+        i = stop - 1
+        while i > settled and not market.tradable[i]:
+            i -= 1
+        if market.tradable[i]:
+            peak = max(peak, _equity_at(market, i, balance, rules, state, trades, open_ids))
+        peak = _peak_of(market, index, settled, stop, peak, line, rules, state, trades, open_ids)
     state.peak_equity = peak
     state.max_drawdown_mtm = deepest

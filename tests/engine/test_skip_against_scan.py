@@ -1,0 +1,95 @@
+"""The skipping engine gives the trades of the scan, bit for bit, on markets too long for the plain twin."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arbkit.config import Params
+from arbkit.engine import backtest, backtest_many
+from arbkit.panel import Panel
+
+PANELS = int(os.environ.get("ARBKIT_SKIP_PANELS", "60"))
+
+
+def market(rng: np.random.Generator) -> Panel:
+    """Return tick-rounded books with outages, ties, equal stamps and, often, a fair ratio that is not 1."""
+    rows = int(rng.choice([1, 40, 63, 64, 65, 300, 1500, 6000]))
+    tick = float(rng.choice([0.01, 0.05, 1000.0]))
+    base = 1.5e8 if tick == 1000.0 else float(rng.choice([10.0, 100.0]))
+    mid = np.abs(base + tick * np.round(np.cumsum(rng.normal(0, 2, rows)))) + tick
+    other = np.abs(mid + tick * rng.integers(-6, 7, rows) * int(rng.choice([1, 5]))) + tick
+    prices = [mid, mid + tick * rng.integers(1, 4, rows), other, other + tick * rng.integers(1, 3, rows)]
+    void = rng.random(rows) < rng.choice([0, 0.1, 0.9])
+    for start in np.flatnonzero(rng.random(rows) < rng.choice([0, 0.002])):
+        void[start : start + int(rng.integers(1, 600))] = True
+    prices[int(rng.integers(4))][void] = rng.choice([np.nan, 0, np.inf])
+    ts = np.cumsum(rng.choice([0, 1, 10**9, 60 * 10**9, 3600 * 10**9], rows)) + 1_700_000_000 * 10**9
+    extra: dict[str, Any] = {}
+    if rng.random() < 0.3:
+        extra["fair"] = np.where(rng.random(rows) < 0.1, np.nan, 1 + rng.normal(0, 2e-3, rows))
+    if rng.random() < 0.4:
+        extra["entry_ok"] = rng.random(rows) < 0.6
+    panel = Panel(ts, *prices, **extra)
+    return panel.with_reference("ewma:2m") if "fair" not in extra and rng.random() < 0.3 else panel
+
+
+def params(rng: np.random.Generator, panel: Panel) -> Params:
+    """Return parameters whose thresholds are taken from the panel, so that ties with them are common."""
+    spreads = panel.spreads()
+    seen = np.concatenate([spreads["x_ab_bps"].drop_nulls(), spreads["x_ba_bps"].drop_nulls(), [0.0]])
+
+    def pick() -> float:
+        return float(rng.choice(seen) + rng.choice([0, 0, 1e-9, -5, 5]))
+
+    def maybe(value: float) -> float | None:
+        return value if rng.random() < 0.5 else None
+
+    longest = maybe(float(rng.choice([0, 1, 60, 3600, 86400])))
+    return Params(
+        min_spread_bps=pick(),
+        taker_fee_a_bps=float(rng.choice([0, 5, -1])),
+        taker_fee_b_bps=0,
+        slippage_bps=float(rng.choice([0, 3])),
+        max_position_usd=1000,
+        max_open_trades=int(rng.choice([1, 2, 5, 50])),
+        direction=str(rng.choice(["both", "long_a_short_b", "long_b_short_a"])),
+        close_on_spread_reversal=bool(rng.random() < 0.7),
+        exit_spread_bps=pick(),
+        take_profit_bps=maybe(pick()),
+        stop_loss_bps=maybe(abs(pick()) + 1e-6),
+        max_hold_s=longest,
+        min_hold_s=float(rng.choice([0, 1, 60])) if longest is None else min(longest, 1.0),
+        cooldown_s=float(rng.choice([0, 60, 7200])),
+        rearm_spread_bps=maybe(pick()),
+        initial_balance_usd=float(rng.choice([1000, 10000])),
+        stop_on_drawdown_pct=maybe(float(rng.choice([0.01, 1, 5]))),
+        close_at_end=bool(rng.random() < 0.5),
+        pnl_model="convergence" if panel.fair is None and rng.random() < 0.2 else "executable",
+    )
+
+
+@pytest.mark.parametrize("seed", range(PANELS))
+def test_skip_equals_scan_to_the_last_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    panel = market(rng)
+    sets = [params(rng, panel) for _ in range(4)]
+    for one in sets:
+        scanned, skipped = backtest(panel, one, engine="scan"), backtest(panel, one, engine="skip")
+        assert skipped.trades.equals(scanned.trades)
+        assert skipped.metrics == scanned.metrics
+    many = backtest_many(panel, sets, engine="skip")
+    assert many.equals(backtest_many(panel, sets, engine="scan"))
+    realized = backtest_many(panel, sets, metrics="realized")
+    assert realized.equals(many.select(realized.columns))
+
+
+def test_the_comparison_can_fail() -> None:
+    rng = np.random.default_rng(3)
+    panel = market(rng)
+    one = params(rng, panel)
+    other = one.replace(taker_fee_a_bps=one.taker_fee_a_bps + 0.5)
+    assert backtest(panel, one, engine="skip").metrics != backtest(panel, other, engine="scan").metrics
