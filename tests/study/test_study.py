@@ -11,7 +11,16 @@ import polars as pl
 import pytest
 
 from arbkit.errors import ConfigError, StorageError, StudyError
-from arbkit.study import Study, StudySpec, compare, export_trials, list_studies, load_study, run_study
+from arbkit.study import (
+    Study,
+    StudySpec,
+    compare,
+    export_trials,
+    list_studies,
+    load_study,
+    locate,
+    run_study,
+)
 from arbkit.units import DAY_NS
 
 
@@ -54,6 +63,13 @@ def test_a_broken_file_of_that_name_is_named_and_others_are_listed(study: Study)
     assert [line.study for line in lines] == ["small"]
     assert lines[0].best == study.best_trials(1)["value"][0]
     assert len(unreadable) == 1
+
+
+def test_the_file_of_a_studys_name_comes_before_all_others(study: Study) -> None:
+    Path("studies/a-copy.db").write_bytes(Path("studies/small.db").read_bytes())
+    Path("studies/another.db").write_text("no")
+
+    assert locate("small").url == study.url
 
 
 def test_several_studies_in_one_storage_must_be_named(study: Study, values: dict[str, Any]) -> None:
