@@ -11,7 +11,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from arbkit.errors import StudyError
+from arbkit.engine.rules import check_supported
+from arbkit.errors import ConfigError, StudyError
 from arbkit.study.batches import BatchRun, Progress, quiet_optuna
 from arbkit.study.evaluator import Evaluator, PanelEvaluator
 from arbkit.study.locate import locate
@@ -59,6 +60,7 @@ def run_study(
     _check_sampler(spec)
     market = Market.load(spec)
     _warm(spec, market)
+    _check_rules(spec, market)
     record = StudyRecord.make(
         spec.to_dict() | {"storage": redacted(spec.storage)},
         market.fingerprint,
@@ -200,6 +202,25 @@ def _warm(spec: StudySpec, market: Market) -> None:
     references = item.choices if isinstance(item, Categorical) else (spec.fixed.get(REFERENCE, "none"),)
     for reference in references:
         market.panel_for(str(reference), "train")
+
+
+def _check_rules(spec: StudySpec, market: Market) -> None:
+    """Find a rule that the engine does not simulate before the study exists, at the ends of each range."""
+    ends = {
+        name: item.choices if isinstance(item, Categorical) else (item.low, item.high)
+        for name, item in spec.space.items()
+    }
+    first = {name: values[0] for name, values in ends.items()}
+    points = [{**first, name: value} for name, values in ends.items() for value in values]
+    for reference in ends.get(REFERENCE, (None,)):
+        for point in points:
+            try:
+                params, shown = spec.params_of(
+                    point if reference is None else {**point, REFERENCE: reference}
+                )
+            except ConfigError:
+                continue  # Two ends that exclude each other: such a trial is infeasible, not an error.
+            check_supported(market.panel_for(shown, "train"), params)
 
 
 def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:

@@ -278,6 +278,21 @@ def test_a_reference_that_does_not_parse_is_found_before_a_study_exists(values: 
     assert not Path("studies").exists()
 
 
+def test_a_rule_that_is_not_simulated_is_found_before_a_study_exists(values: dict[str, Any]) -> None:
+    models = {"type": "categorical", "choices": ["executable", "convergence"]}
+    for space, fixed in ({"pnl_model": models}, {}), ({}, {"pnl_model": "convergence"}):
+        asked = {
+            **values,
+            "space": {**values["space"], **space},
+            "fixed": {**values["fixed"], **fixed},
+        }
+
+        with pytest.raises(ConfigError, match="convergence needs a fair ratio of 1"):
+            run_study(StudySpec.from_dict(asked))
+
+        assert not Path("studies").exists()
+
+
 @pytest.mark.skipif(not SAMPLERS["gp"].missing, reason="torch is installed")
 def test_a_missing_package_is_found_before_a_study_exists(values: dict[str, Any]) -> None:
     with pytest.raises(MissingDependencyError, match="pip install torch"):
@@ -326,6 +341,23 @@ def test_progress_counts_to_the_end_and_knows_the_best(spec: StudySpec) -> None:
     assert steps[-1].total == 20
     assert steps[-1].best == study.optuna.best_value
     assert steps[-1].remaining_s == 0
+
+
+def test_the_rate_is_taken_after_the_first_batch_which_compiles(spec: StudySpec) -> None:
+    steps: list[Progress] = []
+
+    class Slow(PanelEvaluator):
+        def evaluate(self, points: Sequence[Point]) -> list[dict[str, Any]]:
+            if not steps:
+                time.sleep(0.5)
+            return super().evaluate(points)
+
+    run_study(spec, progress=steps.append, evaluator=Slow(Market.load(spec)))
+
+    assert steps[0].rate is None
+    assert steps[0].remaining_s is None
+    assert steps[1].rate is not None
+    assert steps[1].rate > 8 / 0.5
 
 
 def test_a_study_in_memory_is_run_and_kept_nowhere(values: dict[str, Any]) -> None:
