@@ -89,5 +89,6 @@ def _column(panel: Panel, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.
     if name == "fair" and panel.fair is not None:
         return panel.fair
     if name not in panel.columns:
-        raise ConfigError(f"the panel has no column {name!r}; {nearest_names(name, panel.columns)}")
+        advice = nearest_names(name, panel.columns) if panel.columns else "it has no further columns"
+        raise ConfigError(f"the panel has no column {name!r}; {advice}")
     return panel.columns[name]

@@ -77,6 +77,8 @@ def test_a_column_is_taken_as_it_is() -> None:
     assert np.array_equal(one.with_reference("column:model").fair, one.columns["model"])
     with pytest.raises(ConfigError, match="no column 'modell'; did you mean `model`"):
         one.with_reference("column:modell")
+    with pytest.raises(ConfigError, match="no column 'model'; it has no further columns"):
+        one.replace(columns={}).with_reference("column:model")
     assert one.replace(fair=np.ones(400)).with_reference("column:fair").fair[0] == 1.0
 
 
