@@ -218,10 +218,13 @@ def _shown(total: int, name: str) -> Iterator[Any]:
     from arbkit.cli._console import err_console, progress
 
     with progress("trials", total) as bar:
+        bar.update(0, "reading the data, compiling")
 
         def report(step: Progress) -> None:
             best_value = "-" if step.best is None else f"{step.best:,.6g}"
-            note = f"best {best_value}  {step.rate:,.0f}/s"
+            note = f"best {best_value}"
+            if step.rate is not None:
+                note += f"  {step.rate:,.3g}/s"
             if step.remaining_s is not None and not err_console.is_terminal:
                 note += f"  {step.remaining_s:,.0f} s left"
             bar.update(step.done, note)

@@ -39,7 +39,8 @@ class Progress(NamedTuple):
         done: trials stored.
         total: trials planned.
         best: best feasible value of the first objective so far; None before there is one.
-        rate: trials per second of this run.
+        rate: trials per second since the first batch of this run, which waits for compilation and for the
+            index of the panel; None until a second batch is stored.
         remaining_s: seconds still to go at that rate; None before it is known.
         duplicates: trials that were a point already simulated.
     """
@@ -47,7 +48,7 @@ class Progress(NamedTuple):
     done: int
     total: int
     best: float | None
-    rate: float
+    rate: float | None
     remaining_s: float | None
     duplicates: int
 
@@ -75,7 +76,7 @@ class BatchRun:
         """
         stored = self._storage.get_all_trials(self._study_id, deepcopy=False)
         self._remember(stored)
-        began, first = time.monotonic(), len(stored)
+        pace = _Pace()
         mirror, done = self._mirror(stored)
         while done < total:
             end = min(done + self._spec.batch, total)
@@ -89,8 +90,9 @@ class BatchRun:
             self._remember(trials[len(overlap) :])
             done = end
             self._keep_sampler(mirror, done)
+            rate = pace.after(done)
             if progress is not None:
-                progress(self._progress(done, first, total, time.monotonic() - began))
+                progress(self._progress(done, total, rate))
 
     def _mirror(self, stored: Sequence[FrozenTrial]) -> tuple[optuna.Study, int]:
         """Copy the stored study into memory, up to its last full batch."""
@@ -168,10 +170,24 @@ class BatchRun:
                 if self._best is None or sign * value > sign * self._best:
                     self._best = value
 
-    def _progress(self, done: int, first: int, total: int, seconds: float) -> Progress:
-        rate = max(done - first, 0) / seconds if seconds > 0 else 0.0
-        remaining = (total - done) / rate if rate > 0 else None
+    def _progress(self, done: int, total: int, rate: float | None) -> Progress:
+        remaining = 0.0 if done == total else (total - done) / rate if rate else None
         return Progress(done, total, self._best, rate, remaining, self._duplicates)
+
+
+class _Pace:
+    """Trials per second, counted from the end of the first batch."""
+
+    def __init__(self) -> None:
+        self._from: tuple[int, float] | None = None
+
+    def after(self, done: int) -> float | None:
+        """Take note that `done` trials are stored now; return the rate, None where it is not known yet."""
+        now = time.monotonic()
+        if self._from is None:
+            self._from = (done, now)
+        first, began = self._from
+        return (done - first) / (now - began) if done > first and now > began else None
 
 
 def _same(stored: Sequence[FrozenTrial], asked: Sequence[FrozenTrial]) -> bool:
