@@ -187,8 +187,7 @@ class _PlainLines:
         self._description = description
         self._of = "" if total is None else f"/{total}"
         self._said_at = time.monotonic()
-        self._said = 0
-        self._last = (0, "")
+        self._said = self._last = (0, "")
 
     def show(self, done: int, note: str) -> None:
         self._last = (done, note)
@@ -196,11 +195,11 @@ class _PlainLines:
             self._write()
 
     def finish(self) -> None:
-        if self._last[0] != self._said:
+        if self._last[0] and self._last != self._said:
             self._write()
 
     def _write(self) -> None:
-        done, note = self._last
-        self._said_at, self._said = time.monotonic(), done
+        done, note = self._said = self._last
+        self._said_at = time.monotonic()
         sys.stderr.write(f"{self._description} {done}{self._of}{_GAP + note if note else ''}\n")
         sys.stderr.flush()

@@ -10,7 +10,12 @@ from arbkit.cli._console import print_json, print_table, say
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="List or clear the panel cache.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="List or clear the panel cache.",
+)
 
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 _Kind = Annotated[str | None, typer.Option("--kind", help="Only this kind, such as `panels`.")]

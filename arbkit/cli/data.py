@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make, list, show and check datasets.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Make, list, show and check datasets.",
+)
 _data_ingest.register(app)
 _data_synth.register(app)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arbkit.cli import _data_ingest
 from arbkit.cli.main import main
 from arbkit.data import open_dataset
 
@@ -31,6 +32,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("made.yaml").write_text(SPEC)
     Path("data").mkdir()
     Path("data/x.csv").write_text("t,b,a\n2024-01-01,1,2\n")
+
+
+def test_progress_ends_with_the_rows_that_were_read(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(_data_ingest, "_MB", 1)
+    assert main(["data", "ingest", "made.yaml", "--data", "data"]) == 0
+    size = Path("data/x.csv").stat().st_size
+    assert capsys.readouterr().err == f"MB read {size}/{size}  x.csv: 1 rows\n"
 
 
 def test_files_go_into_a_dataset_of_their_name(capsys) -> None:

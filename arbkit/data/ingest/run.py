@@ -100,6 +100,7 @@ def _write_entry(
         writer.write(info, frame)
         clocks.setdefault(info.leg, _Offsets()).add(frame)
         rows += frame.height
+        log.advance(0)  # the bytes of a batch are told of before its rows are read
     if not rows:
         raise DataError(_no_row(entry, log.quarantined - refused, log))
     writer.quarantine(log.take_refused())
