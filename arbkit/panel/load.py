@@ -23,7 +23,7 @@ from arbkit.units import DAY_NS, MINUTE_NS, duration_ns
 if TYPE_CHECKING:
     from arbkit.data import Dataset, InstrumentInfo
 
-__all__ = ["load_panel"]
+__all__ = ["load_panel", "share_text"]
 
 _CLOCKS: Final = ("ts_recv", "ts_event")
 #: A quote without an age limit is looked for this long before `start`.
@@ -226,7 +226,8 @@ def _meta(
         flags.append("rows stand on the venues' own clocks (ts_event), not on one recorder's")
     for info, rate in zip(infos, rates, strict=True):
         if rate is not None:
-            stale = f", missing or stale on {rate.stale.mean():.2%} of the rows" if rate.stale.any() else ""
+            share = float(rate.stale.mean())
+            stale = f", missing or stale on {share_text(share)} of the rows" if share else ""
             flags.append(f"{info.quote} at {info.venue} is assumed convertible into {currency}{stale}")
     if series and series.clock != clock:
         flags.append(f"FX stands on {series.clock}, the books on {clock}")
@@ -245,6 +246,11 @@ def _meta(
         max_age_ns=max(ages) if min(ages) >= 0 else -1,
         flags=tuple(flags),
     )
+
+
+def share_text(value: float) -> str:
+    """Write a share that is above zero; one that rounds to nothing is "under 0.01 %"."""
+    return f"{100 * value:.2f} %" if value >= 5e-5 else "under 0.01 %"
 
 
 def _common_clock(infos: tuple[InstrumentInfo, ...], wanted: str | None) -> str:

@@ -14,6 +14,7 @@ import arbkit.panel.load as load_module
 from arbkit.data.cache import list_cache
 from arbkit.errors import ConfigError, CoverageError, DataError
 from arbkit.panel import Panel, load_panel
+from arbkit.panel.load import share_text
 
 SECOND = 1_000_000_000
 START = 1_704_067_200 * SECOND
@@ -293,9 +294,15 @@ class TestFxCoverage:
         data = make_dataset(books, quotes=KRW, base={"x/FX": "USDT"})
         panel = load_panel(data, PAIR, {"symbol": "FX", "max_age": "2s"}, currency="USDT")
         assert np.flatnonzero(~panel.tradable).tolist() == [22]
-        assert any("missing or stale on 2.50% of the rows" in flag for flag in panel.flags)
+        assert any("missing or stale on 2.50 % of the rows" in flag for flag in panel.flags)
         with pytest.raises(CoverageError, match=r"at most 5% of the rows, x/FX was on 7\.5%"):
             load_panel(data, PAIR, {"symbol": "FX", "max_age": 0.5}, currency="USDT")
+
+    @pytest.mark.parametrize(
+        ("share", "written"), [(0.025, "2.50 %"), (5e-5, "0.01 %"), (4.9e-5, "under 0.01 %")]
+    )
+    def test_a_tiny_share_of_stale_rows_is_never_written_as_none(self, share, written):
+        assert share_text(share) == written
 
     def test_fx_that_ends_before_the_books_is_an_error(self, make_dataset):
         data = with_fx(make_dataset, flat(0, 1, 2, 3, 4, 5, 6, 7, bid=1_300.0, ask=1_301.0))
