@@ -21,12 +21,14 @@ __all__ = [
     "Table",
     "attribution_table",
     "data_table",
+    "edge_note",
     "exits_table",
     "fixed_table",
     "identity_table",
     "importance_table",
     "kpis",
     "metric_text",
+    "metrics_note",
     "metrics_table",
     "parameters",
     "trials_table",
@@ -60,7 +62,8 @@ class Kpi(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """One searched parameter; `place` is 0 to 100 in its range, None for choices."""
+    """One searched parameter; `place` is 0 to 100 in its range, None for choices; `end` is "low" or "high"
+    where the chosen value lies at that end of it."""
 
     name: str
     chosen: str
@@ -69,6 +72,7 @@ class Parameter(NamedTuple):
     place: float | None
     place_text: str
     edge: str
+    end: str
 
 
 def kpis(view: StudyView, text: Text) -> tuple[Kpi, ...]:
@@ -137,7 +141,7 @@ def _metric_cells(part: Segment, unit: str) -> dict[str, str]:
         "mtm_pnl": n.money(m.mtm_pnl_usd, plus=True),
         "mtm_pnl_day": n.money(part.per_day(m.mtm_pnl_usd), plus=True),
         "avg_trade": n.money(m.avg_pnl_per_trade_usd if m.closed_trades else None, plus=True),
-        "avg_trade_error": "\N{PLUS-MINUS SIGN}" + n.NBSP + _standard_error(part),
+        "avg_trade_error": _standard_error(part),
         "fees": n.money(m.fees_usd),
         "fees_day": n.money(part.per_day(m.fees_usd)),
         "turnover": n.money(m.turnover_usd),
@@ -153,15 +157,17 @@ def _metric_cells(part: Segment, unit: str) -> dict[str, str]:
         "group_risk": "",
         "drawdown_mtm": n.percent(m.max_drawdown_mtm_pct),
         "drawdown": n.percent(m.max_drawdown_pct),
-        "sharpe": n.number(m.sharpe),
-        "sortino": n.number(m.sortino),
+        "sharpe": n.number(None if part.is_coarse else m.sharpe),
+        "sortino": n.number(None if part.is_coarse else m.sortino),
         "exposure": n.percent(m.exposure_pct),
     }
 
 
 def _standard_error(part: Segment) -> str:
     pnl = part.closed["pnl_usd"].to_numpy()
-    return n.money(float(pnl.std(ddof=1) / np.sqrt(pnl.size)) if pnl.size > 1 else None)
+    if pnl.size < 2:
+        return n.NOTHING
+    return "\N{PLUS-MINUS SIGN}" + n.NBSP + n.money(float(pnl.std(ddof=1) / np.sqrt(pnl.size)))
 
 
 def parameters(view: StudyView, text: Text) -> tuple[Parameter, ...]:
@@ -184,7 +190,21 @@ def _parameter(item: Searched, text: Text) -> Parameter:
         place=None if place is None else round(100 * min(max(place, 0.0), 1.0), 1),
         place_text="" if place is None else text("params.place_value", share=n.share(place, 0)),
         edge=text("params.edge") if is_at_edge(place) else "",
+        end=("low" if place < 0.5 else "high") if place is not None and is_at_edge(place) else "",
     )
+
+
+def edge_note(view: StudyView, text: Text) -> str:
+    """Return what to do about values at the edge of their range; empty when there are none."""
+    names = [item.name for item in view.searched if is_at_edge(item.position)]
+    return text("params.edge_note", names=", ".join(names)) if names else ""
+
+
+def metrics_note(view: StudyView, text: Text) -> str:
+    """Return the note below the metrics; rows further apart than the grid of the ratios are named."""
+    coarse = [part.median_step_ns for part in (view.train, view.test) if part.is_coarse]
+    note = text("metrics.note")
+    return f"{note} {text('metrics.coarse', step=n.period(max(coarse)))}" if coarse else note
 
 
 def _duration(name: str, value: Any) -> str:

@@ -93,9 +93,12 @@ def _moved(pnl: float, text: Text) -> str:
 
 def _first(view: StudyView, text: Text) -> list[str]:
     lines = []
-    for leg, count in _spot_shorts(view):
-        if count:
-            lines.append(text("warning.short", count=text("unit.trade", n=count), leg=leg))
+    done = [(leg, text("unit.trade", n=count)) for leg, count in _spot_shorts(view) if count]
+    if len(done) == 1:
+        lines.append(text("warning.short", leg=done[0][0], count=done[0][1]))
+    elif done:
+        (leg_b, count_b), (leg_a, count_a) = done
+        lines.append(text("warning.short_both", leg_a=leg_a, count_a=count_a, leg_b=leg_b, count_b=count_b))
     if view.params.pnl_model == "convergence":
         lines.append(text("warning.convergence"))
     if view.train.panel.meta.fidelity == "candle":
@@ -103,8 +106,8 @@ def _first(view: StudyView, text: Text) -> list[str]:
     return lines
 
 
-def _spot_shorts(view: StudyView) -> list[tuple[str, int | None]]:
-    """Spot legs that may be sold short without inventory, and how many trades of both segments do."""
+def _spot_shorts(view: StudyView) -> list[tuple[str, int]]:
+    """Spot legs, B before A, that may be sold short without inventory, with the trades that do."""
     meta, params = view.train.panel.meta, view.params
     legs = (
         (meta.leg_b, meta.spot_b, params.inventory_b_usd, "LONG_A_SHORT_B", "long_b_short_a"),
@@ -119,7 +122,11 @@ def _spot_shorts(view: StudyView) -> list[tuple[str, int | None]]:
 
 def _notes(view: StudyView, text: Text) -> list[str]:
     lines = [_selection(view, text)]
-    lines += [text("warning.short_possible", leg=leg) for leg, count in _spot_shorts(view) if not count]
+    possible = [leg for leg, count in _spot_shorts(view) if not count]
+    if len(possible) == 1:
+        lines.append(text("warning.short_possible", leg=possible[0]))
+    elif possible:
+        lines.append(text("warning.short_possible_both", leg_a=possible[1], leg_b=possible[0]))
     for name, part in (("train", view.train), ("test", view.test)):
         if part.result.metrics.stopped:
             lines.append(text("warning.stopped", segment=text(f"segment.{name}").lower()))

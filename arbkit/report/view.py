@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -14,9 +14,12 @@ from arbkit._typing import FloatArray
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.panel import Panel
-from arbkit.units import DAY_NS
+from arbkit.units import DAY_NS, HOUR_NS
 
-__all__ = ["Objective", "Searched", "Segment", "StudyView"]
+__all__ = ["RATIO_GRID_NS", "Objective", "Searched", "Segment", "StudyView"]
+
+#: The grid on which the engine takes Sharpe and Sortino ratios by default.
+RATIO_GRID_NS: Final = HOUR_NS
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Segment:
     def days(self) -> float:
         """Length in days, between first and last row."""
         return (self.panel.end_ns - self.panel.start_ns) / DAY_NS
+
+    @cached_property
+    def median_step_ns(self) -> int:
+        """Median time from one row to the next; 0 with fewer than two rows."""
+        return int(np.median(np.diff(self.panel.ts))) if len(self.panel) > 1 else 0
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether rows lie further apart than the grid of the ratios: then these say nothing."""
+        return self.median_step_ns > RATIO_GRID_NS
 
     def per_day(self, value: float) -> float:
         """Spread a total over the length of the segment; NaN when it has none."""

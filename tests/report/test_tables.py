@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
+from arbkit.engine import backtest
+from arbkit.panel import Panel
+from arbkit.report import Segment
 from arbkit.report import numbers as n
 from arbkit.report.tables import (
     attribution_table,
     data_table,
+    edge_note,
     exits_table,
     fixed_table,
     kpis,
+    metrics_note,
     metrics_table,
     parameters,
     trials_table,
@@ -48,7 +55,37 @@ def test_parameters_know_their_place_and_edges(view):
     found = parameters(dataclasses.replace(view, searched=(low, view.searched[1])), TEXT)
     assert found[0].place == 0.0
     assert found[0].edge == "at the edge"
+    assert found[0].end == "low"
     assert 0 <= found[1].place <= 100
+
+
+def test_value_at_the_edge_asks_for_a_wider_range(view):
+    middle, high = (dataclasses.replace(view.searched[0], chosen=value) for value in (12.0, 24.8))
+    assert edge_note(dataclasses.replace(view, searched=(middle,)), TEXT) == ""
+    edged = dataclasses.replace(view, searched=(high, dataclasses.replace(middle, name="stop_loss_bps")))
+    assert edge_note(edged, TEXT).startswith("min_spread_bps: the chosen value lies at the edge")
+    assert [item.end for item in parameters(edged, TEXT)] == ["high", ""]
+
+
+@pytest.mark.parametrize(("times", "coarse"), [(12, False), (13, True)])
+def test_ratios_of_rows_further_apart_than_their_grid_are_left_out_with_the_reason(view, times, coarse):
+    part = view.test.panel
+    panel = Panel(times * part.ts, part.bid_a, part.ask_a, part.bid_b, part.ask_b, meta=part.meta)
+    result = backtest(panel, view.params)
+    assert result.metrics.sharpe is not None
+    found = dataclasses.replace(view, test=Segment(panel, result))
+    rows = {row.head: row.cells for row in metrics_table(found, TEXT).rows}
+    assert (rows["Sharpe ratio, on a 1 h grid, annualised"][1] == n.NOTHING) is coarse
+    said = metrics_note(found, TEXT).replace(n.NBSP, " ")
+    assert ("The rows lie 1 h 5 min apart" in said) is coarse
+
+
+def test_standard_error_of_no_trades_is_a_dash_alone(view, view_with, panel):
+    silent = view_with(panel, {"min_spread_bps": 5_000.0, "exit_spread_bps": 0.0})
+    rows = metrics_table(dataclasses.replace(view, test=silent.test), TEXT).rows
+    (cells,) = [row.cells for row in rows if row.head == "Standard error of the average"]
+    assert cells[0].startswith("\N{PLUS-MINUS SIGN}")
+    assert cells[1] == n.NOTHING
 
 
 def test_log_range_is_measured_on_its_own_scale(view):

@@ -74,6 +74,20 @@ def test_spot_short_without_inventory_is_the_first_line(view_with, panel_of):
     assert verdict.tone != "gain"
 
 
+def test_both_legs_sold_short_are_one_sentence(view_with, panel_of):
+    view = view_with(panel_of(spot_a=True, spot_b=True), USUAL)
+    (first,) = verdict_of(view, TEXT).first
+    assert first.count("sell ") == 2
+    assert first.index("upbit/KRW-BTC") < first.index("binance_usdm/BTCUSDT")
+    assert "both spot venues" in first
+
+
+def test_both_legs_that_could_be_sold_short_are_one_note(view_with, panel_of):
+    view = view_with(panel_of(spot_a=True, spot_b=True), {"min_spread_bps": 5_000.0, "exit_spread_bps": 0.0})
+    (note,) = [line for line in verdict_of(view, TEXT).notes if "allow selling" in line]
+    assert "upbit/KRW-BTC or binance_usdm/BTCUSDT short, both spot venues" in note
+
+
 def test_direction_that_never_shorts_the_spot_venue_is_not_warned_of(view_with, panel_of):
     view = view_with(panel_of(spot_a=True), USUAL, direction="long_a_short_b")
     assert verdict_of(view, TEXT).first == ()
