@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from arbkit._typing import FloatArray, IntArray
 from arbkit.kernels.decimate import envelope, extreme_rows
 from arbkit.panel import Panel
-from arbkit.report.figures.style import COLORS, days, dots, label, legend, new_axes, number_axis, time_axis
+from arbkit.report.figures.style import (
+    COLORS,
+    days,
+    entries,
+    exits,
+    label,
+    legend,
+    new_axes,
+    number_axis,
+    time_axis,
+)
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 
@@ -28,6 +38,8 @@ __all__ = [
 
 _BUCKETS = 420
 _MOST_TRADES = 400
+#: Up to so many trades of a direction have room for large markers.
+_FEW_TRADES = 100
 _SIDES = {"ab": "LONG_A_SHORT_B", "ba": "LONG_B_SHORT_A"}
 
 
@@ -196,7 +208,7 @@ def _float(value: object) -> float:
 
 
 def draw_spread(numbers: SpreadNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
-    """Draw one plot per direction: its band, the levels of entry and exit, entries and exits as dots."""
+    """Draw one plot per direction: its band, the levels of entry and exit, entries and exits as triangles."""
     alone = len(numbers.bands) == 1
     figure, axes = new_axes(width, (220,) if alone else (150,) * len(numbers.bands))
     for ax, band in zip(axes, numbers.bands, strict=True):
@@ -224,8 +236,9 @@ def _draw_band(ax: Axes, band: Band, text: Text) -> None:
         edgecolor=color,
         step="mid",
     )
-    dots(ax, days(band.entry_ts), band.entry_bps, "ink", 4.0, name=text("figure.spread.entry"), order=5)
-    dots(ax, days(band.exit_ts), band.exit_bps, "muted", 3.2, name=text("figure.spread.exit"), order=4)
+    size = 7.0 if len(band.entry_ts) <= _FEW_TRADES else 5.0
+    entries(ax, days(band.entry_ts), band.entry_bps, size, name=text("figure.spread.entry"))
+    exits(ax, days(band.exit_ts), band.exit_bps, size, name=text("figure.spread.exit"))
 
 
 def _levels(ax: Axes, entry_bps: float, exit_bps: float | None) -> None:
@@ -240,8 +253,8 @@ def draw_trade(numbers: TradeNumbers, text: Text, width: int, *, narrow: bool = 
     color = COLORS[numbers.side]
     ax.plot(days(numbers.ts), numbers.signal_bps, color=color, linewidth=1.1)
     ax.axvspan(numbers.entry_ts / 86_400e9, numbers.exit_ts / 86_400e9, color=color, alpha=0.12, linewidth=0)
-    dots(ax, [numbers.entry_ts / 86_400e9], [numbers.entry_bps], "ink", 7, order=5)
-    dots(ax, [numbers.exit_ts / 86_400e9], [numbers.exit_bps], "muted", 7, order=4)
+    entries(ax, [numbers.entry_ts / 86_400e9], [numbers.entry_bps], 9.0)
+    exits(ax, [numbers.exit_ts / 86_400e9], [numbers.exit_bps], 9.0)
     _levels(ax, numbers.entry_level_bps, numbers.exit_level_bps)
     label(ax, text("figure.spread.axis", side=text(f"side.{numbers.side}")))
     number_axis(ax.yaxis)

@@ -24,6 +24,8 @@ __all__ = [
     "WIDE",
     "days",
     "dots",
+    "entries",
+    "exits",
     "label",
     "legend",
     "new_axes",
@@ -149,6 +151,25 @@ def dots(
     ax.plot(
         x, y, "o", color=COLORS[color], markersize=size, markeredgewidth=0, alpha=alpha, zorder=order, **said
     )
+
+
+def entries(ax: Axes, x: Any, y: Any, size: float, *, name: str = "") -> None:
+    """Draw entries: filled triangles that point up, with a rim of the page's colour to stand out."""
+    _triangles(ax, x, y, "^", size, ("ink", "paper"), name)
+
+
+def exits(ax: Axes, x: Any, y: Any, size: float, *, name: str = "") -> None:
+    """Draw exits: open triangles that point down, told from entries by shape and filling, not by colour."""
+    _triangles(ax, x, y, "v", size, ("paper", "ink"), name)
+
+
+def _triangles(ax: Axes, x: Any, y: Any, shape: str, size: float, colors: tuple[str, str], name: str) -> None:
+    fill, rim = (COLORS[color] for color in colors)
+    said: dict[str, Any] = {"label": name} if name else {}
+    ax.plot(
+        x, y, shape, markersize=size, markerfacecolor=fill, markeredgecolor=rim, markeredgewidth=0.8,
+        zorder=5, **said,
+    )  # fmt: skip
 
 
 def number_axis(axis: Any, *, ticks: int = 5, unit: str = "", integer: bool = False) -> None:

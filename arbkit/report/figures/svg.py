@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from itertools import pairwise
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,7 @@ __all__ = ["inline_svg"]
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 _XLINK: Final = "{http://www.w3.org/1999/xlink}href"
 _NUMBER: Final = re.compile(r"-?\d+\.\d+")
+_DECIMAL: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _HEX: Final = {code: f"var(--{name})" for name, code in COLORS.items()}
 _DROPPED: Final = ("font-family", "stroke-linejoin", "stroke-miterlimit")
 
@@ -67,32 +69,43 @@ def _marker_styles(root: ET.Element) -> dict[str, ET.Element]:
 
 
 def _join_markers(group: ET.Element, shapes: dict[str, ET.Element]) -> None:
-    """Turn the hundreds of round markers of one group into one path of dots: an eighth of the size."""
+    """Turn the hundreds of markers of one group into one path: an eighth of the size."""
     uses = [child for child in group if child.tag == f"{_SVG}use"]
     if len(uses) < 8 or len({use.get("style") for use in uses}) > 1:
         return
     shape = shapes.get(uses[0].get(_XLINK, "").lstrip("#"))
-    if shape is None or "C" not in shape.get("d", ""):
+    if shape is None:
         return
-    extent = max(float(value) for value in _NUMBER.findall(shape.get("d", "")))
-    style = _styles(uses[0].get("style", ""))
-    color = style.get("fill", style.get("stroke", ""))
-    points = "".join(f"M{_short(use.get('x'))} {_short(use.get('y'))}h0" for use in uses)
-    opacity = style.get("fill-opacity", style.get("opacity", "1"))
+    outline = shape.get("d", "")
+    joined = _round_dots(uses, outline) if "C" in outline else _polygons(uses, outline)
     for use in uses:
         group.remove(use)
-    ET.SubElement(
-        group,
-        f"{_SVG}path",
-        {
-            "d": points,
-            "style": f"fill: none; stroke: {color}; stroke-width: {2 * extent:.1f}; "
-            f"stroke-linecap: round; stroke-opacity: {opacity}",
-        },
-    )
+    ET.SubElement(group, f"{_SVG}path", joined)
 
 
-def _short(value: str | None) -> str:
+def _round_dots(uses: list[ET.Element], outline: str) -> dict[str, str]:
+    extent = max(float(value) for value in _NUMBER.findall(outline))
+    style = _styles(uses[0].get("style", ""))
+    color = style.get("fill", style.get("stroke", ""))
+    opacity = style.get("fill-opacity", style.get("opacity", "1"))
+    return {
+        "d": "".join(f"M{_short(use.get('x'))} {_short(use.get('y'))}h0" for use in uses),
+        "style": f"fill: none; stroke: {color}; stroke-width: {2 * extent:.1f}; "
+        f"stroke-linecap: round; stroke-opacity: {opacity}",
+    }
+
+
+def _polygons(uses: list[ET.Element], outline: str) -> dict[str, str]:
+    numbers = [float(value) for value in _DECIMAL.findall(outline)]
+    corners = list(zip(numbers[::2], numbers[1::2], strict=True))
+    (x0, y0), steps = corners[0], pairwise(corners)
+    sides = "".join(f"l{_short(x1 - x)} {_short(y1 - y)}" for (x, y), (x1, y1) in steps) + "z"
+    starts = ((float(use.get("x", 0)) + x0, float(use.get("y", 0)) + y0) for use in uses)
+    d = "".join(f"M{_short(x)} {_short(y)}{sides}" for x, y in starts)
+    return {"d": d, "style": uses[0].get("style", "")}
+
+
+def _short(value: str | float | None) -> str:
     text = f"{float(value or 0):.1f}"
     return text.removesuffix(".0")
 

@@ -54,6 +54,17 @@ def test_trade_from_near_is_the_median_of_the_unseen_trades(view):
     assert at.size == 0 or numbers.entry_bps in numbers.signal_bps[at]
 
 
+def test_entries_and_exits_differ_in_shape_and_filling_and_the_legend_shows_both(view):
+    figure = draw_spread(spread_numbers(view), load_text(), 900)
+    ax = figure.axes[0]
+    drawn = {line.get_label(): line for line in ax.lines}
+    entry, leave = drawn["Entry"], drawn["Exit"]
+    assert (entry.get_marker(), leave.get_marker()) == ("^", "v")
+    assert entry.get_markerfacecolor() == leave.get_markeredgecolor()
+    assert entry.get_markerfacecolor() != leave.get_markerfacecolor()
+    assert [item.get_text() for item in ax.get_legend().get_texts()] == ["Entry", "Exit"]
+
+
 def test_without_a_trade_there_is_nothing_to_show_from_near(view_with, panel):
     view = view_with(panel, {"min_spread_bps": 5_000.0, "exit_spread_bps": 0.0})
     assert trade_numbers(view) is None

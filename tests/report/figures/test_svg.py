@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from arbkit.report.figures.style import COLORS, HALF, label, new_axes, number_axis, time_axis
+from arbkit.report.figures.style import COLORS, HALF, entries, label, new_axes, number_axis, time_axis
 from arbkit.report.figures.svg import inline_svg
 
 
@@ -63,6 +63,17 @@ def test_many_markers_become_one_path():
     assert svg.count("<use") < 30
     assert len(re.findall(r"M[\d.]+ [\d.]+h0", svg)) == 900
     assert len(svg) < 40_000
+
+
+def test_many_triangles_become_one_path_of_outlines():
+    figure, (ax,) = new_axes(HALF, (120,))
+    x = np.linspace(19_000, 19_010, 400)
+    entries(ax, x, np.sin(x), 5.0)
+    svg = inline_svg(figure, "fig", "A title", "Triangles")
+    assert svg.count("<use") < 30
+    assert len(re.findall(r"M[\d.]+ [\d.]+l-?[\d.]+ -?[\d.]+l-?[\d.]+ -?[\d.]+z", svg)) == 400
+    assert "fill:var(--ink)" in svg
+    assert "stroke:var(--paper)" in svg
 
 
 def test_style_sheet_and_metadata_of_the_drawing_library_are_gone():
