@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 from pathlib import Path
@@ -29,6 +30,7 @@ PAIR_COLUMNS: Final = {
 }
 _PRICE_COLUMNS: Final = (*tuple(PAIR_COLUMNS)[1:], *tuple(PAIR_COLUMNS.values())[1:])
 _META_KEY: Final = b"arbkit.panel"
+_GZIP: Final = b"\x1f\x8b"
 
 
 def write_panel(panel: Panel, path: PathLike) -> None:
@@ -148,6 +150,7 @@ def _read_csv(source: Path) -> pl.DataFrame:
     _require_pair_columns(source, frame)
     if frame.height == 0:
         raise DataError(f"a data file must hold rows, {source} has only a header")
+    _refuse_short_lines(source, frame)
     if "timestamp" in frame.columns:
         frame = frame.rename({old: new for old, new in PAIR_COLUMNS.items() if old in frame.columns})
     return frame
@@ -161,6 +164,23 @@ def _require_pair_columns(source: Path, frame: pl.DataFrame) -> None:
         require_columns(frame, tuple(wanted))
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
+
+
+def _refuse_short_lines(source: Path, frame: pl.DataFrame) -> None:
+    """Refuse lines that end early, which polars fills with nulls: a cut-off line is no missing quote."""
+    if not frame[frame.columns[-1]].null_count():
+        return
+    with source.open("rb") as raw:
+        packed = raw.read(2) == _GZIP
+    with gzip.open(source) if packed else source.open("rb") as lines:
+        if b"ask_b" not in lines.readline():
+            return  # Packed in another way, which only polars reads.
+        for number, line in enumerate(lines, start=2):
+            if line.strip() and line.count(b",") < frame.width - 1:
+                raise DataError(
+                    f"every line must have {frame.width} fields, line {number} of {source} "
+                    f"had {line.count(b',') + 1}: was the file written to its end?"
+                )
 
 
 def _csv_error(source: Path, cause: Exception) -> DataError:

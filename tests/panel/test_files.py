@@ -217,6 +217,19 @@ class TestPairCsv:
         with pytest.raises(DataError, match="cannot be read as CSV"):
             load_pair_file(path)
 
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_line_that_ends_early_is_an_error(self, tmp_path, packed):
+        text = (HEADER + "2024-01-01,1,2,1,2\n\n2024-01-02,1,2,1,\n2024-01-03,1,2\n").encode()
+        path = tmp_path / "pair.csv"
+        path.write_bytes(gzip.compress(text) if packed else text)
+        with pytest.raises(DataError, match=r"must have 5 fields, line 5 of .*pair\.csv had 3"):
+            load_pair_file(path)
+
+    def test_an_empty_price_at_the_end_is_a_missing_quote(self, tmp_path):
+        path = tmp_path / "pair.csv"
+        path.write_text(HEADER + "2024-01-01,1,2,1,2\n2024-01-02,1,2,1,\n")
+        assert load_pair_file(path).tradable.tolist() == [True, False]
+
     def test_a_cut_off_archive_is_an_error(self, tmp_path):
         path = tmp_path / "pair.csv.gz"
         path.write_bytes(gzip.compress((HEADER + "2024-01-01,1,2,1,2\n" * 1_000).encode())[:-30])
