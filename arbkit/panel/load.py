@@ -100,6 +100,9 @@ def load_panel(
     source = open_dataset(dataset)
     given_fx = check_fx(fx)
     begin = None if start is None else to_ns(start)
+    stop = None if end is None else to_ns(end)
+    if begin is not None and stop is not None and begin >= stop:
+        raise ConfigError(f"`start` must be before `end`, was start={start!s}, end={end!s}")
     warm = warm_up_ns(reference)
     request = _Request(
         legs=_pair(pair),
@@ -107,7 +110,7 @@ def load_panel(
         same=(same,) if isinstance(same, str) else tuple(sorted(set(same))),
         max_age_ns=_ages(max_age),
         start_ns=begin - warm - 2 * MINUTE_NS if begin is not None and warm else begin,
-        end_ns=None if end is None else to_ns(end),
+        end_ns=stop,
         grid_ns=None if grid is None else _positive(grid, "grid"),
         clock=_clock(clock),
         levels=_levels(levels),

@@ -106,6 +106,12 @@ class TestPeriod:
         with pytest.raises(CoverageError, match="nothing from 2025-01-01T00:00:00Z"):
             load_panel(data, PAIR, start="2025-01-01")
 
+    @pytest.mark.parametrize("end", ["2024-01-01T00:00:01", "2024-01-01"])
+    def test_a_period_that_ends_before_it_starts_is_an_error(self, make_dataset, end):
+        data = make_dataset({"x/BTC": rising(0, 1), "y/BTC": rising(0, 1)})
+        with pytest.raises(ConfigError, match="`start` must be before `end`"):
+            load_panel(data, PAIR, start="2024-01-01T00:00:01", end=end)
+
     def test_a_reference_reads_its_warm_up_before_the_start(self, make_dataset):
         times = [60.0 * k for k in range(300)]
         data = make_dataset({"x/BTC": rising(*times), "y/BTC": flat(*times)})
