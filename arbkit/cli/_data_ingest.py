@@ -60,6 +60,12 @@ def ingest_command(
 
     Only rows that cannot be parsed are left out, each with its line and its reason in the dataset's
     quarantine. An existing dataset is replaced unless --append.
+
+    Examples:
+
+      arbkit data ingest datasets/specs/link_binance_huobi.yaml --data FOLDER
+
+      arbkit data ingest quotes.csv --format pair-csv --quote USDT
     """
     described = {
         "format": format,

@@ -46,6 +46,12 @@ def _synth(
     """Make a two-venue market in two currencies, with its FX book, and store it as a dataset.
 
     The same spec and seed give the same rows; a longer market begins with the shorter one.
+
+    Examples:
+
+      arbkit data synth demo --out datasets/demo
+
+      arbkit data synth kimchi --days 2 --levels 5 --seed 7
     """
     from arbkit.synthetic import Market, load_market_spec, write_market
 

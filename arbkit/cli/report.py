@@ -25,9 +25,9 @@ def report(
 
     Examples:
 
-      arbkit report kimchi-btc
+      arbkit report demo
 
-      arbkit report studies/kimchi-btc.db --to /tmp/kimchi.html
+      arbkit report studies/demo.db --to demo.html
     """
     from arbkit.cli._console import print_json, say
     from arbkit.report import write_report
