@@ -16,6 +16,7 @@ PYTHON ?= $(shell for p in python3 python python3.12 python3.11 python3.13; do \
 # One test process per core where there are several: the slowest tests are single-threaded.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list
@@ -60,9 +61,8 @@ format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
 	@$(BIN)/python tools/strip_notebooks.py
 
 .PHONY: bench
-bench: $(READY)  ## Measure the engine, the start of a process and the synthetic market
-	@$(BIN)/python benchmarks/bench_backtest.py
-	@$(BIN)/python benchmarks/bench_synthetic.py
+bench: $(READY)  ## Measure everything in one run (BENCH_ARGS="--only trials --huge" changes what)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: lab
 lab: $(READY)  ## Open the notebooks in JupyterLab

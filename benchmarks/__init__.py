@@ -1,0 +1,1 @@
+"""What arbkit costs, measured in one run: `python -m benchmarks`."""

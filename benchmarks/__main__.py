@@ -1,0 +1,164 @@
+"""Measure everything in one run and print tables; `make bench` runs this.
+
+python -m benchmarks [--only SECTION ...] [--huge] [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks import bench_data, bench_engine, bench_memory, bench_process, bench_study, machine
+from benchmarks.baselines import BASELINES
+from benchmarks.goals import goals
+from benchmarks.markets import make_panel
+from benchmarks.tables import ratios, table
+
+__all__ = ["FULL", "QUICK", "SECTIONS", "Sizes", "main", "measure"]
+
+Rows = list[dict[str, Any]]
+
+
+class Sizes(NamedTuple):
+    """How much is measured: rows of the panels, trades aimed at, and so on; `rounds` of each figure."""
+
+    rows: tuple[int, ...]
+    trades: tuple[int, ...]
+    sets: tuple[int, ...]
+    rounds: int
+    sample_s: float
+    buffer_mib: int
+    csv_rows: int
+    study_rows: int
+    study_trials: int
+    synthetic_rows: int
+    ingest_rows: int
+    samplers: tuple[str, ...]
+    cold: bool
+    recorded: bool
+
+
+FULL: Final = Sizes(
+    rows=(100_000, 1_000_000, 10_000_000), trades=(10, 100, 200, 1_000, 10_000, 100_000),
+    sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
+    study_rows=1_000_000, study_trials=2_000,     synthetic_rows=10_000_000, ingest_rows=1_000_000,
+    samplers=("random", "qmc", "tpe"), cold=True, recorded=True,
+)  # fmt: skip
+QUICK: Final = Sizes(
+    rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
+    study_rows=20_000, study_trials=64, synthetic_rows=2_000, ingest_rows=2_000,
+    samplers=("random",), cold=False, recorded=False,
+)  # fmt: skip
+_HUGE: Final = 100_000_000
+
+
+def _trials(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    for rows in sizes.rows:
+        targets = [trades for trades in sizes.trades if trades != 200 or rows == 1_000_000]
+        yield from bench_engine.trials(
+            make_panel(rows), targets, rounds=sizes.rounds, sample_s=sizes.sample_s
+        )
+
+
+def _batches(sizes: Sizes, folder: Path) -> Rows:
+    rows = min(max(sizes.rows), 10_000_000)
+    return bench_engine.batches(make_panel(rows), sizes.sets, rounds=sizes.rounds, sample_s=sizes.sample_s)
+
+
+def _memory(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    for rows in sizes.rows:
+        yield bench_memory.index_and_scan(make_panel(rows), rounds=sizes.rounds, buffer_mib=sizes.buffer_mib)
+
+
+def _start_up(sizes: Sizes, folder: Path) -> Rows:
+    return bench_process.start_up(sizes.csv_rows, folder, rounds=sizes.rounds, cold=sizes.cold)
+
+
+def _study(sizes: Sizes, folder: Path) -> Rows:
+    return bench_study.study_loop(
+        make_panel(sizes.study_rows), sizes.study_trials, folder, samplers=sizes.samplers
+    )
+
+
+def _synthetic(sizes: Sizes, folder: Path) -> Rows:
+    return bench_data.synthetic_market(sizes.synthetic_rows, 5, folder)
+
+
+def _ingest(sizes: Sizes, folder: Path) -> Rows:
+    return bench_data.ingest_speeds(sizes.ingest_rows, folder, recorded=sizes.recorded)
+
+
+#: What can be measured, in this order.
+SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
+    "memory": _memory,
+    "trials": _trials,
+    "batches": _batches,
+    "start-up": _start_up,
+    "study": _study,
+    "synthetic": _synthetic,
+    "ingest": _ingest,
+}
+_TITLES: Final = {
+    "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
+    "trials": "One trial, CPU microseconds (median of 32 thresholds in turn; scan and baselines on fewer)",
+    "batches": "Many sets in one call (CPU, one thread; gain of a thread per core in wall time)",
+    "start-up": "A whole process, 100,000 rows of pair CSV",
+    "study": "Studies stored in SQLite",
+    "synthetic": "Synthetic market, a process of its own",
+    "ingest": "Reading data",
+}
+
+
+def measure(names: Sequence[str], sizes: Sizes) -> dict[str, Rows]:
+    """Measure the named sections and return their rows, saying on stderr which one runs."""
+    found = {}
+    for name in names:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            found[name] = list(SECTIONS[name](sizes, Path(folder)))
+    return found
+
+
+def _show(found: Mapping[str, Rows]) -> None:
+    for name, rows in found.items():
+        print(f"\n## {_TITLES[name]}\n")
+        print(table(rows))
+        if name == "trials":
+            print("\n## The same as multiples of one trial with engine auto\n")
+            print(table(ratios(rows, "auto", ["skip", "scan", *BASELINES])))
+    reached = [goal.as_row() for goal in goals(found)]
+    if reached:
+        print("\n## Goals\n")
+        print(table(reached))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the options, measure, and print tables; with `--json` write all figures to a file too."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="these sections")
+    parser.add_argument("--huge", action="store_true", help="also 100,000,000 rows: 16 GB of memory, minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    options = parser.parse_args(arguments)
+    sizes = QUICK if options.quick else FULL
+    if options.huge:
+        sizes = sizes._replace(rows=(*sizes.rows, _HUGE))
+    about = machine.describe()
+    print("\n".join(f"{name:10} {value}" for name, value in about.items()), flush=True)
+    found = measure(options.only, sizes)
+    _show(found)
+    if options.json is not None:
+        reached = [goal.as_row() for goal in goals(found)]
+        document = {"machine": about, "sections": found, "goals": reached}
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

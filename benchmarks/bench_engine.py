@@ -1,0 +1,159 @@
+"""Trials: against rows and against trades, with more rules, in batches, and against baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+import arbkit
+from arbkit._typing import FloatArray, RecordArray
+from arbkit.engine import run_sets
+from benchmarks.baselines import BASELINES, differences, found_by_arbkit
+from benchmarks.markets import PARAMS, calibrated, rules_at
+from benchmarks.timing import cpu_in_turns
+
+__all__ = ["EXIT_RULES", "batches", "trials"]
+
+Row = dict[str, Any]
+
+#: Thresholds tried in turn in one measurement; fewer where all of them would give more trades than this.
+SETS: Final = 32
+_MOST_TRADES: Final = 400_000
+#: All exit rules on.
+EXIT_RULES: Final = PARAMS.replace(
+    take_profit_bps=8, stop_loss_bps=40, min_hold_s=5, max_hold_s=1800, cooldown_s=60, rearm_spread_bps=5
+)
+_RANGES_BPS: Final = {"20-60 bps": (20.0, 60.0), "0-20 bps": (0.0, 20.0)}
+
+
+def trials(
+    panel: arbkit.Panel,
+    targets: Sequence[int],
+    *,
+    rounds: int = 5,
+    sample_s: float = 0.02,
+    baselines: Sequence[str] = tuple(BASELINES),
+) -> list[Row]:
+    """Time one trial at several densities of trades.
+
+    Args:
+        panel: the market.
+        targets: numbers of trades; one that this market does not reach is left out.
+        rounds, sample_s: as for `cpu_in_turns`.
+        baselines: which of `BASELINES` to run; those for smaller markets only are left out.
+
+    Returns:
+        Per density: rows, trades (mean over the thresholds), CPU microseconds per trial of every engine, or
+        on what a baseline disagrees.
+    """
+    usable = [name for name in baselines if len(panel) <= BASELINES[name].most_rows]
+    made: dict[Any, Any] = {BASELINES[name].prepare: None for name in usable}
+    made = {prepare: prepare(panel, PARAMS) for prepare in made}
+    rows = []
+    for target in targets:
+        thresholds = calibrated(panel, target, max(2, min(SETS, _MOST_TRADES // target)))
+        if thresholds is not None:
+            rows.append(_trial_row(panel, thresholds, usable, made, rounds, sample_s))
+    return rows
+
+
+def _trial_row(
+    panel: arbkit.Panel,
+    thresholds: FloatArray,
+    usable: Sequence[str],
+    made: dict[Any, Any],
+    rounds: int,
+    sample_s: float,
+) -> Row:
+    rules, exits = rules_at(thresholds), rules_at(thresholds, EXIT_RULES)
+    few = rules[: max(1, min(len(rules), 4_000_000 // len(panel)))]
+    works: dict[str, tuple[Callable[[], object], int]] = {
+        "skip": (_runner(panel, rules, "skip", measure=False), rules.size),
+        "skip, all metrics": (_runner(panel, rules, "skip"), rules.size),
+        "skip, exit rules": (_runner(panel, exits, "skip", measure=False), rules.size),
+        "auto": (_runner(panel, rules, "auto", measure=False), rules.size),
+        "auto, all metrics": (_runner(panel, rules, "auto"), rules.size),
+        "auto, exit rules": (_runner(panel, exits, "auto", measure=False), rules.size),
+        "scan": (_runner(panel, few, "scan"), few.size),
+    }
+    found: Row = {"rows": len(panel), "trades": _mean_trades(panel, rules)}
+    found["trades, exit rules"] = _mean_trades(panel, exits)
+    for name in usable:
+        problem = _disagreement(panel, name, made, thresholds[: 1 if name == "python loop" else 2])
+        if problem:
+            found[name] = problem
+        else:
+            run, prepared = BASELINES[name].run, made[BASELINES[name].prepare]
+            count = few.size if len(panel) > 100_000 else 1
+            works[name] = (partial(_each, run, prepared, thresholds[:count]), count)
+    times = cpu_in_turns({name: work for name, (work, _) in works.items()}, rounds=rounds, sample_s=sample_s)
+    return found | {name: times[name] / works[name][1] * 1e6 for name in times}
+
+
+def _runner(
+    panel: arbkit.Panel, rules: RecordArray, engine: str, *, measure: bool = True
+) -> Callable[[], object]:
+    return lambda: run_sets(panel, rules, threads=1, engine=engine, measure=measure)
+
+
+def _mean_trades(panel: arbkit.Panel, rules: RecordArray) -> float:
+    return float(run_sets(panel, rules, threads=1, engine="skip", measure=False)["total_trades"].mean())
+
+
+def _each(run: Callable[..., Any], prepared: Any, thresholds: FloatArray) -> None:
+    for threshold in thresholds:
+        run(prepared, float(threshold), PARAMS)
+
+
+def _disagreement(panel: arbkit.Panel, name: str, made: dict[Any, Any], thresholds: FloatArray) -> str:
+    """Run a baseline and arbkit's own scan, and say where either leaves the trades that skipping found."""
+    for threshold in thresholds:
+        params = PARAMS.replace(min_spread_bps=float(threshold))
+        ours = found_by_arbkit(panel, params)
+        baseline = BASELINES[name]
+        problem = differences(ours, baseline.run(made[baseline.prepare], float(threshold), params))
+        if problem:
+            return "disagrees: " + problem
+    return ""
+
+
+def batches(
+    panel: arbkit.Panel, counts: Sequence[int], *, rounds: int = 3, sample_s: float = 0.02
+) -> list[Row]:
+    """Time many sets in one call: CPU of one thread, and wall time with one thread per core.
+
+    Returns:
+        Per range of thresholds and number of sets: trades in all, CPU microseconds per set and sets a second
+        of one thread, CPU nanoseconds per trade, and how much less wall time the default threads take.
+    """
+    found = []
+    for name, (low, high) in _RANGES_BPS.items():
+        for count in counts:
+            rules = rules_at(np.random.default_rng(0).permutation(np.linspace(low, high, count)))
+            trades = int(run_sets(panel, rules, engine="auto", measure=False)["total_trades"].sum())
+            work = _runner(panel, rules, "auto", measure=False)
+            cpu = cpu_in_turns({"work": work}, rounds=rounds, sample_s=sample_s)["work"]
+            found.append({
+                "rows": len(panel), "thresholds": name, "sets": count, "trades": trades,
+                "us per set": cpu / count * 1e6, "sets/s": count / cpu,
+                "ns per trade": cpu / max(1, trades) * 1e9,
+                "threads gain": _wall(work, rounds) / _wall(_threaded(panel, rules), rounds),
+            })  # fmt: skip
+    return found
+
+
+def _threaded(panel: arbkit.Panel, rules: RecordArray) -> Callable[[], object]:
+    return lambda: run_sets(panel, rules, measure=False)
+
+
+def _wall(work: Callable[[], object], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))

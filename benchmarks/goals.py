@@ -1,0 +1,95 @@
+"""The figures the engine is to reach, beside those of a run; missed ones are listed like the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Goal", "goals"]
+
+Row = Mapping[str, Any]
+
+_SCANS: Final = ("scan", "numba scan of prices", "filter of spreads")
+
+
+class Goal(NamedTuple):
+    """A figure with its bound: `at_most` or at least."""
+
+    what: str
+    bound: float
+    at_most: bool
+    measured: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is on the right side of its bound."""
+        return self.measured <= self.bound if self.at_most else self.measured >= self.bound
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the goal as a row of a table."""
+        sign = "<=" if self.at_most else ">="
+        return {
+            "goal": self.what, "bound": f"{sign} {self.bound:g}", "measured": self.measured,
+            "met": "yes" if self.met else "no",
+        }  # fmt: skip
+
+
+def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
+    """Compare the sections of a run with what is to be reached; sections not measured are left out."""
+    makers = {"trials": _trials, "batches": _batches, "memory": _memory, "start-up": _start_up}
+    return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
+
+
+def _trials(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        where = f"{row['rows']:,} rows, {row['trades']:,.0f} trades"
+        if row["rows"] == 10_000_000 and row["trades"] < 1_500:
+            bound = 2 + 0.15 * row["trades"]
+            yield Goal(f"one trial, {where}, us", round(bound, 1), True, row["auto"])
+            bound = 2 + 0.25 * row["trades, exit rules"]
+            yield Goal(
+                f"one trial with exit rules, {where}, us", round(bound, 1), True, row["auto, exit rules"]
+            )
+        yield Goal(
+            f"all metrics over realized ones, {where}", 2.5, True, row["auto, all metrics"] / row["auto"]
+        )
+        best = min(row[name] for name in _SCANS if isinstance(row.get(name), float))
+        yield Goal(f"against the best scan, {where}", 1.1, True, row["auto"] / best)
+        numpy_us = row.get("careful numpy")
+        if row["rows"] == 1_000_000 and 150 < row["trades"] < 250 and isinstance(numpy_us, float):
+            yield Goal(f"careful numpy over arbkit, {where}", 40, False, numpy_us / row["auto"])
+    yield from _flat_in_rows(rows)
+
+
+def _flat_in_rows(rows: Sequence[Row]) -> Iterator[Goal]:
+    """Compare equal numbers of trades on the largest panel and on 1,000,000 rows."""
+    largest = max(row["rows"] for row in rows)
+    for row in rows:
+        for other in rows:
+            same = 0.8 < row["trades"] / other["trades"] < 1.25
+            if row["rows"] == largest > other["rows"] == 1_000_000 and same:
+                what = f"{largest:,} rows over 1,000,000, {row['trades']:,.0f} trades"
+                yield Goal(what, 2.5, True, row["auto"] / other["auto"])
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        if row["sets"] == 1024:
+            where = f"1,024 sets, {row['rows']:,} rows, {row['thresholds']}"
+            yield Goal(f"{where}, ns per trade", 10, True, row["ns per trade"])
+            if row["thresholds"].startswith("20"):
+                yield Goal(f"{where}, sets a second", 200_000, False, row["sets/s"])
+
+
+def _memory(rows: Sequence[Row]) -> Iterator[Goal]:
+    row = max(rows, key=lambda item: item["rows"])
+    where = f"{row['rows']:,} rows"
+    yield Goal(f"scan, share of read bandwidth, {where}", 0.9, False, row["scan share of read"])
+    yield Goal(f"index, ns per row, {where}", 2, True, row["index ns/row"])
+    yield Goal(f"index, bytes per row, {where}", 3, True, row["index bytes/row"])
+
+
+def _start_up(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        if row["process"] == "arbkit backtest":
+            yield Goal("warm backtest over bare imports, wall", 1.5, True, row["wall ratio"])

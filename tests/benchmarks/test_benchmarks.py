@@ -1,0 +1,138 @@
+"""The bodies of the benchmarks run, small, and nothing is timed that gives other trades."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import arbkit
+from benchmarks import __main__ as command
+from benchmarks import bench_engine
+from benchmarks.baselines import BASELINES, Baseline, Found, differences, found_by_arbkit
+from benchmarks.goals import goals
+from benchmarks.markets import PARAMS, calibrated, make_panel, trades_at
+from benchmarks.tables import ratios, table
+from benchmarks.timing import cpu_in_turns, run_process
+
+ROWS = command.QUICK.rows[0]
+
+
+@pytest.fixture(scope="module")
+def panel() -> arbkit.Panel:
+    return make_panel(ROWS)
+
+
+def test_whole_run_prints_every_section_and_writes_json(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command.main(["--quick", "--only", "memory", "trials", "batches", "study", "--json", str(tmp_path / "f")])
+    printed = capsys.readouterr().out
+    found = json.loads((tmp_path / "f").read_text(encoding="utf-8"))
+    assert list(found["sections"]) == ["memory", "trials", "batches", "study"]
+    assert printed.count("\n## ") == 6
+    assert found["machine"]["cores"] >= 1
+    assert found["goals"]
+
+
+@pytest.mark.parametrize("name", ["start-up", "synthetic", "ingest"])
+def test_section_with_processes_and_files_measures(name: str) -> None:
+    (rows,) = command.measure([name], command.QUICK).values()
+    assert rows
+    assert all(row["wall s"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("min_spread_bps", [25.0, 5.0, -9.0])
+@pytest.mark.parametrize("name", BASELINES)
+def test_baseline_gives_the_trades_of_the_engine(
+    name: str, min_spread_bps: float, panel: arbkit.Panel
+) -> None:
+    params = PARAMS.replace(min_spread_bps=min_spread_bps)
+    baseline = BASELINES[name]
+    found = baseline.run(baseline.prepare(panel, params), min_spread_bps, params)
+    assert differences(found_by_arbkit(panel, params), found) == ""
+    assert differences(found_by_arbkit(panel, params, "scan"), found) == ""
+
+
+def test_baseline_that_disagrees_gets_no_time(panel: arbkit.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(prepared: Any, min_spread_bps: float, params: arbkit.Params) -> Found:
+        found = found_by_arbkit(panel, params)
+        return found._replace(exit=found.exit + 1)
+
+    monkeypatch.setitem(BASELINES, "wrong", Baseline(lambda panel, params: None, wrong))
+    (row,) = bench_engine.trials(panel, [10], rounds=1, sample_s=0, baselines=["wrong"])
+    assert row["wrong"] == "disagrees: exit of trade 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ""),
+        ({"side": np.array([1, 1])}, "side of trade 0"),
+        ({"entry": np.array([3, 9])}, "entry of trade 1"),
+        ({"pnl_usd": 1.0 + 1e-6}, "PnL 1.000001, not 1.0"),
+        ({"side": np.array([0])}, "1 trades, not 2"),
+    ],
+)
+def test_difference_between_results_is_named(change: dict[str, Any], said: str) -> None:
+    ours = Found(np.array([0, 1]), np.array([3, 8]), np.array([5, -1]), 1.0)
+    assert differences(ours, ours._replace(**change)) == said
+
+
+def test_market_has_bad_rows_and_a_longer_one_begins_with_the_shorter(panel: arbkit.Panel) -> None:
+    assert 0 < (~panel.tradable).sum() < 0.002 * ROWS
+    long, short = make_panel(500_010), make_panel(500_000)
+    np.testing.assert_array_equal(long.bid_a[:500_000], short.bid_a)
+
+
+def test_calibrated_thresholds_give_the_number_of_trades_or_none(panel: arbkit.Panel) -> None:
+    found = calibrated(panel, 50, 4)
+    assert found is not None
+    assert len(found) == 4
+    assert all(40 <= trades_at(panel, threshold) <= 60 for threshold in found)
+    assert calibrated(panel, ROWS, 4) is None
+
+
+def test_goal_that_is_missed_is_listed_as_missed() -> None:
+    row = {"process": "arbkit backtest", "wall ratio": 1.6}
+    (goal,) = goals({"start-up": [row]})
+    assert goal.as_row() == {
+        "goal": "warm backtest over bare imports, wall", "bound": "<= 1.5", "measured": 1.6, "met": "no"
+    }  # fmt: skip
+
+
+def test_equal_trades_are_compared_across_rows() -> None:
+    rows = [
+        {"rows": n, "trades": 10.0, "auto": cost, "auto, all metrics": cost, "scan": 100.0}
+        for n, cost in ((1_000_000, 2.0), (100_000_000, 6.0))
+    ]
+    found = {goal.what: goal for goal in goals({"trials": rows})}
+    assert found["100,000,000 rows over 1,000,000, 10 trades"].measured == 3.0
+    assert not found["100,000,000 rows over 1,000,000, 10 trades"].met
+
+
+def test_table_aligns_and_marks_what_is_missing() -> None:
+    assert table([{"a": "x", "n": 12345}, {"a": "long", "f": 0.12345}]).splitlines() == [
+        "| a    |      n |     f |",
+        "| ---- | -----: | ----: |",
+        "| x    | 12,345 |     - |",
+        "| long |      - | 0.123 |",
+    ]
+
+
+def test_ratios_keep_texts() -> None:
+    rows = [{"rows": 1, "trades": 2.0, "auto": 4.0, "b": 8.0, "c": "disagrees"}]
+    assert ratios(rows, "auto", ["b", "c", "d"]) == [{"rows": 1, "trades": 2.0, "b": 2.0, "c": "disagrees"}]
+
+
+def test_more_work_takes_more_time() -> None:
+    found = cpu_in_turns({"little": lambda: sum(range(100)), "much": lambda: sum(range(100_000))}, rounds=3)
+    assert found["much"] > 10 * found["little"]
+
+
+def test_process_that_fails_is_an_error() -> None:
+    with pytest.raises(Exception, match="exit status 3"):
+        run_process(["sh", "-c", "exit 3"])
