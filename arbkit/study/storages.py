@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from arbkit.errors import MissingDependencyError, StorageError
 from arbkit.study._bulk import append_in_bulk, supports
+from arbkit.study._quick import QuickStorage
 
 __all__ = [
     "MEMORY",
@@ -157,7 +158,7 @@ def _open_postgresql(url: str, create: bool) -> BaseStorage:
 
 def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:
     try:
-        return RDBStorage(url, engine_kwargs=options, skip_table_creation=not create)
+        return QuickStorage(url, engine_kwargs=options, skip_table_creation=not create)
     except ImportError as error:
         raise MissingDependencyError(
             "a postgresql:// storage needs a package that is not installed: pip install 'psycopg[binary]'"
