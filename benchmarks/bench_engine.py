@@ -70,6 +70,7 @@ def _trial_row(
     sample_s: float,
 ) -> Row:
     rules, exits = rules_at(thresholds), rules_at(thresholds, EXIT_RULES)
+    middle = PARAMS.replace(min_spread_bps=float(np.median(thresholds)))
     few = rules[: max(1, min(len(rules), 4_000_000 // len(panel)))]
     works: dict[str, tuple[Callable[[], object], int]] = {
         "skip": (_runner(panel, rules, "skip", measure=False), rules.size),
@@ -78,6 +79,7 @@ def _trial_row(
         "auto": (_runner(panel, rules, "auto", measure=False), rules.size),
         "auto, all metrics": (_runner(panel, rules, "auto"), rules.size),
         "auto, exit rules": (_runner(panel, exits, "auto", measure=False), rules.size),
+        "one backtest()": (partial(arbkit.backtest, panel, middle), 1),
         "scan": (_runner(panel, few, "scan"), few.size),
     }
     found: Row = {"rows": len(panel), "trades": _mean_trades(panel, rules)}
