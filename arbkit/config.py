@@ -130,11 +130,22 @@ class Params:
 #: All parameter names, in the order of the rules.
 PARAM_NAMES: Final = tuple(item.name for item in dataclasses.fields(Params))
 
-#: The parameters that switch an extension on, with the value that leaves it off.
+#: The parameters of extensions that no engine simulates yet, with the value that leaves them off.
 EXTENSION_DEFAULTS: Final[dict[str, Any]] = {
     item.name: item.default
     for item in dataclasses.fields(Params)
-    if PARAM_NAMES.index(item.name) >= PARAM_NAMES.index("latency_ms")
+    if item.name
+    in (
+        "latency_ms",
+        "latency_a_ms",
+        "latency_b_ms",
+        "max_slip_bps",
+        "depth_levels",
+        "funding",
+        "leverage_b",
+        "maintenance_b",
+        "liquidation_fee_bps",
+    )
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from arbkit._typing import RecordArray
+from arbkit._typing import FloatArray, RecordArray
 from arbkit.config import Params
 from arbkit.errors import ConfigError
 from arbkit.kernels.scan import held_extremes, scan_curve
@@ -168,12 +168,13 @@ class BacktestResult:
         )
 
     def attribution(self) -> pl.DataFrame:
-        """Split the PnL of each closed trade into premium, book, slippage and fees.
+        """Split the PnL of each closed trade into premium, book, slippage, fees and, where it is apart, FX.
 
         Returns:
             `trade` (position in `trades`), `premium_usd` (move of the two mids), `book_usd` (half spreads
-            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), `pnl_usd`:
-            the four add up to it within rounding. Empty for the convergence model, which has no fills.
+            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), with
+            fx_settlement at_exit `fx_usd` (what entry prices moved by until the exit), and `pnl_usd`: the
+            parts add up to it within rounding. Empty for the convergence model, which has no fills.
         """
         import polars as pl
 
@@ -193,16 +194,17 @@ class BacktestResult:
             + trades["exit_short_px"]
         )
         half_slip = self._rules[0]["half_slip"]
-        return pl.DataFrame(
-            {
-                "trade": closed,
-                "premium_usd": q * sign * move,
-                "book_usd": -q * halves,
-                "slippage_usd": -q * half_slip * crossed,
-                "fees_usd": -trades["fees_usd"],
-                "pnl_usd": np.ascontiguousarray(trades["pnl_usd"]),
-            }
-        )
+        parts = {
+            "premium_usd": q * sign * move,
+            "book_usd": -q * halves,
+            "slippage_usd": -q * half_slip * crossed,
+            "fees_usd": -trades["fees_usd"],
+        }
+        pnl = np.ascontiguousarray(trades["pnl_usd"])
+        if self.params.fx_settlement == "at_exit":
+            parts["fees_usd"] = -_fees_at_fills(trades, self._rules[0])
+            parts["fx_usd"] = pnl - sum(parts.values())
+        return pl.DataFrame({"trade": closed, **parts, "pnl_usd": pnl})
 
     def __repr__(self) -> str:
         m = self.metrics
@@ -211,6 +213,18 @@ class BacktestResult:
             f"{m.closed_trades} closed and {m.open_trades} open trades, mtm PnL {m.mtm_pnl_usd:,.2f} "
             f"{self.panel.meta.currency}, max drawdown {m.max_drawdown_mtm_pct:.2f} %)"
         )
+
+
+def _fees_at_fills(trades: RecordArray, rules: Any) -> FloatArray:
+    """Return the fees of all four fills, each at the FX rate of its own row."""
+    h = rules["half_slip"]
+    is_ab = trades["side"] == Side.LONG_A_SHORT_B
+    fee_long = np.where(is_ab, rules["fee_a"], rules["fee_b"])
+    fee_short = np.where(is_ab, rules["fee_b"], rules["fee_a"])
+    long = trades["entry_long_px"] * (1 + h) + trades["exit_long_px"] * (1 - h)
+    short = trades["entry_short_px"] * (1 - h) + trades["exit_short_px"] * (1 + h)
+    fees: FloatArray = trades["size"] * (fee_long * long + fee_short * short)
+    return fees
 
 
 def _books(panel: Panel) -> tuple[tuple[Any, Any], ...]:

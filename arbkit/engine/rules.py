@@ -23,6 +23,9 @@ _OPTIONAL: Final = {
     "stop_loss_bps": "has_stop_loss",
     "rearm_spread_bps": "has_rearm",
     "stop_on_drawdown_pct": "has_stop_drawdown",
+    "stop_on_drawdown_mtm_pct": "has_stop_drawdown_mtm",
+    "inventory_a_usd": "has_inventory_a",
+    "inventory_b_usd": "has_inventory_b",
 }
 
 
@@ -57,6 +60,11 @@ def _fill(record: Any, params: Params) -> None:
     record["cooldown_ns"] = seconds_to_ns(params.cooldown_s)
     record["close_at_end"] = params.close_at_end
     record["pnl_model"] = _PNL_MODELS[params.pnl_model]
+    record["entry_step_bps"] = params.entry_step_bps
+    record["entry_gap_ns"] = seconds_to_ns(params.min_entry_gap_s)
+    record["fx_at_exit"] = params.fx_settlement == "at_exit"
+    record["lot"] = max(params.lot_a, params.lot_b)
+    record["min_notional_usd"] = params.min_notional_usd
 
 
 def check_supported(panel: Panel, params: Params) -> None:

@@ -54,6 +54,7 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
         ConfigError: when the panel or the engine cannot simulate these parameters.
     """
     _check_choice("engine", engine, _ENGINES)
+    _check_kinds(panel, [params])
     check_supported(panel, params)
     rules = rules_of([params])
     step_ns = _interval_ns(interval)
@@ -104,6 +105,7 @@ def backtest_many(
 
     _check_choice("engine", engine, _ENGINES)
     _check_choice("metrics", metrics, _DETAIL)
+    _check_kinds(panel, params)
     for one in params:
         check_supported(panel, one)
     measure = metrics == "all"
@@ -157,6 +159,19 @@ def _scan_grid(panel: Panel, step_ns: int) -> Grid:
 def _grid_rows(panel: Panel, step_ns: int) -> GridRows:
     rows, begin_ns = panel.grid_rows(step_ns)
     return GridRows(rows, np.empty(rows.size), begin_ns, step_ns)
+
+
+def _check_kinds(panel: object, params: Sequence[object]) -> None:
+    if not isinstance(panel, Panel):
+        raise ConfigError(
+            f"a backtest runs on a Panel, was {type(panel).__name__}; "
+            "make one with Panel.from_frame or load_panel"
+        )
+    for one in params:
+        if not isinstance(one, Params):
+            raise ConfigError(
+                f"parameters must be arbkit.Params, was {type(one).__name__}; make them with Params.from_dict"
+            )
 
 
 def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:

@@ -27,8 +27,8 @@ from arbkit.kernels.index import (
     S_BA,
     Index,
 )
-from arbkit.kernels.market import Market
-from arbkit.kernels.step import make_quote, open_value
+from arbkit.kernels.market import Market, quote_at
+from arbkit.kernels.step import open_value
 
 __all__ = ["drawdown_between"]
 
@@ -37,7 +37,8 @@ class _Linear(NamedTuple):
     """Equity as a function of prices: base + size_ab (long_a bid_a - short_b ask_b) + the mirror image.
 
     For the convergence model size_ab and size_ba are notionals, and equity is base - size_d x_d / 1e4.
-    `slack` covers the rounding of this rearrangement.
+    `slack` covers the rounding of this rearrangement; it is infinite, and every row is valued, where entry
+    prices move with FX until the exit.
     """
 
     base: float
@@ -81,7 +82,7 @@ def _linear(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> 
         (1 + h) * (1 + fb),
         (1 - h) * (1 - fb),
         (1 + h) * (1 + fa),
-        1e-11 * scale,
+        1e-11 * scale if rules.fx_at_exit == 0 else np.inf,
         convergence,
     )
 
@@ -166,9 +167,7 @@ def _node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
 def _equity_at(
     market: Market, i: int, balance: float, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
 ) -> float:
-    quote = make_quote(
-        i, market.ts[i], market.bid_a[i], market.ask_a[i], market.bid_b[i], market.ask_b[i], 1.0
-    )
+    quote = quote_at(market, i)
     return balance + open_value(quote, rules, state, trades, open_ids)
 
 
@@ -218,8 +217,10 @@ def drawdown_between(
     state: Any,
     trades: RecordArray,
     open_ids: IntArray,
-) -> None:
+) -> int:
     """Follow peak and drawdown of equity over start <= row < stop, while the open trades stay the same.
+
+    Returns `stop`, or the first row on which the stop on the marked drawdown has to be looked at.
 
     On the way only an upper bound of the peak is kept, and a block is opened only where even that bound would
     make a deeper drawdown; the exact peak is looked up where it decides, and at the end. A winning trade sets
@@ -237,13 +238,16 @@ def drawdown_between(
     offsets, top = index.offsets, index.offsets.size - 2
     peak, deepest = state.peak_equity, state.max_drawdown_mtm
     upper, settled = peak, start
+    stopping = rules.has_stop_drawdown_mtm == 1
+    shallow = rules.stop_on_drawdown_mtm_pct / 100 if stopping else np.inf
     level, block = 0, start >> FAN_BITS
     while True:
         end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
         while block < end:
             low, high = _node_bounds(index, offsets[level] + block, line)
             if high > -np.inf:
-                if max(upper, high) - low > deepest * peak:
+                span = max(upper, high) - low
+                if span > deepest * peak or (stopping and span >= shallow * peak):
                     break
                 upper = max(upper, high)
             block += 1
@@ -262,7 +266,11 @@ def drawdown_between(
             if market.tradable[i]:
                 equity = _equity_at(market, i, balance, rules, state, trades, open_ids)
                 peak = max(peak, equity)
-                deepest = max(deepest, (peak - equity) / peak)
+                drawdown = (peak - equity) / peak
+                if stopping and drawdown * 100 >= rules.stop_on_drawdown_mtm_pct:
+                    state.peak_equity, state.max_drawdown_mtm = peak, deepest
+                    return i
+                deepest = max(deepest, drawdown)
         upper, settled = peak, last
         block += 1
         if block & (FAN - 1) == 0 and level < top:
@@ -274,5 +282,5 @@ def drawdown_between(
         if market.tradable[i]:
             peak = max(peak, _equity_at(market, i, balance, rules, state, trades, open_ids))
         peak = _peak_of(market, index, settled, stop, peak, line, rules, state, trades, open_ids)
-    state.peak_equity = peak
-    state.max_drawdown_mtm = deepest
+    state.peak_equity, state.max_drawdown_mtm = peak, deepest
+    return stop

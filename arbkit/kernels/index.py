@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from arbkit._typing import IntArray
 from arbkit.kernels._jit import inlined, jit
-from arbkit.kernels.market import Market
+from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
 __all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "next_row", "upper32"]
@@ -62,7 +62,7 @@ class Index(NamedTuple):
 class Query(NamedTuple):
     """What the next interesting row must satisfy; a row counts when any part that is used holds.
 
-    Entry: x_d - cost >= entry_level, for each direction used. Below: x_d < below_d (reversal, rearm).
+    Entry: x_d - cost >= level_d, for each direction used. Below: x_d < below_d (reversal, rearm).
     Mark: e + s_other - cost2 <= stop_level or >= take_level, s_other the spread of the opposite side. At most
     three parts may be used at once.
     """
@@ -70,7 +70,8 @@ class Query(NamedTuple):
     entry_ab: bool
     entry_ba: bool
     cost: float
-    entry_level: float
+    level_ab: float
+    level_ba: float
     use_below_ab: bool
     below_ab: float
     use_below_ba: bool
@@ -253,12 +254,13 @@ def _probe(query: Query, signal: int) -> _Probe:
     """
     series = (0, 0, 0)
     at = (np.float32(np.inf), np.float32(np.inf), np.float32(np.inf))
-    margin = 1e-11 * (1 + abs(query.cost) + abs(query.entry_level))
-    entry = _lower32(query.entry_level + query.cost - margin)
+    margin = 1e-11 * (1 + abs(query.cost) + abs(query.level_ab) + abs(query.level_ba))
     if query.entry_ab:
-        series, at = (signal + S_AB, series[0], series[1]), (entry, at[0], at[1])
+        level = _lower32(query.level_ab + query.cost - margin)
+        series, at = (signal + S_AB, series[0], series[1]), (level, at[0], at[1])
     if query.entry_ba:
-        series, at = (signal + S_BA, series[0], series[1]), (entry, at[0], at[1])
+        level = _lower32(query.level_ba + query.cost - margin)
+        series, at = (signal + S_BA, series[0], series[1]), (level, at[0], at[1])
     if query.use_below_ab:
         series, at = (signal + NEG_S_AB, series[0], series[1]), (_lower32(-query.below_ab), at[0], at[1])
     if query.use_below_ba:
@@ -279,9 +281,9 @@ def _probe(query: Query, signal: int) -> _Probe:
 @inlined
 def _row_hits(query: Query, x_ab: float, x_ba: float, unwind: float) -> bool:
     """Tell whether a tradable row satisfies the query, exactly as the rules would; NaN satisfies nothing."""
-    if query.entry_ab and x_ab - query.cost >= query.entry_level:
+    if query.entry_ab and x_ab - query.cost >= query.level_ab:
         return True
-    if query.entry_ba and x_ba - query.cost >= query.entry_level:
+    if query.entry_ba and x_ba - query.cost >= query.level_ba:
         return True
     if query.use_below_ab and x_ab < query.below_ab:
         return True
@@ -326,19 +328,19 @@ def _first_block(
 
 
 @jit
-def next_row(market: Market, index: Index, start: int, stop: int, query: Query) -> int:
+def next_row(prices: Prices, index: Index, start: int, stop: int, query: Query) -> int:
     """Return the first row in start <= i < stop that satisfies the query, or stop.
 
     Args:
-        market: arrays of the panel.
+        prices: arrays of the panel.
         index: the index of this panel.
         start, stop: rows.
         query: what is looked for.
     """
     if start >= stop:
         return stop
-    bid_a, ask_a, bid_b, ask_b = market.bid_a, market.ask_a, market.bid_b, market.ask_b
-    tradable, fair, offsets = market.tradable, market.fair, index.offsets
+    bid_a, ask_a, bid_b, ask_b = prices.bid_a, prices.ask_a, prices.bid_b, prices.ask_b
+    tradable, fair, offsets = prices.tradable, prices.fair, index.offsets
     probe = _probe(query, index.signal)
     first, second, third = index.bounds[probe.first], index.bounds[probe.second], index.bounds[probe.third]
     want_ab, want_ba = query.entry_ab or query.use_below_ab, query.entry_ba or query.use_below_ba

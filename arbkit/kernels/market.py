@@ -8,7 +8,7 @@ from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.step import Quote, make_quote
 
-__all__ = ["Grid", "Market", "ends", "first_grid", "grid_size", "quote_at"]
+__all__ = ["Grid", "Market", "Prices", "ends", "first_grid", "grid_size", "prices_of", "quote_at"]
 
 
 class Market(NamedTuple):
@@ -22,6 +22,26 @@ class Market(NamedTuple):
     fair: FloatArray
     entry_ok: BoolArray
     tradable: BoolArray
+    scale: FloatArray
+    fx_a: FloatArray
+    fx_b: FloatArray
+
+
+class Prices(NamedTuple):
+    """What a search for the next row reads: each array more in a call costs it some nanoseconds."""
+
+    bid_a: FloatArray
+    ask_a: FloatArray
+    bid_b: FloatArray
+    ask_b: FloatArray
+    fair: FloatArray
+    tradable: BoolArray
+
+
+@inlined
+def prices_of(market: Market) -> Prices:
+    """Return the part of a market that `next_row` reads."""
+    return Prices(market.bid_a, market.ask_a, market.bid_b, market.ask_b, market.fair, market.tradable)
 
 
 class Grid(NamedTuple):
@@ -35,8 +55,20 @@ class Grid(NamedTuple):
 def quote_at(market: Market, i: int) -> Quote:
     """Return one row of the market with its spreads."""
     fair = market.fair[i] if market.fair.size else 1.0
+    scale = market.scale[i] if market.scale.size else 1.0
+    fx_a = market.fx_a[i] if market.fx_a.size else 1.0
+    fx_b = market.fx_b[i] if market.fx_b.size else 1.0
     return make_quote(
-        i, market.ts[i], market.bid_a[i], market.ask_a[i], market.bid_b[i], market.ask_b[i], fair
+        i,
+        market.ts[i],
+        market.bid_a[i],
+        market.ask_a[i],
+        market.bid_b[i],
+        market.ask_b[i],
+        fair,
+        scale,
+        fx_a,
+        fx_b,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quote_at
+from arbkit.kernels.refusals import count_refusal
 from arbkit.kernels.spread import spread_ab, spread_ba
 from arbkit.kernels.step import count_excursions, mark, mark_trades, new_state, step
 from arbkit.kernels.summary import summarize
@@ -106,6 +107,8 @@ def _scan_rows(
         count_excursions(quote, rules, state)
         was_open = state.n_open
         step(quote, entry_ok, row == last, rules, state, trades, open_ids)
+        if state.refusal > 0:
+            count_refusal(market, row, rules, state)
         if was_open > 0 or state.n_open > 0:
             mark(quote, rules, state, trades, open_ids)
         if curve_equity.size:

@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from arbkit._typing import FloatArray, IntArray, RecordArray
+from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
-from arbkit.kernels.market import Market, quote_at
+from arbkit.kernels.market import Market, Prices, prices_of, quote_at
+from arbkit.kernels.refusals import count_refusal
 from arbkit.kernels.runs import runs_beyond
 from arbkit.kernels.scan import grown
-from arbkit.kernels.step import mark, mark_trades, new_state, open_value, step
+from arbkit.kernels.step import entry_level, mark, mark_trades, new_state, open_value, step
 from arbkit.kernels.summary import summarize
 
 __all__ = ["GridRows", "grid_rows", "skip", "skip_sets"]
@@ -99,6 +100,9 @@ def skip(
         borrowed(market.fair),
         borrowed(market.entry_ok),
         borrowed(market.tradable),
+        borrowed(market.scale),
+        borrowed(market.fx_a),
+        borrowed(market.fx_b),
     )
     index = Index(borrowed(index.bounds), borrowed(index.offsets), index.first, index.last, index.signal)
     open_ids = np.empty(8, np.int64)
@@ -148,44 +152,48 @@ def _skip_rows(
         The row reached (to be stepped next, or the last one when the run has ended), the filled grid points,
         and whether the run has ended.
     """
+    follow = measure or rules.has_stop_drawdown_mtm == 1
+    prices = prices_of(market)
     while state.n_trades < trades.size and state.n_open < open_ids.size:
         entry_ok = market.entry_ok[row] if market.entry_ok.size else True
         quote = quote_at(market, row)
         before = state.n_trades
         step(quote, entry_ok, row == index.last, rules, state, trades, open_ids)
-        if measure:
+        if state.refusal > 0:
+            count_refusal(market, row, rules, state)
+        if follow:
             mark(quote, rules, state, trades, open_ids)
         if row == index.last or state.stopped == 1:
             return row, filled, True
         if state.n_trades > before:
-            due[before] = _exit_row(market, index, row, trades[before], rules)
-        upcoming = _next_event(market, index, row, rules, state, open_ids, due)
+            due[before] = _exit_row(market.ts, prices, index, row, trades[before], rules)
+        upcoming = _next_event(market, prices, index, row, rules, state, trades, open_ids, due)
+        if follow and state.n_open > 0 and upcoming > row + 1:
+            upcoming = drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
         if measure:
-            filled = _measure_between(
-                market, index, row, upcoming, rules, state, trades, open_ids, grid, filled
-            )
+            filled = _fill_grid(market, row, upcoming, rules, state, trades, open_ids, grid, filled)
         row = upcoming
     return row, filled, False
 
 
 @inlined
-def _exit_row(market: Market, index: Index, row: int, trade: Any, rules: Any) -> int:
+def _exit_row(ts: IntArray, prices: Prices, index: Index, row: int, trade: Any, rules: Any) -> int:
     """Return the first row after `row` on which the trade is closed by a rule, or one past the last."""
     stop = index.last + 1
     if rules.has_max_hold == 1:
-        stop = first_row_from(market.ts, row + 1, stop, trade.entry_ts + rules.max_hold_ns)
-        while stop <= index.last and not market.tradable[stop]:
+        stop = first_row_from(ts, row + 1, stop, trade.entry_ts + rules.max_hold_ns)
+        while stop <= index.last and not prices.tradable[stop]:
             stop += 1
     free = row + 1
     if rules.min_hold_ns > 0:
-        free = first_row_from(market.ts, row + 1, stop, trade.entry_ts + rules.min_hold_ns)
+        free = first_row_from(ts, row + 1, stop, trade.entry_ts + rules.min_hold_ns)
         if rules.has_stop_loss == 1 and free > row + 1:
-            hit = next_row(market, index, row + 1, free, _exit_query(trade, rules, False))
+            hit = next_row(prices, index, row + 1, free, _exit_query(trade, rules, False))
             if hit < free:
                 return hit
     if rules.has_reversal == 0 and rules.has_take_profit == 0 and rules.has_stop_loss == 0:
         return stop
-    return next_row(market, index, free, stop, _exit_query(trade, rules, True))
+    return next_row(prices, index, free, stop, _exit_query(trade, rules, True))
 
 
 @inlined
@@ -197,7 +205,8 @@ def _exit_query(trade: Any, rules: Any, held_enough: bool) -> Query:
         False,
         False,
         rules.cost_bps,
-        rules.min_spread_bps,
+        0.0,
+        0.0,
         reversal and side == 0,
         rules.exit_spread_bps,
         reversal and side == 1,
@@ -214,7 +223,15 @@ def _exit_query(trade: Any, rules: Any, held_enough: bool) -> Query:
 
 @inlined
 def _next_event(
-    market: Market, index: Index, row: int, rules: Any, state: Any, open_ids: IntArray, due: IntArray
+    market: Market,
+    prices: Prices,
+    index: Index,
+    row: int,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+    due: IntArray,
 ) -> int:
     """Return the next row after `row` on which a trade closes or opens, or a direction rearms."""
     upcoming = index.last
@@ -222,38 +239,49 @@ def _next_event(
         upcoming = min(upcoming, due[open_ids[k]])
     room = state.n_open < rules.max_open_trades
     now = market.ts[row]
+    level_ab = entry_level(0, rules, state, trades, open_ids)
+    level_ba = entry_level(1, rules, state, trades, open_ids)
+    from_ab = max(state.blocked_until_ab, state.last_entry_ab + rules.entry_gap_ns)
+    from_ba = max(state.blocked_until_ba, state.last_entry_ba + rules.entry_gap_ns)
     want_ab = room and rules.allow_ab == 1 and state.rearm_ab == 0
     want_ba = room and rules.allow_ba == 1 and state.rearm_ba == 0
-    cooling_ab = want_ab and now < state.blocked_until_ab
-    cooling_ba = want_ba and now < state.blocked_until_ba
     query = _entry_query(
         rules,
-        want_ab and not cooling_ab,
-        want_ba and not cooling_ba,
+        want_ab and now >= from_ab,
+        want_ba and now >= from_ba,
+        level_ab,
+        level_ba,
         state.rearm_ab == 1,
         state.rearm_ba == 1,
     )
-    upcoming = _next_wanted(market, index, row + 1, upcoming, query)
-    if cooling_ab:
-        start = first_row_from(market.ts, row + 1, upcoming, state.blocked_until_ab)
-        upcoming = _next_wanted(
-            market, index, start, upcoming, _entry_query(rules, True, False, False, False)
-        )
-    if cooling_ba:
-        start = first_row_from(market.ts, row + 1, upcoming, state.blocked_until_ba)
-        upcoming = _next_wanted(
-            market, index, start, upcoming, _entry_query(rules, False, True, False, False)
-        )
+    upcoming = _next_wanted(market.entry_ok, prices, index, row + 1, upcoming, query)
+    if want_ab and now < from_ab:
+        start = first_row_from(market.ts, row + 1, upcoming, from_ab)
+        query = _entry_query(rules, True, False, level_ab, level_ba, False, False)
+        upcoming = _next_wanted(market.entry_ok, prices, index, start, upcoming, query)
+    if want_ba and now < from_ba:
+        start = first_row_from(market.ts, row + 1, upcoming, from_ba)
+        query = _entry_query(rules, False, True, level_ab, level_ba, False, False)
+        upcoming = _next_wanted(market.entry_ok, prices, index, start, upcoming, query)
     return upcoming
 
 
 @inlined
-def _entry_query(rules: Any, entry_ab: bool, entry_ba: bool, rearm_ab: bool, rearm_ba: bool) -> Query:
+def _entry_query(
+    rules: Any,
+    entry_ab: bool,
+    entry_ba: bool,
+    level_ab: float,
+    level_ba: float,
+    rearm_ab: bool,
+    rearm_ba: bool,
+) -> Query:
     return Query(
         entry_ab,
         entry_ba,
         rules.cost_bps,
-        rules.min_spread_bps,
+        level_ab,
+        level_ba,
         rearm_ab,
         rules.rearm_spread_bps,
         rearm_ba,
@@ -269,21 +297,22 @@ def _entry_query(rules: Any, entry_ab: bool, entry_ba: bool, rearm_ab: bool, rea
 
 
 @inlined
-def _next_wanted(market: Market, index: Index, start: int, stop: int, query: Query) -> int:
+def _next_wanted(
+    entry_ok: BoolArray, prices: Prices, index: Index, start: int, stop: int, query: Query
+) -> int:
     """Like `next_row`, but passes over rows that only an entry would want and on which none is allowed."""
     if not (query.entry_ab or query.entry_ba or query.use_below_ab or query.use_below_ba):
         return stop
-    hit = next_row(market, index, start, stop, query)
-    if market.entry_ok.size and not (query.use_below_ab or query.use_below_ba):
-        while hit < stop and not market.entry_ok[hit]:
-            hit = next_row(market, index, hit + 1, stop, query)
+    hit = next_row(prices, index, start, stop, query)
+    if entry_ok.size and not (query.use_below_ab or query.use_below_ba):
+        while hit < stop and not entry_ok[hit]:
+            hit = next_row(prices, index, hit + 1, stop, query)
     return hit
 
 
 @jit
-def _measure_between(
+def _fill_grid(
     market: Market,
-    index: Index,
     row: int,
     upcoming: int,
     rules: Any,
@@ -293,7 +322,7 @@ def _measure_between(
     grid: GridRows,
     filled: int,
 ) -> int:
-    """Follow equity from one event to the next: marked drawdown, and the grid points on the way."""
+    """Write equity at the grid points between one event and the next, and return how many are filled."""
     balance = rules.initial_balance_usd + state.realized_pnl
     while filled < grid.rows.size and grid.rows[filled] < upcoming:
         equity = balance + state.unrealized_pnl
@@ -302,8 +331,6 @@ def _measure_between(
             equity = balance + open_value(quote, rules, state, trades, open_ids)
         grid.equity[filled] = equity
         filled += 1
-    if state.n_open > 0 and upcoming > row + 1:
-        drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
     return filled
 
 

@@ -16,10 +16,14 @@ from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 from arbkit.records import ExitReason, PnlModel, Side
 
 __all__ = [
+    "REFUSED_DEPTH",
+    "REFUSED_INVENTORY",
+    "REFUSED_LOT",
     "RULES_DTYPE",
     "Quote",
     "close_value",
     "count_excursions",
+    "entry_level",
     "make_quote",
     "mark",
     "mark_trades",
@@ -58,6 +62,17 @@ RULES_DTYPE: Final = np.dtype(
         ("stop_on_drawdown_pct", np.float64),
         ("close_at_end", np.int64),
         ("pnl_model", np.int64),
+        ("entry_step_bps", np.float64),
+        ("entry_gap_ns", np.int64),
+        ("fx_at_exit", np.int64),
+        ("has_stop_drawdown_mtm", np.int64),
+        ("stop_on_drawdown_mtm_pct", np.float64),
+        ("lot", np.float64),
+        ("min_notional_usd", np.float64),
+        ("has_inventory_a", np.int64),
+        ("inventory_a_usd", np.float64),
+        ("has_inventory_b", np.int64),
+        ("inventory_b_usd", np.float64),
     ],
     align=True,
 )
@@ -73,9 +88,17 @@ _END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
 _CONVERGENCE: Final = int(PnlModel.CONVERGENCE)
 _LONG_AGO: Final = int(np.iinfo(np.int64).min)
 
+#: Why an entry that the signal allows is refused; positions in `state.rejected`.
+REFUSED_INVENTORY: Final = 1
+REFUSED_LOT: Final = 2
+REFUSED_DEPTH: Final = 3
+
 
 class Quote(NamedTuple):
-    """One tradable row: prices in the account currency, the four spreads in bps."""
+    """One tradable row: prices in the account currency, the four spreads in bps.
+
+    `scale` multiplies the notional of an entry; `fx_a`, `fx_b` are account currency per unit of the venue's.
+    """
 
     row: int
     ts: int
@@ -87,11 +110,23 @@ class Quote(NamedTuple):
     s_ba: float
     x_ab: float
     x_ba: float
+    scale: float
+    fx_a: float
+    fx_b: float
 
 
 @inlined
 def make_quote(
-    row: int, ts: int, bid_a: float, ask_a: float, bid_b: float, ask_b: float, fair: float
+    row: int,
+    ts: int,
+    bid_a: float,
+    ask_a: float,
+    bid_b: float,
+    ask_b: float,
+    fair: float,
+    scale: float,
+    fx_a: float,
+    fx_b: float,
 ) -> Quote:
     """Return the row with its spreads (section 1)."""
     s_ab = spread_ab(ask_a, bid_b)
@@ -107,6 +142,9 @@ def make_quote(
         s_ba,
         s_ab if fair == 1.0 else signal_ab(ask_a, bid_b, fair),
         s_ba if fair == 1.0 else signal_ba(bid_a, ask_b, fair),
+        scale,
+        fx_a,
+        fx_b,
     )
 
 
@@ -143,6 +181,16 @@ def new_state(state: Any, rules: Any) -> None:
     state.unrealized_pnl = 0.0
     state.peak_equity = rules.initial_balance_usd
     state.max_drawdown_mtm = 0.0
+    state.last_entry_ab = _LONG_AGO
+    state.last_entry_ba = _LONG_AGO
+    state.refusal = 0
+    state.refused_side = 0
+    state.refused_row_ab = -1
+    state.refused_row_ba = -1
+    state.refused_ab = 0
+    state.refused_ba = 0
+    for kind in range(4):
+        state.rejected[kind] = 0
     for reason in range(6):
         state.exits[reason] = 0
 
@@ -185,6 +233,8 @@ def step(
         _exits(quote, is_last and rules.close_at_end == 1, rules, state, trades, open_ids)
     if state.n_open != was_open:
         _check_drawdown(rules, state)
+    if rules.has_stop_drawdown_mtm == 1:
+        _check_marked_drawdown(quote, rules, state, trades, open_ids)
     if state.stopped == 0 and entry_ok and not (is_last and rules.close_at_end == 1):
         _enter(quote, rules, state, trades, open_ids)
 
@@ -253,7 +303,7 @@ def exit_reason(mark_bps: float, now: float, held_ns: int, rules: Any) -> int:
 
 @inlined
 def close_value(
-    trade: Any, exit_long_px: float, exit_short_px: float, rules: Any
+    trade: Any, exit_long_px: float, exit_short_px: float, fx_a: float, fx_b: float, rules: Any
 ) -> tuple[float, float, float]:
     """Return PnL, fees and turnover of the whole round trip, closed at these prices (section 4).
 
@@ -261,6 +311,7 @@ def close_value(
         trade: record of `TRADE_DTYPE` with its entry prices and size.
         exit_long_px: bid of the venue that was bought.
         exit_short_px: ask of the venue that was sold.
+        fx_a, fx_b: rates at the exit; they carry the entry prices along where money stays on the venue.
         rules: record of `RULES_DTYPE`.
     """
     h = rules.half_slip
@@ -268,6 +319,9 @@ def close_value(
     fee_short = rules.fee_b if trade.side == _AB else rules.fee_a
     buy_long = trade.entry_long_px * (1 + h)
     sell_short = trade.entry_short_px * (1 - h)
+    if rules.fx_at_exit == 1:
+        buy_long = buy_long * ((fx_a if trade.side == _AB else fx_b) / trade.entry_fx_long)
+        sell_short = sell_short * ((fx_b if trade.side == _AB else fx_a) / trade.entry_fx_short)
     sell_long = exit_long_px * (1 - h)
     buy_short = exit_short_px * (1 + h)
     q = trade.size
@@ -284,15 +338,15 @@ def mark_value(trade: Any, quote: Quote, rules: Any) -> float:
         now = quote.x_ab if trade.side == _AB else quote.x_ba
         return trade.notional_usd * (trade.entry_spread_bps - now - rules.cost_bps) / 1e4  # type: ignore[no-any-return]
     if trade.side == _AB:
-        return close_value(trade, quote.bid_a, quote.ask_b, rules)[0]
-    return close_value(trade, quote.bid_b, quote.ask_a, rules)[0]
+        return close_value(trade, quote.bid_a, quote.ask_b, quote.fx_a, quote.fx_b, rules)[0]
+    return close_value(trade, quote.bid_b, quote.ask_a, quote.fx_a, quote.fx_b, rules)[0]
 
 
 @inlined
 def _close(quote: Quote, reason: int, now: float, unwind: float, rules: Any, state: Any, trade: Any) -> None:
     exit_long = quote.bid_a if trade.side == _AB else quote.bid_b
     exit_short = quote.ask_b if trade.side == _AB else quote.ask_a
-    pnl, fees, turnover = close_value(trade, exit_long, exit_short, rules)
+    pnl, fees, turnover = close_value(trade, exit_long, exit_short, quote.fx_a, quote.fx_b, rules)
     pnl_bps = pnl / trade.notional_usd * 1e4
     if rules.pnl_model == _CONVERGENCE:
         premium_left = 0.0 if reason == _REVERSAL else now
@@ -355,40 +409,112 @@ def _check_drawdown(rules: Any, state: Any) -> None:
 
 
 @inlined
-def entry_side(quote: Quote, rules: Any, state: Any) -> int:
-    """Return the side to open on this row, or -1 (section 3, Entry)."""
+def _check_marked_drawdown(
+    quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
+) -> None:
+    """Stop on the drawdown of equity after this row's exits (section 6)."""
+    equity = rules.initial_balance_usd + state.realized_pnl
+    equity += open_value(quote, rules, state, trades, open_ids)
+    peak = max(state.peak_equity, equity)
+    if (peak - equity) / peak * 100 >= rules.stop_on_drawdown_mtm_pct:
+        state.stopped = 1
+
+
+@inlined
+def entry_side(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> int:
+    """Return the side to open on this row, or -1 (section 3, Entry; section 6, Ladder)."""
     free_ab = rules.allow_ab == 1 and state.rearm_ab == 0 and quote.ts >= state.blocked_until_ab
     free_ba = rules.allow_ba == 1 and state.rearm_ba == 0 and quote.ts >= state.blocked_until_ba
-    if free_ab and (not free_ba or quote.x_ab >= quote.x_ba):
-        return _AB if quote.x_ab - rules.cost_bps >= rules.min_spread_bps else -1
-    if free_ba and quote.x_ba - rules.cost_bps >= rules.min_spread_bps:
-        return _BA
-    return -1
+    side = -1
+    if free_ab and quote.x_ab == quote.x_ab:
+        side = _AB
+    if free_ba and quote.x_ba == quote.x_ba and (side < 0 or quote.x_ba > quote.x_ab):
+        side = _BA
+    if side < 0:
+        return -1
+    level = entry_level(side, rules, state, trades, open_ids)
+    x = quote.x_ab if side == _AB else quote.x_ba
+    last_entry = state.last_entry_ab if side == _AB else state.last_entry_ba
+    if not x - rules.cost_bps >= level:
+        return -1
+    if last_entry != _LONG_AGO and quote.ts - last_entry < rules.entry_gap_ns:
+        return -1
+    return side
+
+
+@inlined
+def entry_level(side: int, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> float:
+    """Return the net spread that the next entry of a side needs: a step more per trade open in it."""
+    if rules.entry_step_bps == 0.0 or state.n_open == 0:
+        return rules.min_spread_bps  # type: ignore[no-any-return]
+    count = 0
+    for k in range(state.n_open):
+        count += trades[open_ids[k]].side == side
+    return rules.min_spread_bps + count * rules.entry_step_bps  # type: ignore[no-any-return]
 
 
 @inlined
 def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> None:
     if state.n_open >= rules.max_open_trades:
         return
-    side = entry_side(quote, rules, state)
-    if side < 0:
+    side = entry_side(quote, rules, state, trades, open_ids)
+    notional = rules.notional_usd * quote.scale
+    if side < 0 or not notional > 0:
+        return
+    long_px = quote.ask_a if side == _AB else quote.ask_b
+    buy = long_px * (1 + rules.half_slip)
+    size = notional / buy
+    refusal = 0
+    if _lacks_inventory(side, notional, rules, state, trades, open_ids):
+        refusal = REFUSED_INVENTORY
+    elif rules.lot > 0:
+        size = np.floor(size / rules.lot) * rules.lot
+        notional = size * buy
+        if size == 0:
+            refusal = REFUSED_LOT
+    if refusal == 0 and notional < rules.min_notional_usd:
+        refusal = REFUSED_DEPTH
+    if refusal > 0:
+        state.refusal = refusal
+        state.refused_side = side
         return
     trade = trades[state.n_trades]
-    long_px = quote.ask_a if side == _AB else quote.ask_b
-    short_px = quote.bid_b if side == _AB else quote.bid_a
-    _open(trade, side, quote, long_px, short_px, rules)
+    _open(trade, side, quote, size, notional, rules)
     state.fees += trade.fees_usd
     state.turnover += trade.turnover_usd
+    if side == _AB:
+        state.last_entry_ab = quote.ts
+    else:
+        state.last_entry_ba = quote.ts
     open_ids[state.n_open] = state.n_trades
     state.n_open += 1
     state.n_trades += 1
 
 
 @inlined
-def _open(trade: Any, side: int, quote: Quote, long_px: float, short_px: float, rules: Any) -> None:
+def _lacks_inventory(
+    side: int, notional: float, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
+) -> bool:
+    """Tell whether the venue sold short holds too little of what has to be sold (section 6, Inventory)."""
+    if (rules.has_inventory_b if side == _AB else rules.has_inventory_a) == 0:
+        return False
+    short, long = 0.0, 0.0
+    for k in range(state.n_open):
+        trade = trades[open_ids[k]]
+        if trade.side == side:
+            short += trade.notional_usd
+        else:
+            long += trade.notional_usd
+    limit = rules.inventory_b_usd if side == _AB else rules.inventory_a_usd
+    return not short - long + notional <= limit
+
+
+@inlined
+def _open(trade: Any, side: int, quote: Quote, size: float, notional: float, rules: Any) -> None:
+    long_px = quote.ask_a if side == _AB else quote.ask_b
+    short_px = quote.bid_b if side == _AB else quote.bid_a
     buy = long_px * (1 + rules.half_slip)
     sell = short_px * (1 - rules.half_slip)
-    q = rules.notional_usd / buy
     fee_long = rules.fee_a if side == _AB else rules.fee_b
     fee_short = rules.fee_b if side == _AB else rules.fee_a
     trade.side = side
@@ -405,12 +531,14 @@ def _open(trade: Any, side: int, quote: Quote, long_px: float, short_px: float, 
     trade.entry_short_px = short_px
     trade.exit_long_px = np.nan
     trade.exit_short_px = np.nan
-    trade.size = q
-    trade.notional_usd = rules.notional_usd
-    trade.fees_usd = q * (fee_long * buy + fee_short * sell)
+    trade.entry_fx_long = quote.fx_a if side == _AB else quote.fx_b
+    trade.entry_fx_short = quote.fx_b if side == _AB else quote.fx_a
+    trade.size = size
+    trade.notional_usd = notional
+    trade.fees_usd = size * (fee_long * buy + fee_short * sell)
     if rules.pnl_model == _CONVERGENCE:
-        trade.fees_usd = rules.notional_usd * (rules.fee_a + rules.fee_b)
-    trade.turnover_usd = q * (buy + sell)
+        trade.fees_usd = notional * (rules.fee_a + rules.fee_b)
+    trade.turnover_usd = size * (buy + sell)
     trade.pnl_usd = np.nan
     trade.pnl_bps = np.nan
     trade.mae_bps = np.nan

@@ -8,6 +8,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray, RecordArray
 from arbkit.kernels._jit import jit
+from arbkit.kernels.step import REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
 from arbkit.records import ExitReason
 
 __all__ = ["MIN_DIFFERENCES", "ratios", "summarize"]
@@ -95,6 +96,9 @@ def summarize(
     out.exits_timeout = state.exits[_TIMEOUT]
     out.exits_end_of_data = state.exits[_END_OF_DATA]
     out.stopped = state.stopped
+    out.rejected_no_inventory = state.rejected[REFUSED_INVENTORY]
+    out.rejected_lot = state.rejected[REFUSED_LOT]
+    out.rejected_no_depth = state.rejected[REFUSED_DEPTH]
 
 
 @jit

@@ -54,6 +54,9 @@ class Metrics:
     exits_timeout: int
     exits_end_of_data: int
     stopped: bool
+    rejected_no_inventory: int
+    rejected_lot: int
+    rejected_no_depth: int
 
     @classmethod
     def from_record(cls, record: Any) -> Metrics:

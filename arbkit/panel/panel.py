@@ -268,6 +268,9 @@ class Panel:
             _NO_FLOATS if self.fair is None else self.fair,
             _NO_BOOLS if self.entry_ok is None else self.entry_ok,
             self.tradable,
+            _NO_FLOATS if self.scale is None else self.scale,
+            _NO_FLOATS if self.fx_a is None else self.fx_a,
+            _NO_FLOATS if self.fx_b is None else self.fx_b,
         )
 
     @cached_property

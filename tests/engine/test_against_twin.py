@@ -27,7 +27,7 @@ from tests.twin.market import Row
 from tests.twin.twin import run
 
 #: The extensions of the rules that the engine has so far, by the names of `tests.strategies.FEATURES`.
-ENGINE_FEATURES: tuple[str, ...] = ()
+ENGINE_FEATURES: tuple[str, ...] = ("lots", "inventory", "ladder", "fx_settlement", "scale", "stop_mtm")
 #: The ways the engine can run; each must give the twin's result.
 ENGINES = ("scan", "skip")
 EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))

@@ -163,3 +163,16 @@ class TestRefused:
         }
         with pytest.raises(ConfigError, match=f"`{name}` is not simulated by this engine, was"):
             backtest(panel, params(**{name: on.get(name, 1.0)}))
+
+
+def test_a_frame_or_a_mapping_in_place_of_panel_and_params_is_named() -> None:
+    import polars as pl
+
+    panel = Panel([0], [1.0], [2.0], [1.0], [2.0])
+    params = Params(
+        min_spread_bps=1, taker_fee_a_bps=0, taker_fee_b_bps=0, slippage_bps=0, max_position_usd=1
+    )
+    with pytest.raises(ConfigError, match=r"a backtest runs on a Panel, was DataFrame"):
+        backtest(pl.DataFrame(), params)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"parameters must be arbkit.Params, was dict"):
+        backtest_many(panel, [params.to_dict()])  # type: ignore[list-item]

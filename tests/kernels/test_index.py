@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from arbkit.kernels.index import FAN, N_FAIR, N_PLAIN, Query, first_row_from, index_size, next_row
+from arbkit.kernels.market import prices_of
 from arbkit.panel import Panel
 
-NOTHING = Query(False, False, 0.0, 0.0, False, 0.0, False, 0.0, -1, 0.0, 0.0, False, 0.0, False, 0.0)
+NOTHING = Query(False, False, 0.0, 0.0, 0.0, False, 0.0, False, 0.0, -1, 0.0, 0.0, False, 0.0, False, 0.0)
 
 
 def panel_of(rng: np.random.Generator, rows: int, *, fair: bool, void: float) -> Panel:
@@ -30,9 +31,9 @@ def walk(panel: Panel, start: int, stop: int, query: Query) -> int:
         if s_ab is None:
             continue
         known = x_ab is not None
-        if known and query.entry_ab and x_ab - query.cost >= query.entry_level:
+        if known and query.entry_ab and x_ab - query.cost >= query.level_ab:
             return i
-        if known and query.entry_ba and x_ba - query.cost >= query.entry_level:
+        if known and query.entry_ba and x_ba - query.cost >= query.level_ba:
             return i
         if known and query.use_below_ab and x_ab < query.below_ab:
             return i
@@ -53,9 +54,9 @@ def queries(panel: Panel, rng: np.random.Generator) -> list[Query]:
     seen = np.concatenate([spreads["x_ab_bps"].drop_nulls(), spreads["x_ba_bps"].drop_nulls(), [0.0]])
     level, below, stop = (float(rng.choice(seen)) for _ in range(3))
     return [
-        NOTHING._replace(entry_ab=True, entry_ba=True, cost=7.0, entry_level=level - 7.0),
-        NOTHING._replace(entry_ba=True, entry_level=level),
-        NOTHING._replace(entry_ab=True, entry_level=level, use_below_ba=True, below_ba=below),
+        NOTHING._replace(entry_ab=True, entry_ba=True, cost=7.0, level_ab=level - 7.0, level_ba=below - 7.0),
+        NOTHING._replace(entry_ba=True, level_ba=level),
+        NOTHING._replace(entry_ab=True, level_ab=level, use_below_ba=True, below_ba=below),
         NOTHING._replace(use_below_ab=True, below_ab=below, mark_side=0, use_stop=True, stop_level=stop),
         NOTHING._replace(
             use_below_ba=True,
@@ -81,7 +82,9 @@ def test_next_row_is_the_row_a_walk_finds(rows: int, fair: bool) -> None:
             start = int(rng.integers(0, rows))
             stop = int(rng.integers(start, rows + 1))
             for lo, hi in ((0, rows), (start, stop), (stop, stop)):
-                assert next_row(panel.market, panel.index, lo, hi, query) == walk(panel, lo, hi, query)
+                assert next_row(prices_of(panel.market), panel.index, lo, hi, query) == walk(
+                    panel, lo, hi, query
+                )
 
 
 def test_an_outage_of_whole_blocks_hides_nothing_behind_it() -> None:
@@ -90,23 +93,26 @@ def test_an_outage_of_whole_blocks_hides_nothing_behind_it() -> None:
     bid_b[256:272] = np.nan
     bid_b[288] = 102.0
     panel = Panel(np.arange(rows), np.full(rows, 99.0), np.full(rows, 100.0), bid_b, np.full(rows, 103.0))
-    query = NOTHING._replace(entry_ab=True, entry_level=100.0)
-    assert next_row(panel.market, panel.index, 0, rows, query) == 288
+    query = NOTHING._replace(entry_ab=True, level_ab=100.0)
+    assert next_row(prices_of(panel.market), panel.index, 0, rows, query) == 288
 
 
 def test_a_tie_with_the_threshold_counts() -> None:
     panel = panel_of(np.random.default_rng(5), 400, fair=False, void=0.0)
     spread = panel.spreads()["x_ab_bps"]
     for row in (3, 200, 399):
-        query = NOTHING._replace(entry_ab=True, entry_level=spread[row])
-        assert next_row(panel.market, panel.index, row, 400, query) == row
+        query = NOTHING._replace(entry_ab=True, level_ab=spread[row])
+        assert next_row(prices_of(panel.market), panel.index, row, 400, query) == row
 
 
 def test_a_panel_without_a_tradable_row_has_an_empty_index() -> None:
     nothing = np.full(40, np.nan)
     panel = Panel(np.arange(40), nothing, nothing, nothing, nothing)
     assert (panel.index.first, panel.index.last) == (0, -1)
-    assert next_row(panel.market, panel.index, 0, 40, NOTHING._replace(entry_ab=True, entry_level=-1e9)) == 40
+    assert (
+        next_row(prices_of(panel.market), panel.index, 0, 40, NOTHING._replace(entry_ab=True, level_ab=-1e9))
+        == 40
+    )
 
 
 def test_bounds_are_at_or_outside_the_true_extremes() -> None:

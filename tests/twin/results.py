@@ -43,6 +43,8 @@ class TwinResult:
 def summarize(desk: Desk, pair: Pair, every_ns: int = HOUR_NS) -> TwinResult:
     metrics = trade_metrics(desk, pair) | money_metrics(desk, pair)
     metrics["sharpe"], metrics["sortino"] = ratios(desk.equity, desk.initial, every_ns)
+    for refusal in ("rejected_no_inventory", "rejected_lot", "rejected_no_depth"):
+        metrics[refusal] = pair.refusals.get(refusal, 0)
     return TwinResult(
         [trade_row(pair, trade) for trade in pair.trades],
         metrics,
