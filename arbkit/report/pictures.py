@@ -102,6 +102,7 @@ def spread_picture(view: StudyView, text: Text) -> Picture:
             bucket=bucket,
             entry=n.bps(found.entry_bps),
             exit_level=level,
+            marks=text("figure.spread.marks") if found.trades_drawn else "",
             drawn=drawn,
         ),
         text("figure.spread.desc", n=n.count(found.trades_drawn), entry=n.bps(found.entry_bps)),

@@ -10,7 +10,7 @@ import polars as pl
 from arbkit.report import numbers as n
 from arbkit.report.figures.search import ImportanceNumbers
 from arbkit.report.text import Text
-from arbkit.report.verdict import ENOUGH_TRADES, independent_trades, is_at_edge, kept_share
+from arbkit.report.verdict import ENOUGH_TRADES, edge_of, independent_trades, kept_share
 from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
 
@@ -189,14 +189,14 @@ def _parameter(item: Searched, text: Text) -> Parameter:
         searched=searched,
         place=None if place is None else round(100 * min(max(place, 0.0), 1.0), 1),
         place_text="" if place is None else text("params.place_value", share=n.share(place, 0)),
-        edge=text("params.edge") if is_at_edge(place) else "",
-        end=("low" if place < 0.5 else "high") if place is not None and is_at_edge(place) else "",
+        edge=text("params.edge") if edge_of(item) else "",
+        end=edge_of(item),
     )
 
 
 def edge_note(view: StudyView, text: Text) -> str:
     """Return what to do about values at the edge of their range; empty when there are none."""
-    names = [item.name for item in view.searched if is_at_edge(item.position)]
+    names = [item.name for item in view.searched if edge_of(item)]
     return text("params.edge_note", names=", ".join(names)) if names else ""
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final, NamedTuple
 
 import polars as pl
 
+from arbkit.config import Params
 from arbkit.report.numbers import money, period, share
 from arbkit.report.text import Text
-from arbkit.report.view import Segment, StudyView
+from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
 
-__all__ = ["ENOUGH_TRADES", "Verdict", "independent_trades", "is_at_edge", "kept_share", "verdict_of"]
+__all__ = ["ENOUGH_TRADES", "Verdict", "edge_of", "independent_trades", "kept_share", "verdict_of"]
 
 #: Below this many independent trades a sign is left undecided.
 ENOUGH_TRADES: Final = 30
 _EDGE: Final = 0.02
 _HELD: Final = 0.5
+_BOUNDS: Final = {
+    item.name: item.metadata["rule"][:2] for item in dataclasses.fields(Params) if "rule" in item.metadata
+}
 
 
 class Verdict(NamedTuple):
@@ -130,7 +135,7 @@ def _notes(view: StudyView, text: Text) -> list[str]:
     for name, part in (("train", view.train), ("test", view.test)):
         if part.result.metrics.stopped:
             lines.append(text("warning.stopped", segment=text(f"segment.{name}").lower()))
-    at_edge = [item.name for item in view.searched if is_at_edge(item.position)]
+    at_edge = [item.name for item in view.searched if edge_of(item)]
     if at_edge:
         lines.append(text("warning.edge", names=", ".join(at_edge)))
     lines += _trade_notes(view.test, text)
@@ -145,9 +150,18 @@ def _data_notes(view: StudyView, text: Text) -> list[str]:
     return lines + ([text("warning.flag", flags="; ".join(others))] if others else [])
 
 
-def is_at_edge(position: float | None) -> bool:
-    """Tell whether a place in a range, 0 to 1, is within 2 % of either end."""
-    return position is not None and not _EDGE < position < 1 - _EDGE
+def edge_of(item: Searched) -> str:
+    """Return "low" or "high" where the chosen value lies within 2 % of that end of its range, else "".
+
+    An end that the parameter's own rule sets, such as a hold of 0 s, is none: nothing lies beyond it.
+    """
+    place = item.position
+    if place is None or _EDGE < place < 1 - _EDGE:
+        return ""
+    lowest, highest = _BOUNDS.get(item.name, (None, None))
+    if place < 0.5:
+        return "" if item.low == lowest else "low"
+    return "" if item.high == highest else "high"
 
 
 def _selection(view: StudyView, text: Text) -> str:

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from arbkit.engine import backtest
-from arbkit.report import Objective, Segment
+from arbkit.report import Objective, Searched, Segment
 from arbkit.report.text import load_text
-from arbkit.report.verdict import ENOUGH_TRADES, is_at_edge, kept_share, verdict_of
+from arbkit.report.verdict import ENOUGH_TRADES, edge_of, kept_share, verdict_of
 
 TEXT = load_text()
 USUAL = {"min_spread_bps": 8.0, "exit_spread_bps": -5.0}
@@ -120,10 +120,28 @@ def test_selection_names_how_many_sets_were_tried(view):
 
 
 @pytest.mark.parametrize(
-    ("place", "edge"), [(None, False), (0.0, True), (0.01, True), (0.5, False), (1.0, True)]
+    ("chosen", "edge"),
+    [(10.0, "low"), (11.9, "low"), (12.1, ""), (60.0, ""), (108.1, "high"), (110.0, "high")],
 )
-def test_edge_is_the_outer_two_per_cent(place, edge):
-    assert is_at_edge(place) is edge
+def test_edge_is_the_outer_two_per_cent(chosen, edge):
+    assert edge_of(Searched("min_spread_bps", chosen, 10.0, 110.0)) == edge
+
+
+def test_choices_have_no_edge():
+    assert edge_of(Searched("stop_loss_bps", 50, choices=(None, 50))) == ""
+
+
+@pytest.mark.parametrize(
+    ("item", "edge"),
+    [
+        (Searched("min_hold_s", 0.0, 0.0, 100.0), ""),
+        (Searched("min_hold_s", 100.0, 0.0, 100.0), "high"),
+        (Searched("min_hold_s", 5.0, 5.0, 100.0), "low"),
+        (Searched("max_open_trades", 1, 1.0, 3.0), ""),
+    ],
+)
+def test_end_that_the_rule_of_the_parameter_sets_is_no_edge(item, edge):
+    assert edge_of(item) == edge
 
 
 def test_single_row_segment_does_not_break_the_verdict(view):
