@@ -15,6 +15,9 @@ from typing import Final
 
 import arbkit
 from arbkit.cli.main import main as shell
+from arbkit.report import view_of
+from arbkit.report.text import load_text
+from arbkit.report.verdict import verdict_of
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STEPS: Final = (
@@ -31,8 +34,9 @@ def say(text: str = "") -> None:
 
 
 def found() -> str:
-    """Return what the study found, in two sentences: in-sample and on time that it never saw."""
+    """Return what the study found: in-sample, on time that it never saw, and what the report makes of it."""
     study = arbkit.load_study("demo")
+    verdict = verdict_of(view_of(study), load_text()).sentence
     params, reference = study.params_of(study.best_params())
     parts = []
     for segment in ("train", "test"):
@@ -46,7 +50,9 @@ def found() -> str:
     return (
         f"Found in {trials} trials: enter at {params.min_spread_bps:.1f} bps after costs, leave at "
         f"{params.exit_spread_bps:.1f} bps, reference {reference}.\n"
-        f"That made {parts[0]} in-sample, and {parts[1]} that the search never saw."
+        f"That made {parts[0]} in-sample, and {parts[1]} that the search never saw.\n"
+        "The last 15 % of the time is the lockbox: nothing was computed from it.\n"
+        f"Verdict: {verdict}"
     )
 
 

@@ -30,8 +30,17 @@ __all__ = [
     "warn",
 ]
 
-console: Final = Console(highlight=False)
-err_console: Final = Console(stderr=True, highlight=False)
+
+class _Piped(Console):
+    """A console whose reader may leave: rich would end the process as if the input had been bad."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass it on to `main`, which ends as every command does whose reader has left."""
+        raise BrokenPipeError
+
+
+console: Final = _Piped(highlight=False)
+err_console: Final = _Piped(stderr=True, highlight=False)
 
 #: Off a terminal, progress is one plain line at most this often.
 _PLAIN_EVERY_S: Final = 5.0

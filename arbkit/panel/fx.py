@@ -20,7 +20,8 @@ MAX_STALE_SHARE: Final = 0.05
 class FxSeries(NamedTuple):
     """Quotes of a currency pair: `quote` units per one `base`; prices float64 (m,), ts int64 (m,) of `clock`.
 
-    `max_age_ns` is the age limit where none is asked for.
+    `max_age_ns` is the age limit where none is asked for; `assumed` tells that it is the series' own longest
+    gap, because nobody named one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class FxSeries(NamedTuple):
     ask: FloatArray
     max_age_ns: int = -1
     clock: str = "ts_event"
+    assumed: bool = False
 
 
 class FxRates(NamedTuple):

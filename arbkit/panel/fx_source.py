@@ -89,8 +89,9 @@ def fx_series(source: Dataset, fx: Mapping[str, Any], clock: str) -> FxSeries:
     quotes = candle_quotes(rows, 0.0) if info.is_candle else book_quotes(rows, info, own, 0)
     if quotes.ts.size == 0:
         raise CoverageError(f"FX needs quotes, {info.leg} had none")
-    age = longest_gap_ns(quotes.ts) if info.max_age_s is None else duration_ns(info.max_age_s)
-    return FxSeries(info.leg, info.base, info.quote, quotes.ts, quotes.bid, quotes.ask, age, own)
+    assumed = info.max_age_s is None
+    age = longest_gap_ns(quotes.ts) if assumed else duration_ns(info.max_age_s or 0)
+    return FxSeries(info.leg, info.base, info.quote, quotes.ts, quotes.bid, quotes.ask, age, own, assumed)
 
 
 def _existing(file: Any) -> Path:
@@ -136,4 +137,4 @@ def _series_of(frame: Any, name: str, base: str, quote: str) -> FxSeries:
     if (np.diff(ts) < 0).any():
         raise DataError("rows must be in non-decreasing time; sort by ts first")
     bid, ask = floats_of(frame, "bid"), floats_of(frame, "ask")
-    return FxSeries(name, base, quote, ts, bid, ask, longest_gap_ns(ts))
+    return FxSeries(name, base, quote, ts, bid, ask, longest_gap_ns(ts), assumed=True)

@@ -18,7 +18,7 @@ from arbkit.panel.fx_source import check_fx, fx_fingerprint, fx_name, fx_series
 from arbkit.panel.panel import Panel, PanelMeta
 from arbkit.panel.quotes import book_quotes, candle_quotes
 from arbkit.panel.reference import warm_up_ns
-from arbkit.units import DAY_NS, MINUTE_NS, duration_ns
+from arbkit.units import DAY_NS, MINUTE_NS, duration_ns, format_duration
 
 if TYPE_CHECKING:
     from arbkit.data import Dataset, InstrumentInfo
@@ -234,6 +234,11 @@ def _meta(
             flags.append(f"{info.quote} at {info.venue} is assumed convertible into {currency}{stale}")
     if series and series.clock != clock:
         flags.append(f"FX stands on {series.clock}, the books on {clock}")
+    if series and series.assumed and fx.get("max_age") is None:
+        flags.append(
+            f"FX quotes count for up to {format_duration(series.max_age_ns)}, their own longest gap: "
+            "no fx max_age was given"
+        )
     return PanelMeta(
         name=source.name,
         leg_a=infos[0].leg,

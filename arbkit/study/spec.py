@@ -95,6 +95,11 @@ class SplitSpec(_Part):
     out_of_sample: float = Field(0.3, gt=0, lt=1)
 
 
+def default_storage(name: str) -> str:
+    """Return where a study is kept that names no storage."""
+    return f"sqlite:///studies/{name}.db"
+
+
 class StudySpec(_Part):
     """One study: market, search space, objective, sampler and storage.
 
@@ -142,7 +147,8 @@ class StudySpec(_Part):
             raise ConfigError(f"a study spec must exist, {str(file)!r} does not") from error
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(
-                f"a study spec must be a readable YAML file, {str(file)!r} is not: {error}"
+                f"a study spec must be a readable YAML file, {str(file)!r} is not: "
+                + " ".join(str(error).split())
             ) from error
         if not isinstance(values, dict):
             raise ConfigError(
@@ -175,8 +181,14 @@ class StudySpec(_Part):
         return self._path
 
     def replace(self, **changes: Any) -> StudySpec:
-        """Return a copy with some keys changed, checked anew; it remembers the same file."""
-        spec = self.from_dict({**self.to_dict(), **changes})
+        """Return a copy with some keys changed, checked anew; it remembers the same file.
+
+        A new name takes its own storage along where the old one was the default for the old name.
+        """
+        values = self.to_dict()
+        if self.storage == default_storage(self.name):
+            del values["storage"]
+        spec = self.from_dict({**values, **changes})
         spec._path = self._path
         return spec
 
@@ -262,7 +274,7 @@ class StudySpec(_Part):
     @classmethod
     def _default_storage(cls, value: Any) -> Any:
         if isinstance(value, dict) and not value.get("storage") and isinstance(value.get("name"), str):
-            return {**value, "storage": f"sqlite:///studies/{value['name']}.db"}
+            return {**value, "storage": default_storage(value["name"])}
         return value
 
     def _check(self) -> None:

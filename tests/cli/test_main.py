@@ -206,3 +206,17 @@ def test_python_dash_m_is_the_command() -> None:
         [sys.executable, "-m", "arbkit", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"arbkit {__version__}\n"
+
+
+def test_a_reader_that_leaves_ends_tables_as_it_ends_text(tmp_path: Path) -> None:
+    arbkit = Path(sys.executable).with_name("arbkit")
+    for words in ("study samplers", "--help"):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {arbkit} {words} | true; exit ${{PIPESTATUS[0]}}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) in ((141, ""), (0, ""))
+        assert done.returncode != 1

@@ -304,6 +304,13 @@ class TestFxCoverage:
         with pytest.raises(CoverageError, match=r"at most 5% of the rows, x/FX was on 7\.5%"):
             load_panel(data, PAIR, {"symbol": "FX", "max_age": 0.5}, currency="USDT")
 
+    def test_an_age_limit_that_nobody_named_is_flagged(self, make_dataset):
+        data = with_fx(make_dataset, flat(0, 1, 2, 5, 8, 9, bid=1_300.0, ask=1_301.0))
+        panel = load_panel(data, PAIR, {"symbol": "FX"}, currency="USDT")
+        assert any("count for up to 3s, their own longest gap" in flag for flag in panel.flags)
+        named = load_panel(data, PAIR, {"symbol": "FX", "max_age": "3s"}, currency="USDT")
+        assert not any("longest gap" in flag for flag in named.flags)
+
     @pytest.mark.parametrize(
         ("share", "written"), [(0.025, "2.50 %"), (5e-5, "0.01 %"), (4.9e-5, "under 0.01 %")]
     )

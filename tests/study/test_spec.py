@@ -112,6 +112,13 @@ def test_the_storage_defaults_to_a_file_of_the_study_s_name(spec: StudySpec) -> 
     assert spec.storage == "sqlite:///studies/small.db"
 
 
+def test_a_new_name_takes_the_default_storage_along_and_leaves_a_chosen_one(spec: StudySpec) -> None:
+    default = spec.replace(storage="")
+    assert default.replace(name="mine").storage == "sqlite:///studies/mine.db"
+    chosen = spec.replace(storage="sqlite:///elsewhere.db")
+    assert chosen.replace(name="mine").storage == "sqlite:///elsewhere.db"
+
+
 def test_a_sampler_is_named_alone_or_with_options(values: dict[str, Any]) -> None:
     assert StudySpec.from_dict({**values, "sampler": "tpe"}).sampler.options == {}
     options = StudySpec.from_dict(
@@ -151,6 +158,14 @@ def test_a_file_that_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None
 
     with pytest.raises(ConfigError, match="a study spec must be"):
         StudySpec.load(path)
+
+
+def test_a_file_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("name: [1, 2\nspace: {")
+    with pytest.raises(ConfigError, match="must be a readable YAML file") as caught:
+        StudySpec.load(file)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
