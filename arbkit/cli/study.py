@@ -244,7 +244,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "study": study.name,
         "trials": f"{study.trials().height:,} of {record.n_trials:,}",
         "data": spec.dataset or spec.panel,
-        "fingerprint": record.dataset_fingerprint,
+        "panel_fingerprint": record.dataset_fingerprint,
         "objective": ", ".join(f"{item.direction} {item.metric}" for item in spec.objective),
         "sampler": spec.sampler.name,
         "seed": record.seed,

@@ -39,6 +39,7 @@ def view_of(study: Study) -> StudyView:
     chosen = top.select(list(spec.space)).row(0, named=True)
     params, reference = study.params_of(chosen)
     train, test = (_segment(study, params, reference, name) for name in ("train", "test"))
+    again = f"{study.name}-again"
     return StudyView(
         name=study.name,
         objectives=tuple(Objective(item.metric, item.direction == "maximize") for item in spec.objective),
@@ -62,7 +63,7 @@ def view_of(study: Study) -> StudyView:
         fingerprint=record.dataset_fingerprint,
         arbkit_version=record.arbkit_version,
         code_version=record.code_version,
-        command=f"{study.command}\narbkit report {study.name}",
+        command=f"{study.command} --name {again}\narbkit report {again}",
     )
 
 

@@ -339,7 +339,7 @@ def data_table(view: StudyView, text: Text) -> Table:
         (text("data.fidelity"), text(f"data.fidelity_{meta.fidelity}")),
         *_segments(view, text),
         (text("data.flags"), "; ".join(flags) or text("data.flags_none")),
-        (text("data.fingerprint"), view.fingerprint),
+        (text("data.fingerprint"), meta.source_fingerprint or n.NOTHING),
     ]
     return _words(text("data.caption"), text("data.head"), text("data.value"), pairs)
 

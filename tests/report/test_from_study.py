@@ -38,7 +38,7 @@ def test_identity_is_the_record_of_the_study(found, study):
     assert found.seed == 1
     assert found.fingerprint == study.record.dataset_fingerprint
     assert found.command.startswith(study.command)
-    assert found.command.endswith("arbkit report demo")
+    assert found.command.endswith(" --name demo-again\narbkit report demo-again")
 
 
 def test_optuna_importance_covers_the_searched_parameters(found):
