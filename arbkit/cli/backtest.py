@@ -32,8 +32,8 @@ examples:
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
 
---latency-ms and the parameters after it have names and limits but are not simulated yet: any value
-other than the default ends with 1.
+The parameters of latency, depth, funding and margin have names and limits but are not simulated yet: any
+value other than the default ends with 1.
 """
 
 _JOB_HELP: Final = {
