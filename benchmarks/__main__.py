@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -60,9 +60,10 @@ _HUGE: Final = 100_000_000
 def _trials(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     for rows in sizes.rows:
         targets = [trades for trades in sizes.trades if trades != 200 or rows == 1_000_000]
-        yield from bench_engine.trials(
-            make_panel(rows), targets, rounds=sizes.rounds, sample_s=sizes.sample_s
-        )
+        rounds = sizes.rounds
+        if rows == _HUGE:
+            targets, rounds = [trades for trades in targets if trades <= 10_000], 3
+        yield from bench_engine.trials(make_panel(rows), targets, rounds=rounds, sample_s=sizes.sample_s)
 
 
 def _batches(sizes: Sizes, folder: Path) -> Rows:
@@ -71,7 +72,7 @@ def _batches(sizes: Sizes, folder: Path) -> Rows:
 
 
 def _memory(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
-    for rows in sizes.rows:
+    for rows in (rows for rows in sizes.rows if rows < _HUGE):
         yield bench_memory.index_and_scan(make_panel(rows), rounds=sizes.rounds, buffer_mib=sizes.buffer_mib)
 
 
@@ -115,26 +116,21 @@ _TITLES: Final = {
 
 
 def measure(names: Sequence[str], sizes: Sizes) -> dict[str, Rows]:
-    """Measure the named sections and return their rows, saying on stderr which one runs."""
+    """Measure the named sections, print each when it is done, and return their rows."""
     found = {}
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             found[name] = list(SECTIONS[name](sizes, Path(folder)))
+        _show(_TITLES[name], found[name])
+        if name == "trials":
+            multiples = ratios(found[name], "auto", ["skip", "scan", *BASELINES])
+            _show("The same as multiples of one trial with engine auto", multiples)
     return found
 
 
-def _show(found: Mapping[str, Rows]) -> None:
-    for name, rows in found.items():
-        print(f"\n## {_TITLES[name]}\n")
-        print(table(rows))
-        if name == "trials":
-            print("\n## The same as multiples of one trial with engine auto\n")
-            print(table(ratios(rows, "auto", ["skip", "scan", *BASELINES])))
-    reached = [goal.as_row() for goal in goals(found)]
-    if reached:
-        print("\n## Goals\n")
-        print(table(reached))
+def _show(title: str, rows: Rows) -> None:
+    print(f"\n## {title}\n\n{table(rows)}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -153,9 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = machine.describe()
     print("\n".join(f"{name:10} {value}" for name, value in about.items()), flush=True)
     found = measure(options.only, sizes)
-    _show(found)
+    reached = [goal.as_row() for goal in goals(found)]
+    if reached:
+        _show("Goals", reached)
     if options.json is not None:
-        reached = [goal.as_row() for goal in goals(found)]
         document = {"machine": about, "sections": found, "goals": reached}
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -309,6 +309,6 @@ BASELINES: Final = {
     "python loop": Baseline(_snapshots, _python_loop, most_rows=1e5),
     "polars": Baseline(_polars_frame, _polars, most_rows=1e7),
     "numba scan of prices": Baseline(_prices, _numba_scan),
-    "careful numpy": Baseline(_spreads, _numpy),
+    "careful numpy": Baseline(_spreads, _numpy, most_rows=1e7),
     "filter of spreads": Baseline(_spreads, _numba_filter),
 }
