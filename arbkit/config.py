@@ -141,10 +141,6 @@ EXTENSION_DEFAULTS: Final[dict[str, Any]] = {
         "latency_b_ms",
         "max_slip_bps",
         "depth_levels",
-        "funding",
-        "leverage_b",
-        "maintenance_b",
-        "liquidation_fee_bps",
     )
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 
 __all__ = [
     "METRICS_DTYPE",
+    "PAYMENT_DTYPE",
     "STATE_DTYPE",
     "TRADE_DTYPE",
     "DirectionLimit",
@@ -42,6 +43,7 @@ class ExitReason(IntEnum):
     SPREAD_REVERSAL = 3
     TIMEOUT = 4
     END_OF_DATA = 5
+    LIQUIDATION = 6
 
 
 class PnlModel(IntEnum):
@@ -53,7 +55,9 @@ class PnlModel(IntEnum):
 
 #: One trade. Prices are raw (before slippage), spreads in bps, money in the account currency.
 #: `exit_index` is -1 and the exit fields NaN while the trade is open; `pnl_usd` of an open trade is
-#: its mark at the last processed row. `mae_bps`/`mfe_bps` are NaN when no row followed the entry.
+#: its mark at the last processed row. `funding_usd` is what it received (negative: paid) so far,
+#: `liquidation_px` the price of B at which it is liquidated, NaN without margin. `mae_bps`/`mfe_bps` are NaN
+#: when no row followed the entry.
 TRADE_DTYPE: Final = np.dtype(
     [
         ("side", np.int64),
@@ -78,10 +82,18 @@ TRADE_DTYPE: Final = np.dtype(
         ("pnl_bps", np.float64),
         ("fees_usd", np.float64),
         ("turnover_usd", np.float64),
+        ("funding_usd", np.float64),
+        ("liquidation_px", np.float64),
         ("mae_bps", np.float64),
         ("mfe_bps", np.float64),
     ],
     align=True,
+)
+
+#: One funding time: the row on which it is booked, its stamp, the leg (0 for A, 1 for B) and what one base
+#: unit held long pays, rate x mid in the account currency (negative: receives).
+PAYMENT_DTYPE: Final = np.dtype(
+    [("row", np.int64), ("ts", np.int64), ("leg", np.int64), ("amount", np.float64)], align=True
 )
 
 #: The whole state of one run between two rows: what a live runner has to keep.
@@ -119,6 +131,8 @@ STATE_DTYPE: Final = np.dtype(
         ("max_drawdown_mtm", np.float64),
         ("last_entry_ab", np.int64),
         ("last_entry_ba", np.int64),
+        ("next_payment", np.int64),
+        ("funding", np.float64),
         ("refusal", np.int64),
         ("refused_side", np.int64),
         ("refused_row_ab", np.int64),
@@ -126,7 +140,7 @@ STATE_DTYPE: Final = np.dtype(
         ("refused_ab", np.int64),
         ("refused_ba", np.int64),
         ("rejected", np.int64, (4,)),
-        ("exits", np.int64, (6,)),
+        ("exits", np.int64, (7,)),
     ],
     align=True,
 )
@@ -152,6 +166,7 @@ METRICS_DTYPE: Final = np.dtype(
         ("profit_factor", np.float64),
         ("fees_usd", np.float64),
         ("turnover_usd", np.float64),
+        ("funding_usd", np.float64),
         ("exposure_pct", np.float64),
         ("avg_hold_s", np.float64),
         ("max_hold_seen_s", np.float64),
@@ -161,6 +176,7 @@ METRICS_DTYPE: Final = np.dtype(
         ("exits_spread_reversal", np.int64),
         ("exits_timeout", np.int64),
         ("exits_end_of_data", np.int64),
+        ("exits_liquidation", np.int64),
         ("stopped", np.int64),
         ("rejected_no_inventory", np.int64),
         ("rejected_lot", np.int64),

@@ -174,7 +174,10 @@ def parameters(
         if fair
         else draw(st.sampled_from(("executable", "executable", "convergence"))),
     }
-    return Params.from_dict(chosen | draw(_extensions(features)))
+    chosen |= draw(_extensions(features))
+    if chosen.get("depth_levels") or chosen.get("funding"):
+        chosen["pnl_model"] = "executable"
+    return Params.from_dict(chosen)
 
 
 @st.composite
@@ -217,11 +220,9 @@ def cases(draw: st.DrawFn, features: Collection[str] = ()) -> Case:
     """Draw a panel and parameters for it; `features` switches extensions of section 6 on."""
     rows, fair, entry_ok = draw(panels(features))
     params = draw(parameters(rows, features, fair))
-    if params.pnl_model == "convergence" and (params.depth_levels or params.funding):
-        params = params.replace(pnl_model="executable")
     funding: list[tuple[int, str, float]] = []
     if "funding" in features and rows:
         times = st.sampled_from([row.ts for row in rows] + [row.ts + 1 for row in rows])
-        entry = st.tuples(times, st.just("b"), st.sampled_from((1e-4, -3e-4)))
-        funding = draw(st.lists(entry, max_size=4))
+        entry = st.tuples(times, st.sampled_from("bba"), st.sampled_from((1e-4, -3e-4)))
+        funding = draw(st.lists(entry, max_size=4, unique_by=lambda each: each[:2]))
     return Case(rows, params, fair, entry_ok, tuple(sorted(funding)))

@@ -64,6 +64,7 @@ class Job:
         clock: `ts_recv` or `ts_event`, where the dataset leaves a choice.
         half_spread_a_bps: half the spread to assume around the closes of leg A, when it is candles.
         half_spread_b_bps: the same for leg B.
+        funding_file: a Parquet or CSV file of funding rates (ts, venue, symbol, rate).
         start: first moment, ISO text, UTC.
         end: first moment after the end.
         interval: grid of the Sharpe and Sortino ratios.
@@ -87,6 +88,7 @@ class Job:
     clock: str | None = None
     half_spread_a_bps: float | None = None
     half_spread_b_bps: float | None = None
+    funding_file: str | None = None
     start: str | None = None
     end: str | None = None
     interval: str = "1h"
@@ -110,7 +112,7 @@ class Job:
                 f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
                 f"from {self.start or 'its start'} to {self.end or 'its end'}"
             )
-        return panel
+        return panel if self.funding_file is None else panel.with_funding(self.funding_file)
 
     def _load_file(self, path: Path) -> Panel:
         from arbkit.panel import load_pair_file

@@ -32,8 +32,8 @@ examples:
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
 
-The parameters of latency, depth, funding and margin have names and limits but are not simulated yet: any
-value other than the default ends with 1.
+The parameters of latency and depth have names and limits but are not simulated yet: any value other
+than the default ends with 1.
 """
 
 _JOB_HELP: Final = {
@@ -53,6 +53,7 @@ _JOB_HELP: Final = {
     "clock": "ts_recv or ts_event, where the dataset leaves a choice",
     "half_spread_a_bps": "half spread to assume around the closes of leg A, when it is candles",
     "half_spread_b_bps": "the same for leg B",
+    "funding_file": "Parquet or CSV file of funding rates: ts, rate, and venue and symbol, or leg (a, b)",
     "start": "first moment, ISO text, UTC",
     "end": "first moment after the end",
     "interval": "grid of the Sharpe and Sortino ratios",

@@ -78,6 +78,12 @@ class BacktestResult:
             for leg in ("a", "b")
             if shorts[leg] and spot[leg] and inventory[leg] is None
         ]
+        paid = () if self.panel.funding is None or not self.params.funding else self.panel.funding.legs_paid
+        flags += [
+            f"funding of the perpetual at {legs[leg]} is not simulated"
+            for leg in ("a", "b")
+            if not spot[leg] and leg not in paid
+        ]
         if self.params.pnl_model == "convergence":
             flags.append("convergence PnL: assumes that the premium unwinds for free")
         return tuple(flags)
@@ -172,8 +178,9 @@ class BacktestResult:
 
         Returns:
             `trade` (position in `trades`), `premium_usd` (move of the two mids), `book_usd` (half spreads
-            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), with
-            fx_settlement at_exit `fx_usd` (what entry prices moved by until the exit), and `pnl_usd`: the
+            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), with leverage
+            `liquidation_usd` (its fee), with funding `funding_usd` (received), with fx_settlement at_exit
+            `fx_usd` (what entry prices moved by until the exit), and `pnl_usd`: the
             parts add up to it within rounding. Empty for the convergence model, which has no fills.
         """
         import polars as pl
@@ -201,6 +208,11 @@ class BacktestResult:
             "fees_usd": -trades["fees_usd"],
         }
         pnl = np.ascontiguousarray(trades["pnl_usd"])
+        if self.params.leverage_b is not None:
+            parts["liquidation_usd"] = -_liquidation_fees(trades, self._rules[0])
+            parts["fees_usd"] = parts["fees_usd"] - parts["liquidation_usd"]
+        if self.params.funding:
+            parts["funding_usd"] = np.ascontiguousarray(trades["funding_usd"])
         if self.params.fx_settlement == "at_exit":
             parts["fees_usd"] = -_fees_at_fills(trades, self._rules[0])
             parts["fx_usd"] = pnl - sum(parts.values())
@@ -225,6 +237,15 @@ def _fees_at_fills(trades: RecordArray, rules: Any) -> FloatArray:
     short = trades["entry_short_px"] * (1 - h) + trades["exit_short_px"] * (1 + h)
     fees: FloatArray = trades["size"] * (fee_long * long + fee_short * short)
     return fees
+
+
+def _liquidation_fees(trades: RecordArray, rules: Any) -> FloatArray:
+    """Return the fee of each liquidation, on the filled price of the leg at B; 0 for other exits."""
+    h = rules["half_slip"]
+    is_ab = trades["side"] == Side.LONG_A_SHORT_B
+    filled = np.where(is_ab, trades["exit_short_px"] * (1 + h), trades["exit_long_px"] * (1 - h))
+    fees: FloatArray = rules["liquidation_fee"] * (trades["size"] * filled)
+    return np.where(trades["reason"] == ExitReason.LIQUIDATION, fees, 0.0)
 
 
 def _books(panel: Panel) -> tuple[tuple[Any, Any], ...]:

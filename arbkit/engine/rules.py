@@ -10,7 +10,7 @@ import numpy as np
 from arbkit._typing import RecordArray
 from arbkit.config import EXTENSION_DEFAULTS, Params
 from arbkit.errors import ConfigError
-from arbkit.kernels.step import RULES_DTYPE
+from arbkit.kernels.state import RULES_DTYPE
 from arbkit.panel import Panel
 from arbkit.records import PnlModel
 from arbkit.units import seconds_to_ns
@@ -26,6 +26,7 @@ _OPTIONAL: Final = {
     "stop_on_drawdown_mtm_pct": "has_stop_drawdown_mtm",
     "inventory_a_usd": "has_inventory_a",
     "inventory_b_usd": "has_inventory_b",
+    "leverage_b": "has_margin",
 }
 
 
@@ -65,6 +66,9 @@ def _fill(record: Any, params: Params) -> None:
     record["fx_at_exit"] = params.fx_settlement == "at_exit"
     record["lot"] = max(params.lot_a, params.lot_b)
     record["min_notional_usd"] = params.min_notional_usd
+    record["has_funding"] = params.funding
+    record["maintenance_b"] = params.maintenance_b
+    record["liquidation_fee"] = params.liquidation_fee_bps / 1e4
 
 
 def check_supported(panel: Panel, params: Params) -> None:
@@ -78,7 +82,19 @@ def check_supported(panel: Panel, params: Params) -> None:
             "`pnl_model` convergence needs a fair ratio of 1, "
             f"was a panel with reference {panel.meta.reference!r}; use pnl_model executable"
         )
+    if params.funding:
+        _check_funding(panel, params)
     for name, off in EXTENSION_DEFAULTS.items():
         value = getattr(params, name)
         if value != off:
             raise ConfigError(f"`{name}` is not simulated by this engine, was {value!r}; leave it at {off!r}")
+
+
+def _check_funding(panel: Panel, params: Params) -> None:
+    if params.pnl_model == "convergence":
+        raise ConfigError("`funding` has no place in `pnl_model` convergence, was true; use executable")
+    if panel.funding is None:
+        raise ConfigError(
+            "`funding` needs a panel with a funding table, this one has none; "
+            "add it with panel.with_funding(frame or file), or load_panel(..., funding=FILE)"
+        )

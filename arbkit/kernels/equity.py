@@ -69,7 +69,9 @@ def _linear(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> 
             buy, sell = trade.entry_long_px * (1 + h), trade.entry_short_px * (1 - h)
             fee_long, fee_short = (fa, fb) if trade.side == 0 else (fb, fa)
             base += size * (sell * (1 - fee_short) - buy * (1 + fee_long))
-        scale += 4 * trade.notional_usd * (1 + abs(trade.entry_spread_bps) / 1e4)
+        if not convergence:
+            base += trade.funding_usd
+        scale += abs(trade.funding_usd) + 4 * trade.notional_usd * (1 + abs(trade.entry_spread_bps) / 1e4)
         if trade.side == 0:
             size_ab += size
         else:

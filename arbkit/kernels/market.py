@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from arbkit._typing import BoolArray, FloatArray, IntArray
+from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.step import Quote, make_quote
 
@@ -12,7 +12,10 @@ __all__ = ["Grid", "Market", "Prices", "ends", "first_grid", "grid_size", "price
 
 
 class Market(NamedTuple):
-    """The arrays of a panel: length n, or 0 where an optional one is absent."""
+    """The arrays of a panel: length n, or 0 where an optional one is absent.
+
+    `payments` is `PAYMENT_DTYPE` (m,), one per funding time that can be paid, in order of time.
+    """
 
     ts: IntArray
     bid_a: FloatArray
@@ -25,6 +28,7 @@ class Market(NamedTuple):
     scale: FloatArray
     fx_a: FloatArray
     fx_b: FloatArray
+    payments: RecordArray
 
 
 class Prices(NamedTuple):

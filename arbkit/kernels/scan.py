@@ -8,10 +8,12 @@ import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import jit
+from arbkit.kernels.funding import book_funding
 from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quote_at
 from arbkit.kernels.refusals import count_refusal
 from arbkit.kernels.spread import spread_ab, spread_ba
-from arbkit.kernels.step import count_excursions, mark, mark_trades, new_state, step
+from arbkit.kernels.state import new_state
+from arbkit.kernels.step import count_excursions, mark, mark_trades, step
 from arbkit.kernels.summary import summarize
 
 __all__ = ["grown", "held_extremes", "scan", "scan_curve", "scan_sets"]
@@ -106,6 +108,8 @@ def _scan_rows(
         quote = quote_at(market, row)
         count_excursions(quote, rules, state)
         was_open = state.n_open
+        if rules.has_funding == 1:
+            book_funding(market.payments, row, state, trades, open_ids)
         step(quote, entry_ok, row == last, rules, state, trades, open_ids)
         if state.refusal > 0:
             count_refusal(market, row, rules, state)

@@ -15,12 +15,15 @@ import numpy as np
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.equity import drawdown_between
+from arbkit.kernels.funding import book_funding
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
+from arbkit.kernels.margin import liquidation_row
 from arbkit.kernels.market import Market, Prices, prices_of, quote_at
 from arbkit.kernels.refusals import count_refusal
 from arbkit.kernels.runs import runs_beyond
 from arbkit.kernels.scan import grown
-from arbkit.kernels.step import entry_level, mark, mark_trades, new_state, open_value, step
+from arbkit.kernels.state import new_state
+from arbkit.kernels.step import entry_level, mark, mark_trades, open_value, step
 from arbkit.kernels.summary import summarize
 
 __all__ = ["GridRows", "grid_rows", "skip", "skip_sets"]
@@ -103,6 +106,7 @@ def skip(
         borrowed(market.scale),
         borrowed(market.fx_a),
         borrowed(market.fx_b),
+        borrowed(market.payments),
     )
     index = Index(borrowed(index.bounds), borrowed(index.offsets), index.first, index.last, index.signal)
     open_ids = np.empty(8, np.int64)
@@ -158,6 +162,8 @@ def _skip_rows(
         entry_ok = market.entry_ok[row] if market.entry_ok.size else True
         quote = quote_at(market, row)
         before = state.n_trades
+        if rules.has_funding == 1:
+            book_funding(market.payments, row, state, trades, open_ids)
         step(quote, entry_ok, row == index.last, rules, state, trades, open_ids)
         if state.refusal > 0:
             count_refusal(market, row, rules, state)
@@ -178,7 +184,16 @@ def _skip_rows(
 
 @inlined
 def _exit_row(ts: IntArray, prices: Prices, index: Index, row: int, trade: Any, rules: Any) -> int:
-    """Return the first row after `row` on which the trade is closed by a rule, or one past the last."""
+    """Return the first row after `row` on which the trade is closed, or one past the last."""
+    due = _rule_row(ts, prices, index, row, trade, rules)
+    if rules.has_margin == 1:
+        due = liquidation_row(prices, index, row + 1, due, trade.side, trade.liquidation_px)
+    return due
+
+
+@inlined
+def _rule_row(ts: IntArray, prices: Prices, index: Index, row: int, trade: Any, rules: Any) -> int:
+    """Return the first row after `row` on which an exit rule of section 3 holds, or one past the last."""
     stop = index.last + 1
     if rules.has_max_hold == 1:
         stop = first_row_from(ts, row + 1, stop, trade.entry_ts + rules.max_hold_ns)
@@ -237,6 +252,8 @@ def _next_event(
     upcoming = index.last
     for k in range(state.n_open):
         upcoming = min(upcoming, due[open_ids[k]])
+    if rules.has_funding == 1 and state.n_open > 0 and state.next_payment < market.payments.size:
+        upcoming = min(upcoming, market.payments[state.next_payment].row)
     room = state.n_open < rules.max_open_trades
     now = market.ts[row]
     level_ab = entry_level(0, rules, state, trades, open_ids)

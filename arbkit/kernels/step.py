@@ -13,13 +13,10 @@ import numpy as np
 from arbkit._typing import IntArray, RecordArray
 from arbkit.kernels._jit import inlined
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
+from arbkit.kernels.state import LONG_AGO, REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
 from arbkit.records import ExitReason, PnlModel, Side
 
 __all__ = [
-    "REFUSED_DEPTH",
-    "REFUSED_INVENTORY",
-    "REFUSED_LOT",
-    "RULES_DTYPE",
     "Quote",
     "close_value",
     "count_excursions",
@@ -28,54 +25,9 @@ __all__ = [
     "mark",
     "mark_trades",
     "mark_value",
-    "new_state",
     "open_value",
     "step",
 ]
-
-#: `Params` as the kernels read them: fractions, nanoseconds and flags instead of text and none.
-RULES_DTYPE: Final = np.dtype(
-    [
-        ("min_spread_bps", np.float64),
-        ("cost_bps", np.float64),
-        ("fee_a", np.float64),
-        ("fee_b", np.float64),
-        ("half_slip", np.float64),
-        ("notional_usd", np.float64),
-        ("initial_balance_usd", np.float64),
-        ("max_open_trades", np.int64),
-        ("allow_ab", np.int64),
-        ("allow_ba", np.int64),
-        ("has_reversal", np.int64),
-        ("exit_spread_bps", np.float64),
-        ("has_take_profit", np.int64),
-        ("take_profit_bps", np.float64),
-        ("has_stop_loss", np.int64),
-        ("stop_loss_bps", np.float64),
-        ("min_hold_ns", np.int64),
-        ("has_max_hold", np.int64),
-        ("max_hold_ns", np.int64),
-        ("cooldown_ns", np.int64),
-        ("has_rearm", np.int64),
-        ("rearm_spread_bps", np.float64),
-        ("has_stop_drawdown", np.int64),
-        ("stop_on_drawdown_pct", np.float64),
-        ("close_at_end", np.int64),
-        ("pnl_model", np.int64),
-        ("entry_step_bps", np.float64),
-        ("entry_gap_ns", np.int64),
-        ("fx_at_exit", np.int64),
-        ("has_stop_drawdown_mtm", np.int64),
-        ("stop_on_drawdown_mtm_pct", np.float64),
-        ("lot", np.float64),
-        ("min_notional_usd", np.float64),
-        ("has_inventory_a", np.int64),
-        ("inventory_a_usd", np.float64),
-        ("has_inventory_b", np.int64),
-        ("inventory_b_usd", np.float64),
-    ],
-    align=True,
-)
 
 _AB: Final = int(Side.LONG_A_SHORT_B)
 _BA: Final = int(Side.LONG_B_SHORT_A)
@@ -85,13 +37,8 @@ _TAKE_PROFIT: Final = int(ExitReason.TAKE_PROFIT)
 _REVERSAL: Final = int(ExitReason.SPREAD_REVERSAL)
 _TIMEOUT: Final = int(ExitReason.TIMEOUT)
 _END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
+_LIQUIDATION: Final = int(ExitReason.LIQUIDATION)
 _CONVERGENCE: Final = int(PnlModel.CONVERGENCE)
-_LONG_AGO: Final = int(np.iinfo(np.int64).min)
-
-#: Why an entry that the signal allows is refused; positions in `state.rejected`.
-REFUSED_INVENTORY: Final = 1
-REFUSED_LOT: Final = 2
-REFUSED_DEPTH: Final = 3
 
 
 class Quote(NamedTuple):
@@ -146,53 +93,6 @@ def make_quote(
         fx_a,
         fx_b,
     )
-
-
-@inlined
-def new_state(state: Any, rules: Any) -> None:
-    """Reset a state record to what it is before the first row."""
-    state.n_trades = 0
-    state.n_open = 0
-    state.n_closed = 0
-    state.stopped = 0
-    state.first_ts = 0
-    state.last_ts = 0
-    state.last_index = -1
-    state.open_since_ts = 0
-    state.exposure_ns = 0
-    state.blocked_until_ab = _LONG_AGO
-    state.blocked_until_ba = _LONG_AGO
-    state.rearm_ab = 0
-    state.rearm_ba = 0
-    state.in_run_ab = 0
-    state.in_run_ba = 0
-    state.excursions = 0
-    state.realized_pnl = 0.0
-    state.gross_profit = 0.0
-    state.gross_loss = 0.0
-    state.n_win = 0
-    state.n_loss = 0
-    state.held_ns = 0
-    state.max_held_ns = 0
-    state.fees = 0.0
-    state.turnover = 0.0
-    state.peak_balance = rules.initial_balance_usd
-    state.max_drawdown = 0.0
-    state.unrealized_pnl = 0.0
-    state.peak_equity = rules.initial_balance_usd
-    state.max_drawdown_mtm = 0.0
-    state.last_entry_ab = _LONG_AGO
-    state.last_entry_ba = _LONG_AGO
-    state.refusal = 0
-    state.refused_side = 0
-    state.refused_row_ab = -1
-    state.refused_row_ba = -1
-    state.refused_ab = 0
-    state.refused_ba = 0
-    for kind in range(4):
-        state.rejected[kind] = 0
-    for reason in range(6):
-        state.exits[reason] = 0
 
 
 @inlined
@@ -275,7 +175,11 @@ def _exits(
         now = quote.x_ab if trade.side == _AB else quote.x_ba
         unwind = quote.s_ba if trade.side == _AB else quote.s_ab
         mark_bps = trade.entry_spread_bps + unwind - 2 * rules.cost_bps
-        reason = exit_reason(mark_bps, now, quote.ts - trade.entry_ts, rules)
+        reason = _OPEN
+        if rules.has_margin == 1 and _is_liquidated(trade, quote):
+            reason = _LIQUIDATION
+        if reason == _OPEN:
+            reason = exit_reason(mark_bps, now, quote.ts - trade.entry_ts, rules)
         if reason == _OPEN and close_all:
             reason = _END_OF_DATA
         if reason == _OPEN:
@@ -284,6 +188,14 @@ def _exits(
         else:
             _close(quote, reason, now, unwind, rules, state, trade)
     state.n_open = kept
+
+
+@inlined
+def _is_liquidated(trade: Any, quote: Quote) -> bool:
+    """Tell whether the perpetual at B has reached the price at which its margin is used up (section 6)."""
+    if trade.side == _AB:
+        return quote.ask_b >= trade.liquidation_px  # type: ignore[no-any-return]
+    return quote.bid_b <= trade.liquidation_px  # type: ignore[no-any-return]
 
 
 @inlined
@@ -338,8 +250,10 @@ def mark_value(trade: Any, quote: Quote, rules: Any) -> float:
         now = quote.x_ab if trade.side == _AB else quote.x_ba
         return trade.notional_usd * (trade.entry_spread_bps - now - rules.cost_bps) / 1e4  # type: ignore[no-any-return]
     if trade.side == _AB:
-        return close_value(trade, quote.bid_a, quote.ask_b, quote.fx_a, quote.fx_b, rules)[0]
-    return close_value(trade, quote.bid_b, quote.ask_a, quote.fx_a, quote.fx_b, rules)[0]
+        value = close_value(trade, quote.bid_a, quote.ask_b, quote.fx_a, quote.fx_b, rules)[0]
+    else:
+        value = close_value(trade, quote.bid_b, quote.ask_a, quote.fx_a, quote.fx_b, rules)[0]
+    return value + trade.funding_usd  # type: ignore[no-any-return]
 
 
 @inlined
@@ -347,6 +261,13 @@ def _close(quote: Quote, reason: int, now: float, unwind: float, rules: Any, sta
     exit_long = quote.bid_a if trade.side == _AB else quote.bid_b
     exit_short = quote.ask_b if trade.side == _AB else quote.ask_a
     pnl, fees, turnover = close_value(trade, exit_long, exit_short, quote.fx_a, quote.fx_b, rules)
+    penalty = 0.0
+    if reason == _LIQUIDATION:
+        h = rules.half_slip
+        filled = exit_short * (1 + h) if trade.side == _AB else exit_long * (1 - h)
+        penalty = rules.liquidation_fee * (trade.size * filled)
+    pnl = pnl + trade.funding_usd - penalty
+    fees += penalty
     pnl_bps = pnl / trade.notional_usd * 1e4
     if rules.pnl_model == _CONVERGENCE:
         premium_left = 0.0 if reason == _REVERSAL else now
@@ -437,7 +358,7 @@ def entry_side(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_i
     last_entry = state.last_entry_ab if side == _AB else state.last_entry_ba
     if not x - rules.cost_bps >= level:
         return -1
-    if last_entry != _LONG_AGO and quote.ts - last_entry < rules.entry_gap_ns:
+    if last_entry != LONG_AGO and quote.ts - last_entry < rules.entry_gap_ns:
         return -1
     return side
 
@@ -541,6 +462,13 @@ def _open(trade: Any, side: int, quote: Quote, size: float, notional: float, rul
     trade.turnover_usd = size * (buy + sell)
     trade.pnl_usd = np.nan
     trade.pnl_bps = np.nan
+    trade.funding_usd = 0.0
+    trade.liquidation_px = np.nan
+    if rules.has_margin == 1:
+        if side == _AB:
+            trade.liquidation_px = sell * (1 + 1 / rules.leverage_b) / (1 + rules.maintenance_b)
+        else:
+            trade.liquidation_px = buy * (1 - 1 / rules.leverage_b) / (1 - rules.maintenance_b)
     trade.mae_bps = np.nan
     trade.mfe_bps = np.nan
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray, RecordArray
 from arbkit.kernels._jit import jit
-from arbkit.kernels.step import REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
+from arbkit.kernels.state import REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
 from arbkit.records import ExitReason
 
 __all__ = ["MIN_DIFFERENCES", "ratios", "summarize"]
@@ -21,6 +21,7 @@ _TAKE_PROFIT: Final = int(ExitReason.TAKE_PROFIT)
 _REVERSAL: Final = int(ExitReason.SPREAD_REVERSAL)
 _TIMEOUT: Final = int(ExitReason.TIMEOUT)
 _END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
+_LIQUIDATION: Final = int(ExitReason.LIQUIDATION)
 _YEAR_NS: Final = 365 * 24 * 3_600 * 1_000_000_000
 
 
@@ -85,6 +86,7 @@ def summarize(
     out.profit_factor = state.gross_profit / state.gross_loss if state.n_loss else np.nan
     out.fees_usd = state.fees
     out.turnover_usd = state.turnover
+    out.funding_usd = state.funding
     span = state.last_ts - state.first_ts
     out.exposure_pct = state.exposure_ns / span * 100 if span > 0 else 0.0
     out.avg_hold_s = state.held_ns / closed / 1e9 if closed else 0.0
@@ -95,6 +97,7 @@ def summarize(
     out.exits_spread_reversal = state.exits[_REVERSAL]
     out.exits_timeout = state.exits[_TIMEOUT]
     out.exits_end_of_data = state.exits[_END_OF_DATA]
+    out.exits_liquidation = state.exits[_LIQUIDATION]
     out.stopped = state.stopped
     out.rejected_no_inventory = state.rejected[REFUSED_INVENTORY]
     out.rejected_lot = state.rejected[REFUSED_LOT]

@@ -44,6 +44,7 @@ class Metrics:
     profit_factor: float | None
     fees_usd: float
     turnover_usd: float
+    funding_usd: float
     exposure_pct: float
     avg_hold_s: float
     max_hold_seen_s: float
@@ -53,6 +54,7 @@ class Metrics:
     exits_spread_reversal: int
     exits_timeout: int
     exits_end_of_data: int
+    exits_liquidation: int
     stopped: bool
     rejected_no_inventory: int
     rejected_lot: int

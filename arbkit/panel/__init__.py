@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from arbkit.panel.files import load_pair_file
+from arbkit.panel.funding import Funding
 from arbkit.panel.load import load_panel
 from arbkit.panel.panel import Ladders, Panel, PanelMeta
 from arbkit.panel.reference import parse_reference, warm_up_ns
 
-__all__ = ["Ladders", "Panel", "PanelMeta", "load_pair_file", "load_panel", "parse_reference", "warm_up_ns"]
+__all__ = [
+    "Funding",
+    "Ladders",
+    "Panel",
+    "PanelMeta",
+    "load_pair_file",
+    "load_panel",
+    "parse_reference",
+    "warm_up_ns",
+]

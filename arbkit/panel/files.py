@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from arbkit._typing import PathLike
 from arbkit.errors import DataError
 from arbkit.panel.frames import panel_from_frame, require_columns
+from arbkit.panel.funding import Funding
 from arbkit.panel.panel import Panel, PanelMeta
 from arbkit.panel.stamps import parsed_stamps
 
@@ -30,6 +31,7 @@ PAIR_COLUMNS: Final = {
 }
 _PRICE_COLUMNS: Final = (*tuple(PAIR_COLUMNS)[1:], *tuple(PAIR_COLUMNS.values())[1:])
 _META_KEY: Final = b"arbkit.panel"
+_FUNDING_KEY: Final = b"arbkit.funding"
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -44,7 +46,10 @@ def write_panel(panel: Panel, path: PathLike) -> None:
     target = Path(path)
     table = panel.to_frame().to_arrow()
     meta = json.dumps(dataclasses.asdict(panel.meta)).encode()
-    table = table.replace_schema_metadata({_META_KEY: meta})
+    extra = {_META_KEY: meta}
+    if panel.funding is not None:
+        extra[_FUNDING_KEY] = json.dumps([array.tolist() for array in panel.funding]).encode()
+    table = table.replace_schema_metadata(extra)
     staged = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,9 @@ def read_panel(path: PathLike) -> Panel:
         meta = _meta_of(text) if text else PanelMeta(name=source.stem, source=str(source))
         if frame.height == 0 and not text:
             raise DataError("a data file must hold rows, this one has none")
-        return panel_from_frame(_renamed(frame), meta)
+        panel = panel_from_frame(_renamed(frame), meta)
+        funding = (table.schema.metadata or {}).get(_FUNDING_KEY)
+        return panel.replace(funding=Funding(*json.loads(funding))) if funding else panel
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
 

@@ -127,7 +127,7 @@ def panel_from_frame(frame: Any, meta: PanelMeta) -> Panel:
         ladders=_ladders(table),
         columns={name: floats_of(table, name) for name in others},
         meta=meta,
-        **given,
+        **given,  # type: ignore[arg-type]
     )
 
 

@@ -64,6 +64,7 @@ def load_panel(
     clock: str | None = None,
     half_spread_a_bps: float | None = None,
     half_spread_b_bps: float | None = None,
+    funding: Any = None,
     cache: bool = True,
 ) -> Panel:
     """Join two instruments of a dataset into a panel.
@@ -88,6 +89,7 @@ def load_panel(
         levels: how many book levels to keep; 0 for the top of the book without sizes.
         clock: "ts_recv" or "ts_event"; by default the recorder's where both legs have it, else the venue's.
         half_spread_a_bps, half_spread_b_bps: needed for legs that are candles.
+        funding: rates of the perpetual legs, as in `Panel.with_funding`.
         cache: keep the joined panel on disk, keyed by the dataset's fingerprint and these arguments.
 
     Raises:
@@ -124,7 +126,7 @@ def load_panel(
             f"both venues must overlap in the period asked for, {request.legs[0]} and {request.legs[1]} "
             f"have no row together from {start or 'there'} to {end or 'there'}"
         )
-    return panel
+    return panel if funding is None else panel.with_funding(funding)
 
 
 def _pair(pair: Mapping[str, str]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from arbkit.kernels.market import Market
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
+from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,11 +116,12 @@ class Panel:
     All arrays are contiguous and read-only, of length n: `ts` int64 nanoseconds UTC, non-decreasing;
     `bid_a, ask_a, bid_b, ask_b` float64, NaN where a quote is void, stale or cannot be converted; `fair`
     float64 or None for 1; `entry_ok` bool or None for true; `tradable` bool, made here; `fx_a`/`fx_b` float64
-    account currency per unit of the venue's, or None; `ladders` or None; `columns`: further named float64.
+    account currency per unit of the venue's, or None; `ladders` or None; `funding` or None; `columns`:
+    further named float64.
 
     Raises:
         DataError: when lengths differ, a column is not numeric, time runs backwards, or a fair ratio is
-            neither above 0 nor NaN.
+            neither above 0 nor NaN, or the funding times are out of order, double or all outside the rows.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Panel:
         fx_b: Any = None,
         scale: Any = None,
         columns: dict[str, Any] | None = None,
+        funding: Funding | None = None,
         meta: PanelMeta | None = None,
     ) -> None:
         self.ts: IntArray = _frozen_times(ts)
@@ -155,6 +158,9 @@ class Panel:
             name: _frozen_column(values, np.float64, name, n) for name, values in (columns or {}).items()
         }
         self.meta = meta or PanelMeta()
+        self.funding, missed = checked_funding(funding, self.ts)
+        if missed:
+            self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
         _check_order(self.ts)
         _check_fair(self.fair)
@@ -249,6 +255,22 @@ class Panel:
 
         return with_reference(self, reference, step_s=step_s)
 
+    def with_funding(self, source: Any) -> Panel:
+        """Return the panel with the funding rates of its perpetual legs.
+
+        Args:
+            source: a frame, or a Parquet or CSV file, with `ts`, `rate` (a fraction: what a long pays, 0.0001
+                for one basis point) and which leg it is: `venue` and `symbol`, or `leg` ("a" or "b"). Rows of
+                other instruments are passed over.
+
+        Raises:
+            DataError: naming the missing or bad column, times out of order or double, no row for either leg,
+                or when all times lie outside the panel. Single times outside are dropped and flagged.
+        """
+        from arbkit.panel.funding_source import funding_of
+
+        return self.replace(funding=funding_of(source, self.meta.leg_a, self.meta.leg_b))
+
     @cached_property
     def tradable(self) -> BoolArray:
         """bool (n,): both books two-sided, positive, finite, not crossed and fresh."""
@@ -271,6 +293,9 @@ class Panel:
             _NO_FLOATS if self.scale is None else self.scale,
             _NO_FLOATS if self.fx_a is None else self.fx_a,
             _NO_FLOATS if self.fx_b is None else self.fx_b,
+            payments_on(
+                self.funding, self.ts, (self.bid_a, self.ask_a, self.bid_b, self.ask_b), self.tradable
+            ),
         )
 
     @cached_property
@@ -371,6 +396,7 @@ class Panel:
             **{name: getattr(self, name) for name in _PRICES},
             **{name: getattr(self, name) for name in ("fair", "entry_ok", "fx_a", "fx_b", "scale")},
             "ladders": self.ladders,
+            "funding": self.funding,
             "columns": self.columns,
             "meta": self.meta,
         }
@@ -382,6 +408,7 @@ class Panel:
                 arrays[name] = getattr(self, name)
         if self.ladders is not None:
             arrays.update(self.ladders._asdict())
+        arrays.update(funding_arrays(self.funding))
         return {**arrays, **dict(sorted(self.columns.items()))}
 
     def _mapped(self, change: Any) -> Panel:
@@ -392,6 +419,7 @@ class Panel:
         if self.ladders is not None:
             parts["ladders"] = Ladders(*(change(array) for array in self.ladders))
         parts["columns"] = {name: change(array) for name, array in self.columns.items()}
+        parts["funding"] = None if self.funding is None else self.funding.within(parts["ts"])
         return Panel(**parts)
 
     def __len__(self) -> int:

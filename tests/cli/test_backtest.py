@@ -263,6 +263,9 @@ REFUSED = {
     "an unknown reference": (["--reference", "emwa:6h"], "emwa"),
     "a pair for a file": (["--pair-a", "upbit/KRW-BTC"], "--pair-a are for datasets"),
     "an empty time": (["--start", "2030-01-01"], "must hold rows in the time asked for"),
+    "negative leverage": (["--leverage-b", "-3"], "`leverage_b` must be above 1, was -3"),
+    "funding without a table": (["--funding"], "`funding` needs a panel with a funding table"),
+    "a missing funding file": (["--funding-file", "none.csv"], "none.csv: there is no such funding file"),
 }
 
 
@@ -282,6 +285,21 @@ def test_refuses_with_one_line_the_document_and_exit_1(run: Run, pair_csv: Path,
         "tag",
         "snapshots_count",
     }
+
+
+def test_a_funding_file_is_read_and_one_outside_the_panel_refused(
+    run: Run, pair_csv: Path, tmp_path: Path
+) -> None:
+    inside, outside = tmp_path / "inside.csv", tmp_path / "outside.csv"
+    inside.write_text("ts,leg,rate\n" + "".join(f"{1_700_000_000 + k * 600},b,0.001\n" for k in range(40)))
+    outside.write_text("ts,leg,rate\n1600000000,b,0.001\n")
+    code, document, _ = run("--data-file", pair_csv, *REQUIRED, "--funding", "--funding-file", inside)
+    assert code == 0
+    assert document["metrics"]["funding_usd"] != 0
+    code, document, err = run("--data-file", pair_csv, *REQUIRED, "--funding", "--funding-file", outside)
+    assert code == 1
+    assert "funding times must lie within the panel, all 1 lie outside" in document["message"]
+    assert err == f"error: {document['message']}\n"
 
 
 def test_missing_options_are_all_named(run: Run) -> None:

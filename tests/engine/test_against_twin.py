@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
-from arbkit.panel import Ladders, Panel
+from arbkit.panel import Funding, Ladders, Panel
 from arbkit.records import METRICS_DTYPE
 from arbkit.units import duration_ns
 from tests.strategies import Case, cases, panels, parameters
@@ -27,7 +27,16 @@ from tests.twin.market import Row
 from tests.twin.twin import run
 
 #: The extensions of the rules that the engine has so far, by the names of `tests.strategies.FEATURES`.
-ENGINE_FEATURES: tuple[str, ...] = ("lots", "inventory", "ladder", "fx_settlement", "scale", "stop_mtm")
+ENGINE_FEATURES: tuple[str, ...] = (
+    "lots",
+    "inventory",
+    "ladder",
+    "fx_settlement",
+    "scale",
+    "funding",
+    "margin",
+    "stop_mtm",
+)
 #: The ways the engine can run; each must give the twin's result.
 ENGINES = ("scan", "skip")
 EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))
@@ -39,7 +48,9 @@ profile = settings(
 )
 
 
-def panel_of(rows: tuple[Row, ...], *, fair: bool, entry_ok: bool) -> Panel:
+def panel_of(
+    rows: tuple[Row, ...], *, fair: bool, entry_ok: bool, funding: tuple[tuple[int, str, float], ...] = ()
+) -> Panel:
     """Build the panel that shows the same rows; optional columns only where a case has them."""
 
     def column(name: str, dtype: Any = np.float64) -> Any:
@@ -54,6 +65,10 @@ def panel_of(rows: tuple[Row, ...], *, fair: bool, entry_ok: bool) -> Panel:
         extras |= {"fx_a": column("fx_a"), "fx_b": column("fx_b")}
     if "depth" in ENGINE_FEATURES:
         extras["ladders"] = ladders_of(rows)
+    if "funding" in ENGINE_FEATURES:
+        due = [entry for entry in funding if entry[0] <= rows[-1].ts]
+        ts, legs, rates = [e[0] for e in due], ["ab".index(e[1]) for e in due], [e[2] for e in due]
+        extras["funding"] = Funding(*map(np.array, (ts, legs, rates)))  # type: ignore[arg-type]
     prices = [column(name) for name in ("bid_a", "ask_a", "bid_b", "ask_b")]
     return Panel(column("ts", np.int64), *prices, **extras)
 
@@ -80,7 +95,7 @@ def engine_disagreements(case: Case, engine: str, interval: str = "1h") -> list[
     """Run both on one case and list where they differ."""
     every_ns = duration_ns(interval)
     twin = run(case.rows, case.params, case.funding, every_ns)
-    panel = panel_of(case.rows, fair=case.fair, entry_ok=case.entry_ok)
+    panel = panel_of(case.rows, fair=case.fair, entry_ok=case.entry_ok, funding=case.funding)
     result = backtest(panel, case.params, engine=engine, interval=interval)
     found = compare_trades(twin, records(result.trades))
     found += compare_metrics(twin, result.metrics.to_dict(), METRICS_DTYPE.names or ())

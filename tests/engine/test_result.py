@@ -243,7 +243,10 @@ class TestFlags:
         one = backtest(panel(RICH), params(direction="long_a_short_b"))
         assert one.flags == ("sells spot at b short without inventory",)
         both = backtest(panel(RICH, meta=PanelMeta(spot_b=False)), params())
-        assert both.flags == ("sells spot at a short without inventory",)
+        assert both.flags == (
+            "sells spot at a short without inventory",
+            "funding of the perpetual at b is not simulated",
+        )
 
     def test_candles_and_the_older_bookkeeping_are_said(self):
         one = panel(RICH, meta=PanelMeta(fidelity="candle", spot_a=False, spot_b=False))

@@ -9,7 +9,7 @@ import pytest
 
 from arbkit.config import Params
 from arbkit.engine import rules_of
-from arbkit.kernels.step import RULES_DTYPE
+from arbkit.kernels.state import RULES_DTYPE
 
 
 def params(**changes: Any) -> Params:

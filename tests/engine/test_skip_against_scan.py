@@ -10,7 +10,7 @@ import pytest
 
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
-from arbkit.panel import Panel
+from arbkit.panel import Funding, Panel
 
 PANELS = int(os.environ.get("ARBKIT_SKIP_PANELS", "60"))
 
@@ -33,6 +33,10 @@ def market(rng: np.random.Generator) -> Panel:
         extra["fair"] = np.where(rng.random(rows) < 0.1, np.nan, 1 + rng.normal(0, 2e-3, rows))
     if rng.random() < 0.4:
         extra["entry_ok"] = rng.random(rows) < 0.6
+    if rng.random() < 0.5:
+        times = np.unique(rng.choice(ts, 20) + rng.choice([0, 0, 1]))
+        times = times[times <= ts[-1]]
+        extra["funding"] = Funding(times, rng.integers(0, 2, times.size), rng.normal(0, 1e-3, times.size))
     panel = Panel(ts, *prices, **extra)
     return panel.with_reference("ewma:2m") if "fair" not in extra and rng.random() < 0.3 else panel
 
@@ -48,6 +52,7 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
     def maybe(value: float) -> float | None:
         return value if rng.random() < 0.5 else None
 
+    model = "convergence" if panel.fair is None and rng.random() < 0.2 else "executable"
     longest = maybe(float(rng.choice([0, 1, 60, 3600, 86400])))
     return Params(
         min_spread_bps=pick(),
@@ -68,7 +73,12 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
         initial_balance_usd=float(rng.choice([1000, 10000])),
         stop_on_drawdown_pct=maybe(float(rng.choice([0.01, 1, 5]))),
         close_at_end=bool(rng.random() < 0.5),
-        pnl_model="convergence" if panel.fair is None and rng.random() < 0.2 else "executable",
+        pnl_model=model,
+        funding=panel.funding is not None and model == "executable" and bool(rng.random() < 0.7),
+        leverage_b=maybe(float(rng.choice([3, 50, 400]))),
+        maintenance_b=float(rng.choice([0.0001, 0.002])),
+        liquidation_fee_bps=float(rng.choice([0, 15])),
+        stop_on_drawdown_mtm_pct=maybe(float(rng.choice([0.01, 1, 5]))),
     )
 
 
@@ -88,7 +98,7 @@ def test_skip_equals_scan_to_the_last_bit(seed: int) -> None:
 
 
 def test_the_comparison_can_fail() -> None:
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(5)
     panel = market(rng)
     one = params(rng, panel)
     other = one.replace(taker_fee_a_bps=one.taker_fee_a_bps + 0.5)

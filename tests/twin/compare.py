@@ -72,8 +72,8 @@ def compare_equity(twin: TwinResult, rows: list[dict[str, Any]], every_ns: int |
 
 def compare_attribution(twin: TwinResult, rows: list[dict[str, Any]]) -> list[str]:
     names = ["premium_usd", "book_usd", "slippage_usd", "fees_usd", "pnl_usd"]
-    if rows and "fx_usd" in rows[0]:
-        names.append("fx_usd")
+    extra = ("fx_usd", "funding_usd", "liquidation_usd")
+    names += [name for name in extra if rows and name in rows[0]]
     if len(twin.attribution) != len(rows):
         return [f"attribution rows: {len(twin.attribution)} != {len(rows)}"]
     found = []

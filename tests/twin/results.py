@@ -139,6 +139,7 @@ def money_metrics(desk: Desk, pair: Pair) -> dict[str, Any]:
         "fees_usd": sum(fees for fees, _ in costs),
         "turnover_usd": sum(turnover for _, turnover in costs),
         "exposure_pct": exposure(desk.equity) * 100,
+        "funding_usd": sum(trade.funding for trade in pair.trades),
     }
 
 
