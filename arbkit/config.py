@@ -17,7 +17,7 @@ import numpy as np
 
 from arbkit.errors import ConfigError, nearest_names
 
-__all__ = ["EXTENSION_DEFAULTS", "PARAM_NAMES", "Params"]
+__all__ = ["EXTENSION_DEFAULTS", "PARAM_NAMES", "GuardLimits", "Params"]
 
 _DIRECTIONS: Final = ("both", "long_a_short_b", "long_b_short_a")
 _PNL_MODELS: Final = ("executable", "convergence")
@@ -34,6 +34,58 @@ def _rule(
 ) -> dict[str, Any]:
     """Describe what a numeric field may hold; `strict` excludes the bounds themselves."""
     return {"rule": (low, high, strict, none, integer)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardLimits:
+    """Limits that refuse an entry, the same in the simulation and in the live runner; `None` is no limit.
+
+    Money is in the account currency. `max_position_usd` is the notional of one entry, `max_positions` how
+    many may be open, losses are falls of equity since the day's first row and since the start, trades are
+    entries per calendar hour and day. `min_spread_bps` is a floor on the spread less its cost.
+    `max_slippage_bps` (price of the ladder against the top, both legs) and `min_fill_rate` (filled over asked
+    notional) bind with depth only. The breaker opens when the day's loss reaches `breaker_loss_pct` of the
+    day's opening equity; nothing is entered for `breaker_cooldown_s`. Days begin at midnight UTC +
+    `utc_offset_h` (9 for Korea).
+
+    Raises:
+        ConfigError: naming the rule and the value received.
+    """
+
+    max_position_usd: float | None = field(default=None, metadata=_rule(0, strict=True, none=True))
+    max_positions: int | None = field(default=None, metadata=_rule(1, none=True, integer=True))
+    max_daily_loss_usd: float | None = field(default=None, metadata=_rule(0, strict=True, none=True))
+    max_total_loss_usd: float | None = field(default=None, metadata=_rule(0, strict=True, none=True))
+    max_trades_per_hour: int | None = field(default=None, metadata=_rule(1, none=True, integer=True))
+    max_trades_per_day: int | None = field(default=None, metadata=_rule(1, none=True, integer=True))
+    min_spread_bps: float | None = field(default=None, metadata=_rule(none=True))
+    max_slippage_bps: float | None = field(default=None, metadata=_rule(0, none=True))
+    min_fill_rate: float | None = field(default=None, metadata=_rule(0, 1, none=True))
+    breaker_loss_pct: float | None = field(default=None, metadata=_rule(0, strict=True, none=True))
+    breaker_cooldown_s: float = field(default=300.0, metadata=_rule(0, 9e9))
+    utc_offset_h: float = field(default=0.0, metadata=_rule(-14, 14))
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            object.__setattr__(self, item.name, _checked(f"guard.{item.name}", value, item.metadata))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all limits by name."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GuardLimits:
+        """Build from a mapping, refusing unknown names with the nearest ones.
+
+        Raises:
+            ConfigError: for an unknown name or a bad value.
+        """
+        names = tuple(item.name for item in dataclasses.fields(cls))
+        for name in values:
+            if name not in names:
+                raise ConfigError(f"`{name}` is no limit of `guard`; {nearest_names(str(name), names)}")
+        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +136,7 @@ class Params:
     maintenance_b: float = field(default=0.005, metadata=_rule(0, 1, strict=True))
     liquidation_fee_bps: float = field(default=0.0, metadata=_rule(0))
     stop_on_drawdown_mtm_pct: float | None = field(default=None, metadata=_rule(0, strict=True, none=True))
+    guard: GuardLimits | None = field(default=None, metadata={"guard": True})
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -107,7 +160,8 @@ class Params:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all parameters by name, in the order of the rules."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return values | {"guard": None if self.guard is None else self.guard.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Params:
@@ -158,11 +212,21 @@ def _checked(name: str, value: Any, metadata: Mapping[str, Any]) -> Any:
         if value not in metadata["choices"]:
             raise ConfigError(f"`{name}` must be one of {', '.join(metadata['choices'])}, was {value!r}")
         return value
+    if "guard" in metadata:
+        return _checked_guard(value)
     if "flag" in metadata:
         if not isinstance(value, (bool, np.bool_)):
             raise ConfigError(f"`{name}` must be true or false, was {value!r}")
         return bool(value)
     return _checked_number(name, value, *metadata["rule"])
+
+
+def _checked_guard(value: Any) -> GuardLimits | None:
+    if value is None or isinstance(value, GuardLimits):
+        return value
+    if isinstance(value, Mapping):
+        return GuardLimits.from_dict(value)
+    raise ConfigError(f"`guard` must be none or a block of limits by name, was {value!r}")
 
 
 def _checked_number(

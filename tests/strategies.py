@@ -33,6 +33,7 @@ FEATURES = (
     "scale",
     "funding",
     "margin",
+    "guard",
     "stop_mtm",
 )
 
@@ -180,6 +181,27 @@ def parameters(
     return Params.from_dict(chosen)
 
 
+def _guards() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a block of limits: few set at once, so that a later one is reached too."""
+    limits = {
+        "max_position_usd": st.sampled_from((400.0, 1_000.0)),
+        "max_positions": st.sampled_from((1, 2)),
+        "max_daily_loss_usd": st.sampled_from((0.1371, 1.2345)),
+        "max_total_loss_usd": st.sampled_from((0.1371, 2.3456)),
+        "max_trades_per_hour": st.sampled_from((1, 2)),
+        "max_trades_per_day": st.sampled_from((1, 3)),
+        "min_spread_bps": st.sampled_from((5.0, 30.0)),
+        "max_slippage_bps": st.sampled_from((0.0, 3.3)),
+        "min_fill_rate": st.sampled_from((0.5, 0.9)),
+        "breaker_loss_pct": st.sampled_from((0.001371, 0.02113)),
+        "breaker_cooldown_s": st.sampled_from((0.0, 2.0, 3_600.0)),
+        "utc_offset_h": st.sampled_from((9.0, -3.5)),
+    }
+    return st.lists(st.sampled_from(tuple(limits)), max_size=4, unique=True).flatmap(
+        lambda names: st.fixed_dictionaries({name: limits[name] for name in names})
+    )
+
+
 @st.composite
 def _extensions(draw: st.DrawFn, features: Collection[str]) -> dict[str, Any]:
     latency = st.sampled_from((0.0, 1.0, 1_000.0, 30_000.0))
@@ -210,6 +232,7 @@ def _extensions(draw: st.DrawFn, features: Collection[str]) -> dict[str, Any]:
             "maintenance_b": st.sampled_from((0.0001, 0.005)),
             "liquidation_fee_bps": st.sampled_from((0.0, 10.0)),
         },
+        "guard": {"guard": st.one_of(st.none(), _guards())},
         "stop_mtm": {"stop_on_drawdown_mtm_pct": st.sampled_from((None, 0.01371, 0.2113))},
     }
     return {name: draw(strategy) for feature in features for name, strategy in space.get(feature, {}).items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arbkit.config import EXTENSION_DEFAULTS, PARAM_NAMES, Params
+from arbkit.config import EXTENSION_DEFAULTS, PARAM_NAMES, GuardLimits, Params
 from arbkit.errors import ConfigError
 
 NEEDED: dict[str, Any] = {
@@ -57,6 +57,7 @@ RULES: dict[str, tuple[list[Any], list[Any]]] = {
     "maintenance_b": ([0.004], [0, 1, -1, None]),
     "liquidation_fee_bps": ([0, 5], [-1, None]),
     "stop_on_drawdown_mtm_pct": ([None, 5], [0, -1]),
+    "guard": ([None, GuardLimits(max_positions=2)], ["strict", 5, [("max_positions", 2)]]),
 }
 NUMBERS = [name for name, (good, _) in RULES.items() if not isinstance(good[0], (str, bool))]
 
@@ -160,3 +161,14 @@ def test_a_changed_copy_is_validated_anew() -> None:
     assert params.slippage_bps == 3
     with pytest.raises(ConfigError, match="min_hold_s"):
         params.replace(min_hold_s=31)
+
+
+def test_a_guard_is_a_block_checked_by_name_and_comes_back_from_a_mapping() -> None:
+    params = Params(**NEEDED | {"guard": {"max_daily_loss_usd": 50, "utc_offset_h": 9}})
+    assert params.guard == GuardLimits(max_daily_loss_usd=50, utc_offset_h=9)
+    assert params.guard.breaker_cooldown_s == 300
+    assert Params.from_dict(params.to_dict()) == params
+    with pytest.raises(ConfigError, match=r"`max_los_usd` is no limit of `guard`; did you mean"):
+        Params(**NEEDED | {"guard": {"max_los_usd": 50}})
+    with pytest.raises(ConfigError, match=r"`guard.min_fill_rate` must be at most 1, was 80"):
+        Params(**NEEDED | {"guard": {"min_fill_rate": 80}})

@@ -100,6 +100,7 @@ PARAM_HELP: Final = {
     "maintenance_b": "maintenance margin at B, a fraction",
     "liquidation_fee_bps": "fee of a liquidation",
     "stop_on_drawdown_mtm_pct": "end the run at this drawdown of the equity",
+    "guard": "limits as NAME=NUMBER,NAME=NUMBER, such as max_daily_loss_usd=500,max_trades_per_hour=100",
 }
 
 
@@ -126,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     for item in dataclasses.fields(Params):
         flag = "flag" in item.metadata
         kind = "|".join(item.metadata["choices"]) if "choices" in item.metadata else "NUMBER"
+        kind = "LIMITS" if "guard" in item.metadata else kind
         _add(group, item, PARAM_HELP.get(item.name, ""), "true|false" if flag else kind)
         if flag:
             group.add_argument(
@@ -237,6 +239,8 @@ def _value(item: dataclasses.Field[Any], text: str) -> Any:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"`{_option(item.name)}` must be true or false, was {text!r}")
         return text.lower() == "true"
+    if "guard" in item.metadata:
+        return _guard(text)
     if not _is_numeric(item):
         return text
     if text.lower() == "none":
@@ -244,6 +248,19 @@ def _value(item: dataclasses.Field[Any], text: str) -> Any:
     if not _is_number(text):
         raise ConfigError(f"`{_option(item.name)}` must be a number, was {text!r}")
     return float(text)
+
+
+def _guard(text: str) -> dict[str, float] | None:
+    """Read NAME=NUMBER,... as a block of limits; `GuardLimits` knows the names."""
+    if text.lower() == "none":
+        return None
+    limits = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if not _is_number(value):
+            raise ConfigError(f"`--guard` must be NAME=NUMBER,NAME=NUMBER, was {text!r}")
+        limits[name.strip()] = float(value)
+    return limits
 
 
 def _is_numeric(item: dataclasses.Field[Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import RecordArray
-from arbkit.config import EXTENSION_DEFAULTS, Params
+from arbkit.config import EXTENSION_DEFAULTS, GuardLimits, Params
 from arbkit.errors import ConfigError
 from arbkit.kernels.state import RULES_DTYPE
 from arbkit.panel import Panel
@@ -27,6 +27,18 @@ _OPTIONAL: Final = {
     "inventory_a_usd": "has_inventory_a",
     "inventory_b_usd": "has_inventory_b",
     "leverage_b": "has_margin",
+}
+
+_GUARD_LIMITS: Final = {
+    "guard_max_notional": "max_position_usd",
+    "guard_max_positions": "max_positions",
+    "guard_daily_loss": "max_daily_loss_usd",
+    "guard_total_loss": "max_total_loss_usd",
+    "guard_hour_trades": "max_trades_per_hour",
+    "guard_day_trades": "max_trades_per_day",
+    "guard_min_spread": "min_spread_bps",
+    "guard_max_slip": "max_slippage_bps",
+    "guard_min_fill": "min_fill_rate",
 }
 
 
@@ -67,8 +79,22 @@ def _fill(record: Any, params: Params) -> None:
     record["lot"] = max(params.lot_a, params.lot_b)
     record["min_notional_usd"] = params.min_notional_usd
     record["has_funding"] = params.funding
+    _fill_guard(record, params.guard or GuardLimits())
+    record["guard_on"] = params.guard is not None
     record["maintenance_b"] = params.maintenance_b
     record["liquidation_fee"] = params.liquidation_fee_bps / 1e4
+
+
+def _fill_guard(record: Any, limits: GuardLimits) -> None:
+    for field, name in _GUARD_LIMITS.items():
+        value = getattr(limits, name)
+        absent = -np.inf if name.startswith("min_") else np.inf
+        record[field] = absent if value is None else value
+    record["guard_has_breaker"] = limits.breaker_loss_pct is not None
+    record["guard_breaker_share"] = (limits.breaker_loss_pct or 0.0) / 100
+    record["guard_follows"] = limits.breaker_loss_pct is not None or limits.max_daily_loss_usd is not None
+    record["guard_cooldown_ns"] = seconds_to_ns(limits.breaker_cooldown_s)
+    record["guard_offset_ns"] = seconds_to_ns(limits.utc_offset_h * 3600)
 
 
 def check_supported(panel: Panel, params: Params) -> None:

@@ -30,7 +30,7 @@ from arbkit.kernels.index import (
 from arbkit.kernels.market import Market, quote_at
 from arbkit.kernels.step import open_value
 
-__all__ = ["drawdown_between"]
+__all__ = ["drawdown_between", "equity_at", "linear_equity", "node_bounds"]
 
 
 class _Linear(NamedTuple):
@@ -53,7 +53,8 @@ class _Linear(NamedTuple):
 
 
 @jit
-def _linear(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
+def linear_equity(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
+    """Return equity as a function of prices, while the open trades stay the same."""
     h, fa, fb = rules.half_slip, rules.fee_a, rules.fee_b
     base = rules.initial_balance_usd + state.realized_pnl
     scale = abs(base)
@@ -143,7 +144,7 @@ def _signal_bounds(
 
 
 @inlined
-def _node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
+def node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
     """Return the lowest and highest equity that a row of a block may have; (0, -inf) where none counts."""
     bounds, k = index.bounds, np.uint64(node)
     if not bounds[ASK_A, k] > 0:
@@ -166,9 +167,10 @@ def _node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
 
 
 @inlined
-def _equity_at(
+def equity_at(
     market: Market, i: int, balance: float, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
 ) -> float:
+    """Return equity on a row, as the scan values it."""
     quote = quote_at(market, i)
     return balance + open_value(quote, rules, state, trades, open_ids)
 
@@ -192,7 +194,7 @@ def _peak_of(
     level, block = 0, start >> FAN_BITS
     while True:
         end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
-        while block < end and not _node_bounds(index, offsets[level] + block, line)[1] > peak:
+        while block < end and not node_bounds(index, offsets[level] + block, line)[1] > peak:
             block += 1
         if block << (FAN_BITS * (level + 1)) >= stop or (block >= end and level == top):
             return peak
@@ -203,7 +205,7 @@ def _peak_of(
         else:
             for i in range(max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)):
                 if market.tradable[i]:
-                    peak = max(peak, _equity_at(market, i, balance, rules, state, trades, open_ids))
+                    peak = max(peak, equity_at(market, i, balance, rules, state, trades, open_ids))
             block += 1
             if block & (FAN - 1) == 0 and level < top:
                 block, level = block >> FAN_BITS, level + 1
@@ -235,7 +237,7 @@ def drawdown_between(
         state: record of `STATE_DTYPE`; `peak_equity` and `max_drawdown_mtm` are changed.
         trades, open_ids: the trades, and which of them are open, oldest first.
     """
-    line = _linear(rules, state, trades, open_ids)
+    line = linear_equity(rules, state, trades, open_ids)
     balance = rules.initial_balance_usd + state.realized_pnl
     offsets, top = index.offsets, index.offsets.size - 2
     peak, deepest = state.peak_equity, state.max_drawdown_mtm
@@ -246,7 +248,7 @@ def drawdown_between(
     while True:
         end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
         while block < end:
-            low, high = _node_bounds(index, offsets[level] + block, line)
+            low, high = node_bounds(index, offsets[level] + block, line)
             if high > -np.inf:
                 span = max(upper, high) - low
                 if span > deepest * peak or (stopping and span >= shallow * peak):
@@ -266,7 +268,7 @@ def drawdown_between(
             peak = _peak_of(market, index, settled, first, peak, line, rules, state, trades, open_ids)
         for i in range(first, last):
             if market.tradable[i]:
-                equity = _equity_at(market, i, balance, rules, state, trades, open_ids)
+                equity = equity_at(market, i, balance, rules, state, trades, open_ids)
                 peak = max(peak, equity)
                 drawdown = (peak - equity) / peak
                 if stopping and drawdown * 100 >= rules.stop_on_drawdown_mtm_pct:
@@ -282,7 +284,7 @@ def drawdown_between(
         while i > settled and not market.tradable[i]:
             i -= 1
         if market.tradable[i]:
-            peak = max(peak, _equity_at(market, i, balance, rules, state, trades, open_ids))
+            peak = max(peak, equity_at(market, i, balance, rules, state, trades, open_ids))
         peak = _peak_of(market, index, settled, stop, peak, line, rules, state, trades, open_ids)
     state.peak_equity, state.max_drawdown_mtm = peak, deepest
     return stop

@@ -16,6 +16,7 @@ from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.funding import book_funding
+from arbkit.kernels.guard_rows import guard_event
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
 from arbkit.kernels.margin import liquidation_row
 from arbkit.kernels.market import Market, Prices, prices_of, quote_at
@@ -174,6 +175,8 @@ def _skip_rows(
         if state.n_trades > before:
             due[before] = _exit_row(market.ts, prices, index, row, trades[before], rules)
         upcoming = _next_event(market, prices, index, row, rules, state, trades, open_ids, due)
+        if rules.guard_follows == 1:
+            upcoming = guard_event(market, index, row, upcoming, rules, state, trades, open_ids)
         if follow and state.n_open > 0 and upcoming > row + 1:
             upcoming = drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
         if measure:

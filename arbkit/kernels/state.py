@@ -55,6 +55,21 @@ RULES_DTYPE: Final = np.dtype(
         ("leverage_b", np.float64),
         ("maintenance_b", np.float64),
         ("liquidation_fee", np.float64),
+        ("guard_on", np.int64),
+        ("guard_follows", np.int64),
+        ("guard_max_notional", np.float64),
+        ("guard_max_positions", np.float64),
+        ("guard_daily_loss", np.float64),
+        ("guard_total_loss", np.float64),
+        ("guard_hour_trades", np.float64),
+        ("guard_day_trades", np.float64),
+        ("guard_min_spread", np.float64),
+        ("guard_max_slip", np.float64),
+        ("guard_min_fill", np.float64),
+        ("guard_has_breaker", np.int64),
+        ("guard_breaker_share", np.float64),
+        ("guard_cooldown_ns", np.int64),
+        ("guard_offset_ns", np.int64),
     ],
     align=True,
 )
@@ -105,13 +120,21 @@ def new_state(state: Any, rules: Any) -> None:
     state.last_entry_ba = LONG_AGO
     state.next_payment = 0
     state.funding = 0.0
+    state.guard_day = LONG_AGO
+    state.guard_opening = rules.initial_balance_usd
+    state.guard_equity = rules.initial_balance_usd
+    state.guard_until = LONG_AGO
+    state.guard_hour = LONG_AGO
+    state.guard_hour_entries = 0
+    state.guard_entry_day = LONG_AGO
+    state.guard_day_entries = 0
     state.refusal = 0
     state.refused_side = 0
     state.refused_row_ab = -1
     state.refused_row_ba = -1
     state.refused_ab = 0
     state.refused_ba = 0
-    for kind in range(4):
+    for kind in range(20):
         state.rejected[kind] = 0
     for reason in range(7):
         state.exits[reason] = 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from arbkit._typing import IntArray, RecordArray
 from arbkit.kernels._jit import inlined
+from arbkit.kernels.guard import guard_count, guard_row, guard_verdict
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 from arbkit.kernels.state import LONG_AGO, REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
 from arbkit.records import ExitReason, PnlModel, Side
@@ -133,8 +134,13 @@ def step(
         _exits(quote, is_last and rules.close_at_end == 1, rules, state, trades, open_ids)
     if state.n_open != was_open:
         _check_drawdown(rules, state)
-    if rules.has_stop_drawdown_mtm == 1:
-        _check_marked_drawdown(quote, rules, state, trades, open_ids)
+    if rules.has_stop_drawdown_mtm == 1 or rules.guard_on == 1:
+        equity = rules.initial_balance_usd + state.realized_pnl
+        equity += open_value(quote, rules, state, trades, open_ids)
+        if rules.has_stop_drawdown_mtm == 1:
+            _check_marked_drawdown(equity, rules, state)
+        if rules.guard_on == 1:
+            guard_row(quote.ts, equity, rules, state)
     if state.stopped == 0 and entry_ok and not (is_last and rules.close_at_end == 1):
         _enter(quote, rules, state, trades, open_ids)
 
@@ -330,12 +336,8 @@ def _check_drawdown(rules: Any, state: Any) -> None:
 
 
 @inlined
-def _check_marked_drawdown(
-    quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
-) -> None:
+def _check_marked_drawdown(equity: float, rules: Any, state: Any) -> None:
     """Stop on the drawdown of equity after this row's exits (section 6)."""
-    equity = rules.initial_balance_usd + state.realized_pnl
-    equity += open_value(quote, rules, state, trades, open_ids)
     peak = max(state.peak_equity, equity)
     if (peak - equity) / peak * 100 >= rules.stop_on_drawdown_mtm_pct:
         state.stopped = 1
@@ -395,6 +397,9 @@ def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: 
             refusal = REFUSED_LOT
     if refusal == 0 and notional < rules.min_notional_usd:
         refusal = REFUSED_DEPTH
+    if refusal == 0 and rules.guard_on == 1:
+        net = (quote.x_ab if side == _AB else quote.x_ba) - rules.cost_bps
+        refusal = guard_verdict(quote.ts, net, notional, 0.0, 1.0, state.n_open, rules, state)
     if refusal > 0:
         state.refusal = refusal
         state.refused_side = side
@@ -407,6 +412,8 @@ def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: 
         state.last_entry_ab = quote.ts
     else:
         state.last_entry_ba = quote.ts
+    if rules.guard_on == 1:
+        guard_count(quote.ts, rules, state)
     open_ids[state.n_open] = state.n_trades
     state.n_open += 1
     state.n_trades += 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray, RecordArray
 from arbkit.kernels._jit import jit
+from arbkit.kernels.guard import REFUSED_BY_GUARD
 from arbkit.kernels.state import REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
 from arbkit.records import ExitReason
 
@@ -102,6 +103,16 @@ def summarize(
     out.rejected_no_inventory = state.rejected[REFUSED_INVENTORY]
     out.rejected_lot = state.rejected[REFUSED_LOT]
     out.rejected_no_depth = state.rejected[REFUSED_DEPTH]
+    out.rejected_guard_breaker = state.rejected[REFUSED_BY_GUARD + 0]
+    out.rejected_guard_daily_loss = state.rejected[REFUSED_BY_GUARD + 1]
+    out.rejected_guard_total_loss = state.rejected[REFUSED_BY_GUARD + 2]
+    out.rejected_guard_hour_trades = state.rejected[REFUSED_BY_GUARD + 3]
+    out.rejected_guard_day_trades = state.rejected[REFUSED_BY_GUARD + 4]
+    out.rejected_guard_positions = state.rejected[REFUSED_BY_GUARD + 5]
+    out.rejected_guard_position_size = state.rejected[REFUSED_BY_GUARD + 6]
+    out.rejected_guard_spread = state.rejected[REFUSED_BY_GUARD + 7]
+    out.rejected_guard_slippage = state.rejected[REFUSED_BY_GUARD + 8]
+    out.rejected_guard_fill_rate = state.rejected[REFUSED_BY_GUARD + 9]
 
 
 @jit

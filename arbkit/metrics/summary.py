@@ -59,6 +59,16 @@ class Metrics:
     rejected_no_inventory: int
     rejected_lot: int
     rejected_no_depth: int
+    rejected_guard_breaker: int
+    rejected_guard_daily_loss: int
+    rejected_guard_total_loss: int
+    rejected_guard_hour_trades: int
+    rejected_guard_day_trades: int
+    rejected_guard_positions: int
+    rejected_guard_position_size: int
+    rejected_guard_spread: int
+    rejected_guard_slippage: int
+    rejected_guard_fill_rate: int
 
     @classmethod
     def from_record(cls, record: Any) -> Metrics:

@@ -268,7 +268,7 @@ def attribution_table(view: StudyView, text: Text) -> Table | None:
             tuple(n.money(part.attribution[name], plus=True) for part in (view.train, view.test)),
             "mark" if name == "pnl_usd" else "",
         )
-        for name in ("premium_usd", "book_usd", "slippage_usd", "fees_usd", "pnl_usd")
+        for name in view.train.attribution
     )
     head = (text("attribution.head"), text("segment.train"), text("segment.test"))
     return Table(text("attribution.caption", currency=view.currency), head, rows)

@@ -178,6 +178,7 @@ def test_dataset_is_refused_with_one_line_and_exit_1(run: Run, dataset: Path, ca
         (["--no-close-on-spread-reversal"], "close_on_spread_reversal", False),
         (["--initial-balance-usd", "5000"], "initial_balance_usd", 5000.0),
         (["--stop-on-drawdown-pct", "12.5"], "stop_on_drawdown_pct", 12.5),
+        (["--guard", "none"], "guard", None),
     ],
 )
 def test_option_reaches_the_parameters(
@@ -265,6 +266,9 @@ REFUSED = {
     "an empty time": (["--start", "2030-01-01"], "must hold rows in the time asked for"),
     "negative leverage": (["--leverage-b", "-3"], "`leverage_b` must be above 1, was -3"),
     "funding without a table": (["--funding"], "`funding` needs a panel with a funding table"),
+    "a guard typo": (["--guard", "max_daily_los_usd=5"], "did you mean `max_daily_loss_usd`"),
+    "a guard that is no block": (["--guard", "strict"], "`--guard` must be NAME=NUMBER,NAME=NUMBER"),
+    "a negative guard": (["--guard", "max_daily_loss_usd=-5"], "`guard.max_daily_loss_usd` must be above 0"),
     "a missing funding file": (["--funding-file", "none.csv"], "none.csv: there is no such funding file"),
 }
 

@@ -35,6 +35,7 @@ ENGINE_FEATURES: tuple[str, ...] = (
     "scale",
     "funding",
     "margin",
+    "guard",
     "stop_mtm",
 )
 #: The ways the engine can run; each must give the twin's result.

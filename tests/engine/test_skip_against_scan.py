@@ -41,6 +41,22 @@ def market(rng: np.random.Generator) -> Panel:
     return panel.with_reference("ewma:2m") if "fair" not in extra and rng.random() < 0.3 else panel
 
 
+def guard(rng: np.random.Generator) -> dict[str, Any]:
+    """Return a few limits, most of them often reached."""
+    limits = {
+        "max_positions": 2,
+        "max_daily_loss_usd": float(rng.choice([0.5, 3])),
+        "max_total_loss_usd": float(rng.choice([2, 40])),
+        "max_trades_per_hour": int(rng.choice([1, 5])),
+        "max_trades_per_day": int(rng.choice([1, 20])),
+        "min_spread_bps": 5.0,
+        "breaker_loss_pct": float(rng.choice([0.001, 0.02, 0.2])),
+        "breaker_cooldown_s": float(rng.choice([0, 60, 300, 90_000])),
+        "utc_offset_h": float(rng.choice([9, -3.5])),
+    }
+    return {name: value for name, value in limits.items() if rng.random() < 0.4}
+
+
 def params(rng: np.random.Generator, panel: Panel) -> Params:
     """Return parameters whose thresholds are taken from the panel, so that ties with them are common."""
     spreads = panel.spreads()
@@ -78,6 +94,7 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
         leverage_b=maybe(float(rng.choice([3, 50, 400]))),
         maintenance_b=float(rng.choice([0.0001, 0.002])),
         liquidation_fee_bps=float(rng.choice([0, 15])),
+        guard=guard(rng) if rng.random() < 0.5 else None,
         stop_on_drawdown_mtm_pct=maybe(float(rng.choice([0.01, 1, 5]))),
     )
 

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 HOUR_NS = 3_600_000_000_000
 REASONS = ("stop_loss", "take_profit", "spread_reversal", "timeout", "end_of_data", "liquidation")
 
+GUARD_REASONS = (
+    "breaker",
+    "daily_loss",
+    "total_loss",
+    "hour_trades",
+    "day_trades",
+    "positions",
+    "position_size",
+    "spread",
+    "slippage",
+    "fill_rate",
+)
+REFUSALS = (
+    "rejected_no_inventory",
+    "rejected_lot",
+    "rejected_no_depth",
+    *(f"rejected_guard_{reason}" for reason in GUARD_REASONS),
+)
+
 
 class EquityPoint(NamedTuple):
     """The account at the end of one tradable row."""
@@ -43,7 +62,7 @@ class TwinResult:
 def summarize(desk: Desk, pair: Pair, every_ns: int = HOUR_NS) -> TwinResult:
     metrics = trade_metrics(desk, pair) | money_metrics(desk, pair)
     metrics["sharpe"], metrics["sortino"] = ratios(desk.equity, desk.initial, every_ns)
-    for refusal in ("rejected_no_inventory", "rejected_lot", "rejected_no_depth"):
+    for refusal in REFUSALS:
         metrics[refusal] = pair.refusals.get(refusal, 0)
     return TwinResult(
         [trade_row(pair, trade) for trade in pair.trades],

@@ -14,6 +14,7 @@ from typing import Any
 from arbkit.config import Params
 
 from . import depth, money
+from .guard import Guard
 from .market import (
     DIRECTIONS,
     Row,
@@ -109,6 +110,7 @@ class Pair:
         self.excursions = 0
         self.refusals: dict[str, int] = {}
         self.taken: dict[tuple[int, str], float] = {}
+        self.guard = None if params.guard is None else Guard(params.guard, desk.initial)
 
     # ---- one row -------------------------------------------------------------------------------
 
@@ -125,6 +127,8 @@ class Pair:
         if self.params.close_at_end and index == self.last_tradable:
             self.close_everything(index, row)
         self.desk.check_drawdown()
+        if self.guard is not None:
+            self.guard.look(row.ts, self.desk.balance + self.desk.unrealized())
         if self.desk.stopped:
             self.orders = [order for order in self.orders if order.trade is not None]
         else:
@@ -363,6 +367,8 @@ class Pair:
         if refusal is not None:
             self.refuse(refusal, direction)
             return
+        if self.guard is not None:
+            self.guard.entries.append(row.ts)
         spread = s_of(row, direction)
         order = Order(direction, index, row.ts, self.due(row), decided_spread=spread, notional=notional)
         self.send(order, index, row)
@@ -397,7 +403,30 @@ class Pair:
         size, reason = self.plan(direction, here, here, notional)
         if reason is not None:
             return reason
-        return "rejected_thin" if self.is_thin(direction, here, size) else None
+        if self.is_thin(direction, here, size):
+            return "rejected_thin"
+        return self.guard_refusal(direction, here, size, notional)
+
+    def guard_refusal(self, direction: str, here: Fill, size: float, asked: float) -> str | None:
+        """Ask the guard about an entry that everything else allows."""
+        if self.guard is None:
+            return None
+        buy_side, sell_side = f"ask_{long_venue(direction)}", f"bid_{short_venue(direction)}"
+        notional = self.filled_notional(here, buy_side, size, asked)
+        slip, filled = 0.0, 1.0
+        if self.params.depth_levels > 0:
+            top_ask, top_bid = here[1].price(buy_side), here[1].price(sell_side)
+            ask, bid = (self.leg_price(here, side, size, real=True)[0] for side in (buy_side, sell_side))
+            slip = (ask - top_ask) / top_ask * 1e4 + (top_bid - bid) / top_bid * 1e4
+            filled = notional / asked
+        return self.guard.refusal(
+            here[1].ts,
+            net=x_of(here[1], direction) - self.params.cost_bps,
+            notional=notional,
+            slip=slip,
+            filled=filled,
+            open_trades=len(self.open_trades()) + len(self.entries_in_flight()),
+        )
 
     def lacks_inventory(self, direction: str, notional: float) -> bool:
         venue = short_venue(direction)

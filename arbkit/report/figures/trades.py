@@ -31,7 +31,6 @@ __all__ = [
 
 _BINS = 28
 _MOST_POINTS = 500
-_PARTS = ("premium_usd", "book_usd", "slippage_usd", "fees_usd")
 
 
 class HistogramNumbers(NamedTuple):
@@ -97,7 +96,7 @@ def excursion_numbers(view: StudyView) -> ExcursionNumbers:
 
 def waterfall_numbers(view: StudyView) -> WaterfallNumbers:
     """Return what the closed trades' PnL is made of in both segments."""
-    names = (*_PARTS, "pnl_usd")
+    names = tuple(view.train.attribution)
     train, test = (
         np.array([segment.attribution[name] for name in names]) for segment in (view.train, view.test)
     )
