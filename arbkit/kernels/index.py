@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from arbkit._typing import IntArray
 from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels.extremes import block_extremes
 from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
@@ -142,18 +143,23 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
     first, last = n, -1
     for block in range((n + FAN - 1) >> FAN_BITS):
         start, end = np.uint64(block << FAN_BITS), np.uint64(min((block + 1) << FAN_BITS, n))
-        ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
-        a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
-        row = start
-        while row < end:
-            if tradable[row]:
-                a, b = ask_a[row], ask_b[row]
-                ab, ba = bid_b[row] - a, bid_a[row] - b
-                ab_top, ab_low = (ab if ab > ab_top else ab_top), (ab if ab < ab_low else ab_low)
-                ba_top, ba_low = (ba if ba > ba_top else ba_top), (ba if ba < ba_low else ba_low)
-                a_top, a_low = (a if a > a_top else a_top), (a if a < a_low else a_low)
-                b_top, b_low = (b if b > b_top else b_top), (b if b < b_low else b_low)
-            row += np.uint64(1)
+        if end - start == np.uint64(FAN):
+            ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low = block_extremes(
+                bid_a, ask_a, bid_b, ask_b, tradable, block << FAN_BITS
+            )
+        else:
+            ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
+            a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
+            row = start
+            while row < end:
+                if tradable[row]:
+                    a, b = ask_a[row], ask_b[row]
+                    ab, ba = bid_b[row] - a, bid_a[row] - b
+                    ab_top, ab_low = (ab if ab > ab_top else ab_top), (ab if ab < ab_low else ab_low)
+                    ba_top, ba_low = (ba if ba > ba_top else ba_top), (ba if ba < ba_low else ba_low)
+                    a_top, a_low = (a if a > a_top else a_top), (a if a < a_low else a_low)
+                    b_top, b_low = (b if b > b_top else b_top), (b if b < b_low else b_low)
+                row += np.uint64(1)
         if a_top > 0:
             first = min(first, block << FAN_BITS)
             last = min((block + 1) << FAN_BITS, n) - 1
@@ -223,12 +229,11 @@ def _fold(rows: int, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None
         for level in range(1, offsets.size - 1):
             here = (below + FAN - 1) >> FAN_BITS
             for block in range(here):
-                children = row[
-                    offsets[level - 1] + (block << FAN_BITS) : offsets[level - 1] + (block << FAN_BITS) + FAN
-                ]
-                value = children[0]
-                for k in range(1, FAN):
-                    value = max(value, children[k])
+                child = np.uint64(offsets[level - 1] + (block << FAN_BITS))
+                value = row[child]
+                for _ in range(1, FAN):
+                    child += np.uint64(1)
+                    value = row[child] if row[child] > value else value
                 row[offsets[level] + block] = value
             row[offsets[level] + here : offsets[level + 1]] = -np.inf
             below = here
