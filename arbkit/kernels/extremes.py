@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 __all__ = ["block_extremes"]
 
 #: The instruction builder that numba itself compiles with.
-ir: Any = cgutils.ir
+ir: Any = cgutils.ir  # type: ignore[attr-defined]
 _LANES: Final = 8
 _DOUBLES: Final = ir.VectorType(ir.DoubleType(), _LANES)
 _BYTES: Final = ir.VectorType(ir.IntType(8), _LANES)
