@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from arbkit.config import Params
     from arbkit.data import Dataset, open_dataset
-    from arbkit.engine import BacktestResult, backtest, backtest_many
+    from arbkit.engine import BacktestResult, Portfolio, PortfolioResult, backtest, backtest_many
     from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
     from arbkit.metrics import Metrics
     from arbkit.panel import Panel, load_panel
@@ -27,6 +27,8 @@ __all__ = [
     "Metrics",
     "Panel",
     "Params",
+    "Portfolio",
+    "PortfolioResult",
     "StorageError",
     "Study",
     "StudyError",
@@ -52,6 +54,8 @@ _HOMES: Final = {
     "Metrics": "arbkit.metrics",
     "Panel": "arbkit.panel",
     "Params": "arbkit.config",
+    "Portfolio": "arbkit.engine",
+    "PortfolioResult": "arbkit.engine",
     "StorageError": "arbkit.errors",
     "Study": "arbkit.study",
     "StudyError": "arbkit.errors",

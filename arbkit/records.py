@@ -141,6 +141,8 @@ STATE_DTYPE: Final = np.dtype(
         ("guard_hour_entries", np.int64),
         ("guard_entry_day", np.int64),
         ("guard_day_entries", np.int64),
+        ("desk_open", np.int64),
+        ("desk_notional", np.float64),
         ("refusal", np.int64),
         ("refused_side", np.int64),
         ("refused_row_ab", np.int64),
@@ -199,6 +201,8 @@ METRICS_DTYPE: Final = np.dtype(
         ("rejected_guard_spread", np.int64),
         ("rejected_guard_slippage", np.int64),
         ("rejected_guard_fill_rate", np.int64),
+        ("rejected_total_trades", np.int64),
+        ("rejected_total_notional", np.int64),
     ],
     align=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from arbkit.engine.portfolio import PairParams, Portfolio
+from arbkit.engine.portfolio_result import PortfolioResult
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import rules_of
 from arbkit.engine.run import backtest, backtest_many, run_sets
@@ -9,6 +11,9 @@ from arbkit.engine.split import Split, split_panel, walk_forward
 
 __all__ = [
     "BacktestResult",
+    "PairParams",
+    "Portfolio",
+    "PortfolioResult",
     "Split",
     "backtest",
     "backtest_many",

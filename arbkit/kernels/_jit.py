@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import cgutils
+from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.np.arrayobj import make_array, populate_array
 
 from arbkit import records
 
-__all__ = ["borrowed", "inlined", "jit"]
+__all__ = ["borrowed", "inlined", "jit", "placed"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -74,3 +74,26 @@ def _borrowed(typingctx: Any, array: Any) -> Any:
 
 
 borrowed: Any = intrinsic(_borrowed)
+
+
+def _placed(typingctx: Any, like: Any, address: Any, rows: Any, columns: Any) -> Any:
+    """Return an array of the type of `like` over memory at an address, which the caller keeps alive.
+
+    `rows` counts the items; of an array with two dimensions in C order, `columns` those of a row. Compiled
+    code cannot take a list of arrays cheaply: a table of their addresses costs a few loads per array.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        template = make_array(signature.return_type)(context, builder, value=args[0])
+        struct = make_array(signature.return_type)(context, builder)
+        shape, strides = [args[2]], [template.itemsize]
+        if signature.return_type.ndim == 2:
+            shape, strides = [args[2], args[3]], [builder.mul(args[3], template.itemsize), template.itemsize]
+        data = builder.inttoptr(args[1], template.data.type)
+        populate_array(struct, data, shape, strides, template.itemsize, meminfo=None)
+        return struct._getvalue()
+
+    return like(like, types.intp, types.intp, types.intp), code
+
+
+placed: Any = intrinsic(_placed)

@@ -27,7 +27,7 @@ from arbkit.kernels.state import new_state
 from arbkit.kernels.step import entry_level, mark, mark_trades, open_value, step
 from arbkit.kernels.summary import summarize
 
-__all__ = ["GridRows", "grid_rows", "skip", "skip_sets"]
+__all__ = ["GridRows", "excursions_until", "exit_row", "grid_rows", "next_event", "skip", "skip_sets"]
 
 
 class GridRows(NamedTuple):
@@ -130,7 +130,7 @@ def skip(
         while filled < grid.rows.size and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
             grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
             filled += 1
-        state.excursions = _excursions(market, index, row, rules)
+        state.excursions = excursions_until(market, index, row, rules)
     return trades, filled
 
 
@@ -173,8 +173,8 @@ def _skip_rows(
         if row == index.last or state.stopped == 1:
             return row, filled, True
         if state.n_trades > before:
-            due[before] = _exit_row(market.ts, prices, index, row, trades[before], rules)
-        upcoming = _next_event(market, prices, index, row, rules, state, trades, open_ids, due)
+            due[before] = exit_row(market.ts, prices, index, row, trades[before], rules)
+        upcoming = next_event(market, prices, index, row, rules, state, trades, open_ids, due)
         if rules.guard_follows == 1:
             upcoming = guard_event(market, index, row, upcoming, rules, state, trades, open_ids)
         if follow and state.n_open > 0 and upcoming > row + 1:
@@ -186,7 +186,7 @@ def _skip_rows(
 
 
 @inlined
-def _exit_row(ts: IntArray, prices: Prices, index: Index, row: int, trade: Any, rules: Any) -> int:
+def exit_row(ts: IntArray, prices: Prices, index: Index, row: int, trade: Any, rules: Any) -> int:
     """Return the first row after `row` on which the trade is closed, or one past the last."""
     due = _rule_row(ts, prices, index, row, trade, rules)
     if rules.has_margin == 1:
@@ -240,7 +240,7 @@ def _exit_query(trade: Any, rules: Any, held_enough: bool) -> Query:
 
 
 @inlined
-def _next_event(
+def next_event(
     market: Market,
     prices: Prices,
     index: Index,
@@ -355,7 +355,7 @@ def _fill_grid(
 
 
 @jit
-def _excursions(market: Market, index: Index, last: int, rules: Any) -> int:
+def excursions_until(market: Market, index: Index, last: int, rules: Any) -> int:
     """Count the maximal runs of tradable rows up to `last` on which an entry would pay, per direction."""
     count = 0
     if rules.allow_ab == 1:

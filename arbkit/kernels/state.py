@@ -8,7 +8,16 @@ import numpy as np
 
 from arbkit.kernels._jit import inlined
 
-__all__ = ["LONG_AGO", "REFUSED_DEPTH", "REFUSED_INVENTORY", "REFUSED_LOT", "RULES_DTYPE", "new_state"]
+__all__ = [
+    "LONG_AGO",
+    "REFUSED_DEPTH",
+    "REFUSED_INVENTORY",
+    "REFUSED_LOT",
+    "REFUSED_TOTAL_NOTIONAL",
+    "REFUSED_TOTAL_TRADES",
+    "RULES_DTYPE",
+    "new_state",
+]
 
 #: `Params` as the kernels read them: fractions, nanoseconds and flags instead of text and none.
 RULES_DTYPE: Final = np.dtype(
@@ -70,6 +79,9 @@ RULES_DTYPE: Final = np.dtype(
         ("guard_breaker_share", np.float64),
         ("guard_cooldown_ns", np.int64),
         ("guard_offset_ns", np.int64),
+        ("has_total_limits", np.int64),
+        ("max_total_trades", np.int64),
+        ("max_total_notional", np.float64),
     ],
     align=True,
 )
@@ -81,6 +93,8 @@ LONG_AGO: Final = int(np.iinfo(np.int64).min)
 REFUSED_INVENTORY: Final = 1
 REFUSED_LOT: Final = 2
 REFUSED_DEPTH: Final = 3
+REFUSED_TOTAL_TRADES: Final = 18
+REFUSED_TOTAL_NOTIONAL: Final = 19
 
 
 @inlined
@@ -128,6 +142,8 @@ def new_state(state: Any, rules: Any) -> None:
     state.guard_hour_entries = 0
     state.guard_entry_day = LONG_AGO
     state.guard_day_entries = 0
+    state.desk_open = 0
+    state.desk_notional = 0.0
     state.refusal = 0
     state.refused_side = 0
     state.refused_row_ab = -1

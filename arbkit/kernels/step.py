@@ -14,14 +14,24 @@ from arbkit._typing import IntArray, RecordArray
 from arbkit.kernels._jit import inlined
 from arbkit.kernels.guard import guard_count, guard_row, guard_verdict
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
-from arbkit.kernels.state import LONG_AGO, REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
+from arbkit.kernels.state import (
+    LONG_AGO,
+    REFUSED_DEPTH,
+    REFUSED_INVENTORY,
+    REFUSED_LOT,
+    REFUSED_TOTAL_NOTIONAL,
+    REFUSED_TOTAL_TRADES,
+)
 from arbkit.records import ExitReason, PnlModel, Side
 
 __all__ = [
     "Quote",
+    "check_equity",
     "close_value",
     "count_excursions",
+    "enter_row",
     "entry_level",
+    "leave_row",
     "make_quote",
     "mark",
     "mark_trades",
@@ -122,6 +132,19 @@ def step(
 
     A run whose `state.stopped` is set must not be stepped further.
     """
+    leave_row(quote, is_last, rules, state, trades, open_ids)
+    if rules.has_stop_drawdown_mtm == 1 or rules.guard_on == 1:
+        equity = rules.initial_balance_usd + state.realized_pnl
+        equity += open_value(quote, rules, state, trades, open_ids)
+        check_equity(quote.ts, equity, rules, state)
+    enter_row(quote, entry_ok, is_last, rules, state, trades, open_ids)
+
+
+@inlined
+def leave_row(
+    quote: Quote, is_last: bool, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray
+) -> None:
+    """Do the first part of a row: the clock, rearming, exits and the check of the realised drawdown."""
     if state.last_index < 0:
         state.first_ts = quote.ts
     was_open = state.n_open
@@ -134,13 +157,28 @@ def step(
         _exits(quote, is_last and rules.close_at_end == 1, rules, state, trades, open_ids)
     if state.n_open != was_open:
         _check_drawdown(rules, state)
-    if rules.has_stop_drawdown_mtm == 1 or rules.guard_on == 1:
-        equity = rules.initial_balance_usd + state.realized_pnl
-        equity += open_value(quote, rules, state, trades, open_ids)
-        if rules.has_stop_drawdown_mtm == 1:
-            _check_marked_drawdown(equity, rules, state)
-        if rules.guard_on == 1:
-            guard_row(quote.ts, equity, rules, state)
+
+
+@inlined
+def check_equity(ts: int, equity: float, rules: Any, state: Any) -> None:
+    """Show equity after the exits of a row to the stop on the marked drawdown and to the guard."""
+    if rules.has_stop_drawdown_mtm == 1:
+        _check_marked_drawdown(equity, rules, state)
+    if rules.guard_on == 1:
+        guard_row(ts, equity, rules, state)
+
+
+@inlined
+def enter_row(
+    quote: Quote,
+    entry_ok: bool,
+    is_last: bool,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+) -> None:
+    """Do the last part of a row: the entry, where one is allowed and the run has not stopped."""
     if state.stopped == 0 and entry_ok and not (is_last and rules.close_at_end == 1):
         _enter(quote, rules, state, trades, open_ids)
 
@@ -390,6 +428,10 @@ def _enter(quote: Quote, rules: Any, state: Any, trades: RecordArray, open_ids: 
     refusal = 0
     if _lacks_inventory(side, notional, rules, state, trades, open_ids):
         refusal = REFUSED_INVENTORY
+    elif rules.has_total_limits == 1 and state.desk_open >= rules.max_total_trades:
+        refusal = REFUSED_TOTAL_TRADES
+    elif rules.has_total_limits == 1 and state.desk_notional + notional > rules.max_total_notional:
+        refusal = REFUSED_TOTAL_NOTIONAL
     elif rules.lot > 0:
         size = np.floor(size / rules.lot) * rules.lot
         notional = size * buy

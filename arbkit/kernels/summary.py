@@ -9,7 +9,13 @@ import numpy as np
 from arbkit._typing import FloatArray, RecordArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.guard import REFUSED_BY_GUARD
-from arbkit.kernels.state import REFUSED_DEPTH, REFUSED_INVENTORY, REFUSED_LOT
+from arbkit.kernels.state import (
+    REFUSED_DEPTH,
+    REFUSED_INVENTORY,
+    REFUSED_LOT,
+    REFUSED_TOTAL_NOTIONAL,
+    REFUSED_TOTAL_TRADES,
+)
 from arbkit.records import ExitReason
 
 __all__ = ["MIN_DIFFERENCES", "ratios", "summarize"]
@@ -113,6 +119,8 @@ def summarize(
     out.rejected_guard_spread = state.rejected[REFUSED_BY_GUARD + 7]
     out.rejected_guard_slippage = state.rejected[REFUSED_BY_GUARD + 8]
     out.rejected_guard_fill_rate = state.rejected[REFUSED_BY_GUARD + 9]
+    out.rejected_total_trades = state.rejected[REFUSED_TOTAL_TRADES]
+    out.rejected_total_notional = state.rejected[REFUSED_TOTAL_NOTIONAL]
 
 
 @jit

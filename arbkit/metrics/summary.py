@@ -69,6 +69,8 @@ class Metrics:
     rejected_guard_spread: int
     rejected_guard_slippage: int
     rejected_guard_fill_rate: int
+    rejected_total_trades: int
+    rejected_total_notional: int
 
     @classmethod
     def from_record(cls, record: Any) -> Metrics:

@@ -35,6 +35,8 @@ REFUSALS = (
     "rejected_lot",
     "rejected_no_depth",
     *(f"rejected_guard_{reason}" for reason in GUARD_REASONS),
+    "rejected_total_trades",
+    "rejected_total_notional",
 )
 
 

@@ -567,11 +567,14 @@ def run(
     return summarize(desk, desk.pairs[0], every_ns)
 
 
-def run_portfolio(pairs: Sequence[tuple[Sequence[Row], Params]], **limits: Any) -> list[TwinResult]:
-    """Run several pairs on one balance; limits are those of `Desk` (initial is required)."""
+def run_portfolio(pairs: Sequence[tuple[Any, ...]], **limits: Any) -> list[TwinResult]:
+    """Run several pairs, each (rows, params) or (rows, params, funding), on one balance.
+
+    Limits are those of `Desk` (initial is required).
+    """
     desk = Desk(**limits)
-    for rows, params in pairs:
-        desk.pairs.append(Pair(desk, rows, params, ()))
+    for rows, params, *funding in pairs:
+        desk.pairs.append(Pair(desk, rows, params, funding[0] if funding else ()))
     drive(desk)
     return [summarize(desk, pair) for pair in desk.pairs]
 
