@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks import bench_data, bench_engine, bench_memory, bench_process, bench_study, machine
+from benchmarks import (
+    bench_data,
+    bench_engine,
+    bench_memory,
+    bench_portfolio,
+    bench_process,
+    bench_study,
+    machine,
+)
 from benchmarks.baselines import BASELINES
 from benchmarks.goals import goals
 from benchmarks.markets import make_panel
@@ -41,6 +49,9 @@ class Sizes(NamedTuple):
     samplers: tuple[str, ...]
     cold: bool
     recorded: bool
+    pairs: int
+    pair_rows: int
+    pair_trades: int
 
 
 FULL: Final = Sizes(
@@ -48,11 +59,13 @@ FULL: Final = Sizes(
     sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
     study_rows=1_000_000, study_trials=2_000,     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     samplers=("random", "qmc", "tpe"), cold=True, recorded=True,
+    pairs=50, pair_rows=1_000_000, pair_trades=300,
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study_trials=64, synthetic_rows=2_000, ingest_rows=2_000,
     samplers=("random",), cold=False, recorded=False,
+    pairs=3, pair_rows=20_000, pair_trades=10,
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 
@@ -74,6 +87,12 @@ def _batches(sizes: Sizes, folder: Path) -> Rows:
 def _memory(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     for rows in (rows for rows in sizes.rows if rows < _HUGE):
         yield bench_memory.index_and_scan(make_panel(rows), rounds=sizes.rounds, buffer_mib=sizes.buffer_mib)
+
+
+def _portfolio(sizes: Sizes, folder: Path) -> Rows:
+    return bench_portfolio.portfolios(
+        sizes.pairs, sizes.pair_rows, sizes.pair_trades, rounds=min(3, sizes.rounds), sample_s=sizes.sample_s
+    )
 
 
 def _start_up(sizes: Sizes, folder: Path) -> Rows:
@@ -99,6 +118,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
     "trials": _trials,
     "batches": _batches,
+    "portfolio": _portfolio,
     "start-up": _start_up,
     "study": _study,
     "synthetic": _synthetic,
@@ -108,6 +128,7 @@ _TITLES: Final = {
     "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
     "trials": "One trial, CPU microseconds (median of 32 thresholds in turn; scan and baselines on fewer)",
     "batches": "Many sets in one call (CPU, one thread; gain of a thread per core in wall time)",
+    "portfolio": "One set over several pairs on one balance, CPU milliseconds",
     "start-up": "A whole process, 100,000 rows of pair CSV",
     "study": "Studies stored in SQLite",
     "synthetic": "Synthetic market, a process of its own",

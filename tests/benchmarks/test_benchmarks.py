@@ -45,6 +45,12 @@ def test_section_with_processes_and_files_measures(name: str) -> None:
     assert all(row["wall s"] > 0 for row in rows)
 
 
+def test_portfolio_section_measures_every_limit() -> None:
+    (rows,) = command.measure(["portfolio"], command.QUICK).values()
+    assert [row["limit"] for row in rows] == ["none", "10 open trades", "stop on equity"]
+    assert all(row["trades"] > 0 and row["skip, realized ms"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize("min_spread_bps", [25.0, 5.0, -9.0])
 @pytest.mark.parametrize("name", BASELINES)
 def test_baseline_gives_the_trades_of_the_engine(
