@@ -12,6 +12,7 @@ __all__ = [
     "PAYMENT_DTYPE",
     "STATE_DTYPE",
     "TRADE_DTYPE",
+    "TRIP_DTYPE",
     "DirectionLimit",
     "ExitReason",
     "PnlModel",
@@ -52,6 +53,12 @@ class PnlModel(IntEnum):
     EXECUTABLE = 0
     CONVERGENCE = 1
 
+
+#: When and why one trade was entered and left: all of it that does not depend on money. `exit_row` is -1
+#: while the trade is open.
+TRIP_DTYPE: Final = np.dtype(
+    [("entry_row", np.int64), ("exit_row", np.int64), ("side", np.int64), ("reason", np.int64)]
+)
 
 #: One trade. Prices are raw (before slippage), spreads in bps, money in the account currency.
 #: `exit_index` is -1 and the exit fields NaN while the trade is open; `pnl_usd` of an open trade is
