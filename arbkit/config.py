@@ -17,7 +17,7 @@ import numpy as np
 
 from arbkit.errors import ConfigError, nearest_names
 
-__all__ = ["EXTENSION_DEFAULTS", "PARAM_NAMES", "GuardLimits", "Params"]
+__all__ = ["PARAM_NAMES", "GuardLimits", "Params"]
 
 _DIRECTIONS: Final = ("both", "long_a_short_b", "long_b_short_a")
 _PNL_MODELS: Final = ("executable", "convergence")
@@ -183,20 +183,6 @@ class Params:
 
 #: All parameter names, in the order of the rules.
 PARAM_NAMES: Final = tuple(item.name for item in dataclasses.fields(Params))
-
-#: The parameters of extensions that no engine simulates yet, with the value that leaves them off.
-EXTENSION_DEFAULTS: Final[dict[str, Any]] = {
-    item.name: item.default
-    for item in dataclasses.fields(Params)
-    if item.name
-    in (
-        "latency_ms",
-        "latency_a_ms",
-        "latency_b_ms",
-        "max_slip_bps",
-        "depth_levels",
-    )
-}
 
 
 def _refuse_unknown(values: Mapping[str, Any]) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 
 __all__ = [
     "METRICS_DTYPE",
+    "ORDER_DTYPE",
     "PAYMENT_DTYPE",
     "STATE_DTYPE",
+    "TAKEN_DTYPE",
     "TRADE_DTYPE",
     "TRIP_DTYPE",
     "DirectionLimit",
@@ -63,8 +65,9 @@ TRIP_DTYPE: Final = np.dtype(
 #: One trade. Prices are raw (before slippage), spreads in bps, money in the account currency.
 #: `exit_index` is -1 and the exit fields NaN while the trade is open; `pnl_usd` of an open trade is
 #: its mark at the last processed row. `funding_usd` is what it received (negative: paid) so far,
-#: `liquidation_px` the price of B at which it is liquidated, NaN without margin. `mae_bps`/`mfe_bps` are NaN
-#: when no row followed the entry.
+#: `liquidation_px` the price of B at which it is liquidated, NaN without margin. Each leg has the row on
+#: which it was filled; `leaving` is 1 from the decision to close until its fill, `beyond_book` when a ladder
+#: could not fill the whole exit. `mae_bps`/`mfe_bps` are NaN when no row followed the entry.
 TRADE_DTYPE: Final = np.dtype(
     [
         ("side", np.int64),
@@ -91,11 +94,47 @@ TRADE_DTYPE: Final = np.dtype(
         ("turnover_usd", np.float64),
         ("funding_usd", np.float64),
         ("liquidation_px", np.float64),
+        ("entry_long_row", np.int64),
+        ("entry_short_row", np.int64),
+        ("exit_long_row", np.int64),
+        ("exit_short_row", np.int64),
+        ("leaving", np.int64),
+        ("beyond_book", np.int64),
         ("mae_bps", np.float64),
         ("mfe_bps", np.float64),
     ],
     align=True,
 )
+
+#: One decision on its way: an exit of the trade at `trade`, or an entry where that is -1. `due_a`, `due_b`
+#: are the times of the legs, `row_a`, `row_b` the rows on which they were filled or -1, with the tops of
+#: that venue's book there. `next_row` is the next row on which a leg is due, or -1 while that is not known.
+ORDER_DTYPE: Final = np.dtype(
+    [
+        ("trade", np.int64),
+        ("side", np.int64),
+        ("reason", np.int64),
+        ("row", np.int64),
+        ("ts", np.int64),
+        ("spread_bps", np.float64),
+        ("notional_usd", np.float64),
+        ("due_a", np.int64),
+        ("due_b", np.int64),
+        ("row_a", np.int64),
+        ("row_b", np.int64),
+        ("next_row", np.int64),
+        ("bid_a", np.float64),
+        ("ask_a", np.float64),
+        ("bid_b", np.float64),
+        ("ask_b", np.float64),
+        ("fx_a", np.float64),
+        ("fx_b", np.float64),
+    ],
+    align=True,
+)
+
+#: What a fill took off one side (`kernels.ladder`) of one row, base units.
+TAKEN_DTYPE: Final = np.dtype([("row", np.int64), ("side", np.int64), ("size", np.float64)], align=True)
 
 #: One funding time: the row on which it is booked, its stamp, the leg (0 for A, 1 for B) and what one base
 #: unit held long pays, rate x mid in the account currency (negative: receives).
@@ -150,8 +189,12 @@ STATE_DTYPE: Final = np.dtype(
         ("guard_day_entries", np.int64),
         ("desk_open", np.int64),
         ("desk_notional", np.float64),
-        ("refusal", np.int64),
-        ("refused_side", np.int64),
+        ("n_orders", np.int64),
+        ("n_entering", np.int64),
+        ("n_taken", np.int64),
+        ("n_beyond", np.int64),
+        ("refusing_ab", np.int64),
+        ("refusing_ba", np.int64),
         ("refused_row_ab", np.int64),
         ("refused_row_ba", np.int64),
         ("refused_ab", np.int64),
@@ -198,6 +241,9 @@ METRICS_DTYPE: Final = np.dtype(
         ("rejected_no_inventory", np.int64),
         ("rejected_lot", np.int64),
         ("rejected_no_depth", np.int64),
+        ("rejected_thin", np.int64),
+        ("abandoned_entries", np.int64),
+        ("beyond_book", np.int64),
         ("rejected_guard_breaker", np.int64),
         ("rejected_guard_daily_loss", np.int64),
         ("rejected_guard_total_loss", np.int64),

@@ -31,9 +31,6 @@ examples:
 
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
-
-The parameters of latency and depth have names and limits but are not simulated yet: any value other
-than the default ends with 1.
 """
 
 _JOB_HELP: Final = {

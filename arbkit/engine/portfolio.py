@@ -222,6 +222,7 @@ class Portfolio:
             by_pair = self._by_pair(one)
             for name, own in by_pair.items():
                 self._check_shared(name, own)
+                _check_at_once(name, own)
                 check_supported(self.panels[name], own)
             flat += by_pair.values()
         rules = rules_of(flat).reshape(len(params), len(self.panels))
@@ -288,6 +289,16 @@ def _check_panels(panels: Mapping[str, Panel]) -> None:
             f"pairs that share a balance must have one account currency, was {found}; "
             "load the panels with currency=..."
         )
+
+
+def _check_at_once(name: str, own: Params) -> None:
+    """Refuse what a portfolio does not simulate."""
+    for option in ("latency_ms", "latency_a_ms", "latency_b_ms", "depth_levels"):
+        if getattr(own, option):
+            raise ConfigError(
+                f"a portfolio fills at the top of the row that decides, pair `{name}` has "
+                f"{option}={getattr(own, option):g}; leave it out, or run the pair alone with `backtest`"
+            )
 
 
 def _described(value: object) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from arbkit._typing import FloatArray, RecordArray
+from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.errors import ConfigError
 from arbkit.kernels.scan import held_extremes, scan_curve
@@ -126,6 +126,7 @@ class BacktestResult:
                 "is_open": is_open,
                 "mae_bps": np.ascontiguousarray(records["mae_bps"]),
                 "mfe_bps": np.ascontiguousarray(records["mfe_bps"]),
+                "beyond_book": records["beyond_book"] == 1,
             },
             schema_overrides={"side": pl.String, "exit_reason": pl.String},
         )
@@ -178,22 +179,22 @@ class BacktestResult:
 
         Returns:
             `trade` (position in `trades`), `premium_usd` (move of the two mids), `book_usd` (half spreads
-            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), with leverage
-            `liquidation_usd` (its fee), with funding `funding_usd` (received), with fx_settlement at_exit
-            `fx_usd` (what entry prices moved by until the exit), and `pnl_usd`: the
-            parts add up to it within rounding. Empty for the convergence model, which has no fills.
+            crossed), `slippage_usd`, `fees_usd` (as a cost, so never positive without rebates), with depth
+            `depth_usd` (what the ladders cost beyond their tops), with leverage `liquidation_usd` (its fee),
+            with funding `funding_usd` (received), with fx_settlement at_exit `fx_usd` (what entry prices
+            moved by until the exit), and `pnl_usd`: the parts add up to it within rounding. Empty for the
+            convergence model, which has no fills.
         """
         import polars as pl
 
         closed = np.flatnonzero(self.records["exit_index"] >= 0)
         if self.params.pnl_model == "convergence":
             closed = closed[:0]
-        trades, panel = self.records[closed], self.panel
-        entry, leave, q = trades["entry_index"], trades["exit_index"], trades["size"]
-        sign = np.where(trades["side"] == Side.LONG_A_SHORT_B, 1.0, -1.0)
-        mid_a, mid_b = (panel.bid_a + panel.ask_a) / 2, (panel.bid_b + panel.ask_b) / 2
-        move = (mid_a[leave] - mid_a[entry]) - (mid_b[leave] - mid_b[entry])
-        halves = sum((ask[i] - bid[i]) / 2 for i in (entry, leave) for bid, ask in _books(panel))
+        trades = self.records[closed]
+        legs = _tops_of_legs(self.panel, trades)
+        q = trades["size"]
+        moves = {leg: (tops.out.mid - tops.into.mid) for leg, tops in legs.items()}
+        halves = sum((fill.ask - fill.bid) / 2 for tops in legs.values() for fill in tops)
         crossed = (
             trades["entry_long_px"]
             + trades["exit_long_px"]
@@ -202,11 +203,16 @@ class BacktestResult:
         )
         half_slip = self._rules[0]["half_slip"]
         parts = {
-            "premium_usd": q * sign * move,
+            "premium_usd": q * (moves["long"] - moves["short"]),
             "book_usd": -q * halves,
             "slippage_usd": -q * half_slip * crossed,
             "fees_usd": -trades["fees_usd"],
         }
+        if self.params.depth_levels > 0:
+            long, short = legs["long"], legs["short"]
+            walked = (trades["entry_long_px"] - long.into.ask) + (long.out.bid - trades["exit_long_px"])
+            walked += (short.into.bid - trades["entry_short_px"]) + (trades["exit_short_px"] - short.out.ask)
+            parts["depth_usd"] = -q * walked
         pnl = np.ascontiguousarray(trades["pnl_usd"])
         if self.params.leverage_b is not None:
             parts["liquidation_usd"] = -_liquidation_fees(trades, self._rules[0])
@@ -248,5 +254,33 @@ def _liquidation_fees(trades: RecordArray, rules: Any) -> FloatArray:
     return np.where(trades["reason"] == ExitReason.LIQUIDATION, fees, 0.0)
 
 
-def _books(panel: Panel) -> tuple[tuple[Any, Any], ...]:
-    return (panel.bid_a, panel.ask_a), (panel.bid_b, panel.ask_b)
+class _Top(NamedTuple):
+    """Best prices of one venue on the rows of some fills."""
+
+    bid: FloatArray
+    ask: FloatArray
+
+    @property
+    def mid(self) -> FloatArray:
+        return (self.bid + self.ask) / 2
+
+
+class _Leg(NamedTuple):
+    """One leg of some closed trades: the tops of its venue where it was opened and closed."""
+
+    into: _Top
+    out: _Top
+
+
+def _tops_of_legs(panel: Panel, trades: RecordArray) -> dict[str, _Leg]:
+    """Return both legs of closed trades, each on the rows on which it was filled itself."""
+    is_ab = trades["side"] == Side.LONG_A_SHORT_B
+
+    def top(rows: IntArray, at_a: BoolArray) -> _Top:
+        bid = np.where(at_a, panel.bid_a[rows], panel.bid_b[rows])
+        return _Top(bid, np.where(at_a, panel.ask_a[rows], panel.ask_b[rows]))
+
+    return {
+        leg: _Leg(top(trades[f"entry_{leg}_row"], at_a), top(trades[f"exit_{leg}_row"], at_a))
+        for leg, at_a in (("long", is_ab), ("short", ~is_ab))
+    }

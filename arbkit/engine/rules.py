@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import RecordArray
-from arbkit.config import EXTENSION_DEFAULTS, GuardLimits, Params
+from arbkit.config import GuardLimits, Params
 from arbkit.errors import ConfigError
 from arbkit.kernels.state import RULES_DTYPE
 from arbkit.panel import Panel
@@ -28,6 +28,9 @@ _OPTIONAL: Final = {
     "inventory_b_usd": "has_inventory_b",
     "leverage_b": "has_margin",
 }
+
+#: A delay that no data outlast, and that added to a stamp still fits into 64 bits.
+_FOREVER_NS: Final = 4 * 10**18
 
 _GUARD_LIMITS: Final = {
     "guard_max_notional": "max_position_usd",
@@ -79,6 +82,14 @@ def _fill(record: Any, params: Params) -> None:
     record["lot"] = max(params.lot_a, params.lot_b)
     record["min_notional_usd"] = params.min_notional_usd
     record["has_funding"] = params.funding
+    for leg, own in (("a", params.latency_a_ms), ("b", params.latency_b_ms)):
+        record[f"latency_{leg}_ns"] = min(
+            round((params.latency_ms if own is None else own) * 1e6), _FOREVER_NS
+        )
+    record["max_slip_bps"] = np.inf if params.max_slip_bps is None else params.max_slip_bps
+    record["depth_levels"] = params.depth_levels
+    delayed = record["latency_a_ns"] > 0 or record["latency_b_ns"] > 0
+    record["ordered"] = delayed or params.depth_levels > 0
     _fill_guard(record, params.guard or GuardLimits())
     record["guard_on"] = params.guard is not None
     record["maintenance_b"] = params.maintenance_b
@@ -101,7 +112,9 @@ def check_supported(panel: Panel, params: Params) -> None:
     """Refuse a parameter set that this panel or this engine cannot simulate as its rules say.
 
     Raises:
-        ConfigError: for the convergence model on a panel with a fair ratio, or an extension that is on.
+        ConfigError: for the convergence model on a panel with a fair ratio, or an extension that needs what
+            the panel does not have.
+        DataError: when depth is asked for and the levels of a ladder are out of order.
     """
     if params.pnl_model == "convergence" and panel.fair is not None:
         raise ConfigError(
@@ -110,10 +123,27 @@ def check_supported(panel: Panel, params: Params) -> None:
         )
     if params.funding:
         _check_funding(panel, params)
-    for name, off in EXTENSION_DEFAULTS.items():
-        value = getattr(params, name)
-        if value != off:
-            raise ConfigError(f"`{name}` is not simulated by this engine, was {value!r}; leave it at {off!r}")
+    if params.depth_levels > 0:
+        _check_depth(panel, params)
+
+
+def _check_depth(panel: Panel, params: Params) -> None:
+    if params.pnl_model == "convergence":
+        raise ConfigError(
+            "`depth_levels` has no place in `pnl_model` convergence, "
+            f"was {params.depth_levels}; use executable"
+        )
+    if panel.ladders is None:
+        raise ConfigError(
+            f"`depth_levels` needs a panel with sizes, was {params.depth_levels} on one without; "
+            "load books with sizes (bid_sz_a, ask_sz_a, ...), or leave it at 0"
+        )
+    if params.depth_levels > panel.levels:
+        raise ConfigError(
+            f"`depth_levels` must be at most the levels of the panel, {panel.levels}, "
+            f"was {params.depth_levels}"
+        )
+    panel.check_ladders()
 
 
 def _check_funding(panel: Panel, params: Params) -> None:

@@ -28,7 +28,7 @@ from arbkit.kernels.index import (
     Index,
 )
 from arbkit.kernels.market import Market, quote_at
-from arbkit.kernels.step import open_value
+from arbkit.kernels.money import open_value
 
 __all__ = ["drawdown_between", "equity_at", "linear_equity", "node_bounds"]
 
@@ -38,7 +38,7 @@ class _Linear(NamedTuple):
 
     For the convergence model size_ab and size_ba are notionals, and equity is base - size_d x_d / 1e4.
     `slack` covers the rounding of this rearrangement; it is infinite, and every row is valued, where entry
-    prices move with FX until the exit.
+    prices move with FX until the exit, or where marks walk ladders.
     """
 
     base: float
@@ -85,7 +85,7 @@ def linear_equity(rules: Any, state: Any, trades: RecordArray, open_ids: IntArra
         (1 + h) * (1 + fb),
         (1 - h) * (1 - fb),
         (1 + h) * (1 + fa),
-        1e-11 * scale if rules.fx_at_exit == 0 else np.inf,
+        1e-11 * scale if rules.fx_at_exit == 0 and rules.depth_levels == 0 else np.inf,
         convergence,
     )
 

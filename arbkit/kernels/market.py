@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import inlined, jit
-from arbkit.kernels.step import Quote, make_quote
+from arbkit.kernels.ladder import Books
+from arbkit.kernels.quote import Quote, make_quote
 
 __all__ = ["Grid", "Market", "Prices", "ends", "first_grid", "grid_size", "prices_of", "quote_at"]
 
@@ -15,6 +16,7 @@ class Market(NamedTuple):
     """The arrays of a panel: length n, or 0 where an optional one is absent.
 
     `payments` is `PAYMENT_DTYPE` (m,), one per funding time that can be paid, in order of time.
+    `books` are addresses: the panel must outlive the market.
     """
 
     ts: IntArray
@@ -29,6 +31,7 @@ class Market(NamedTuple):
     fx_a: FloatArray
     fx_b: FloatArray
     payments: RecordArray
+    books: Books
 
 
 class Prices(NamedTuple):
@@ -73,6 +76,7 @@ def quote_at(market: Market, i: int) -> Quote:
         scale,
         fx_a,
         fx_b,
+        market.books,
     )
 
 

@@ -36,7 +36,7 @@ _INDEX: Final = 2 * _ARRAYS
 def place_of(market: Market, index: Index) -> list[int]:
     """Return one row of the table of places; the arrays must outlive its use."""
     row: list[int] = []
-    for array in market:
+    for array in market[:-1]:
         row += [array.ctypes.data, array.size]
     row += [index.bounds.ctypes.data, *index.bounds.shape, index.offsets.ctypes.data, index.offsets.size]
     return [*row, index.first, index.last, index.signal]
@@ -59,6 +59,7 @@ def market_at(like: Market, places: IntArray, p: int) -> Market:
         placed(like.fx_a, at[18], at[19], 0),
         placed(like.fx_b, at[20], at[21], 0),
         placed(like.payments, at[22], at[23], 0),
+        like.books,
     )
 
 

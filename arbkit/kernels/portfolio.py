@@ -29,6 +29,8 @@ from arbkit.kernels.merge import (
     rows_before,
     winner,
 )
+from arbkit.kernels.money import mark_trades, open_value
+from arbkit.kernels.orders import Flight, borrowed_flight, new_flight
 from arbkit.kernels.portfolio_marks import (
     DeskGrid,
     Marks,
@@ -39,7 +41,7 @@ from arbkit.kernels.portfolio_marks import (
     next_of_all,
     stops,
 )
-from arbkit.kernels.refusals import count_refusal
+from arbkit.kernels.refusals import count_refusals
 from arbkit.kernels.scan import grown
 from arbkit.kernels.skip import excursions_until, exit_row, next_event
 from arbkit.kernels.state import new_state
@@ -48,8 +50,6 @@ from arbkit.kernels.step import (
     count_excursions,
     enter_row,
     leave_row,
-    mark_trades,
-    open_value,
 )
 from arbkit.kernels.summary import summarize
 
@@ -188,6 +188,8 @@ def _events(
     """
     trades, due, pair_of = borrowed(book.trades), borrowed(book.due), borrowed(book.pairs)
     every_open = borrowed(book.open_ids)
+    no_orders = new_flight(rules[0])
+    flight = borrowed_flight(no_orders)
     stopping = rules[0].has_stop_drawdown_mtm == 1
     follow = measure or stopping
     for q in range(rules.size):
@@ -198,10 +200,10 @@ def _events(
         if account.n_trades == trades.size or state.n_open == open_ids.size:
             return p, filled, state.n_open, True
         before = account.n_trades
-        _step_pair(market, p, row, rule, rules, states, account, trades, every_open, marks, every_row, follow,
-                   row == index.last)  # fmt: skip
-        if state.refusal > 0:
-            count_refusal(market, row, rule, state)
+        _step_pair(market, p, row, rule, rules, states, account, trades, every_open, flight, marks,
+                   every_row, follow, row == index.last)  # fmt: skip
+        if state.refusing_ab | state.refusing_ba:
+            count_refusals(market, row, rule, state)
         if account.stopped == 1:
             return p, filled, 0, False
         if account.n_trades > before:
@@ -217,7 +219,7 @@ def _events(
                     upcoming += 1
             else:
                 upcoming = next_event(
-                    market, prices_of(market), index, row, rule, state, trades, open_ids, due
+                    market, prices_of(market), index, row, rule, state, trades, open_ids, flight, due
                 )
             keys[p], rows[p] = market.ts[upcoming], upcoming
         here, stamp = p, market.ts[row]
@@ -256,6 +258,7 @@ def _step_pair(
     account: Any,
     trades: RecordArray,
     every_open: IntArray,
+    flight: Flight,
     marks: Marks,
     every_row: bool,
     follow: bool,
@@ -277,7 +280,7 @@ def _step_pair(
         book_funding(market.payments, row, state, trades, open_ids)
     if every_row:
         count_excursions(quote, rule, state)
-    leave_row(quote, is_last, rule, state, trades, open_ids)
+    leave_row(quote, is_last, rule, state, trades, open_ids, flight)
     account.n_open += state.n_open - was_open
     account.realized_pnl = state.realized_pnl
     account.peak_balance, account.max_drawdown = state.peak_balance, state.max_drawdown
@@ -291,7 +294,7 @@ def _step_pair(
         state.desk_notional = _notional_of_all(states, trades, every_open)
     left = state.n_open
     entry_ok = market.entry_ok[row] if market.entry_ok.size else True
-    enter_row(quote, entry_ok, is_last, rule, state, trades, open_ids)
+    enter_row(quote, entry_ok, is_last, rule, state, trades, open_ids, flight)
     account.n_open += state.n_open - left
     account.n_trades = state.n_trades
     account.stopped = state.stopped

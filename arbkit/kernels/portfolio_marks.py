@@ -14,7 +14,7 @@ from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.index import Index, first_row_from
 from arbkit.kernels.market import Market, quote_at
 from arbkit.kernels.merge import NEVER, bounds_at, first_after, index_at, market_at, rows_before
-from arbkit.kernels.step import open_value
+from arbkit.kernels.money import open_value
 
 __all__ = [
     "DeskGrid",

@@ -10,8 +10,8 @@ from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.funding import book_funding
 from arbkit.kernels.market import Market, quote_at
+from arbkit.kernels.money import open_value
 from arbkit.kernels.state import new_state
-from arbkit.kernels.step import open_value
 
 __all__ = ["replay"]
 

@@ -10,10 +10,12 @@ from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.funding import book_funding
 from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quote_at
-from arbkit.kernels.refusals import count_refusal
+from arbkit.kernels.money import mark_trades
+from arbkit.kernels.orders import Flight, borrowed_flight, has_room, new_flight, roomier
+from arbkit.kernels.refusals import count_refusals
 from arbkit.kernels.spread import spread_ab, spread_ba
 from arbkit.kernels.state import new_state
-from arbkit.kernels.step import count_excursions, mark, mark_trades, step
+from arbkit.kernels.step import count_excursions, mark, step
 from arbkit.kernels.summary import summarize
 
 __all__ = ["grown", "held_extremes", "scan", "scan_curve", "scan_sets"]
@@ -51,16 +53,17 @@ def scan(
         The trades in entry order (the first `state.n_trades` are valid) and the number of filled grid points.
     """
     new_state(state, rules)
-    open_ids = np.empty(8, np.int64)
+    open_ids, flight = np.empty(8, np.int64), new_flight(rules)
     first, last = ends(market)
     at = _Place(first, 0, 0)
     while at.row <= last and state.stopped == 0:
-        if state.n_trades == trades.size:
+        while state.n_trades + state.n_entering >= trades.size:
             trades = grown(trades)
-        if state.n_open == open_ids.size:
+        while state.n_open + state.n_entering >= open_ids.size:
             open_ids = np.concatenate((open_ids, np.empty_like(open_ids)))
+        flight = roomier(flight, rules, state)
         at = _scan_rows(
-            market, rules, state, trades, open_ids, grid, curve_balance, curve_equity, at, first, last
+            market, rules, state, trades, open_ids, flight, grid, curve_balance, curve_equity, at, first, last
         )
     filled = at.filled
     if state.last_index >= 0:
@@ -80,6 +83,7 @@ def _scan_rows(
     state: Any,
     trades: RecordArray,
     open_ids: IntArray,
+    flight: Flight,
     grid: Grid,
     curve_balance: FloatArray,
     curve_equity: FloatArray,
@@ -93,12 +97,14 @@ def _scan_rows(
     counted on every row, which doubled the cost of the scan.
     """
     row, filled, processed = at.row, at.filled, at.processed
+    flight = borrowed_flight(flight)
     next_grid = (first_grid(market.ts[first], grid.step_ns) + filled) * grid.step_ns
     while row <= last:
         if not market.tradable[row]:
             row += 1
             continue
-        if state.n_trades == trades.size or state.n_open == open_ids.size:
+        full = state.n_trades + state.n_entering >= trades.size
+        if full or state.n_open + state.n_entering >= open_ids.size or not has_room(flight, rules, state):
             break
         while filled < grid.equity.size and next_grid < market.ts[row]:
             grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
@@ -110,9 +116,9 @@ def _scan_rows(
         was_open = state.n_open
         if rules.has_funding == 1:
             book_funding(market.payments, row, state, trades, open_ids)
-        step(quote, entry_ok, row == last, rules, state, trades, open_ids)
-        if state.refusal > 0:
-            count_refusal(market, row, rules, state)
+        step(quote, entry_ok, row == last, rules, state, trades, open_ids, flight)
+        if state.refusing_ab | state.refusing_ba:
+            count_refusals(market, row, rules, state)
         if was_open > 0 or state.n_open > 0:
             mark(quote, rules, state, trades, open_ids)
         if curve_equity.size:

@@ -20,11 +20,13 @@ from arbkit.kernels.guard_rows import guard_event
 from arbkit.kernels.index import Index, Query, first_row_from, next_row
 from arbkit.kernels.margin import liquidation_row
 from arbkit.kernels.market import Market, Prices, prices_of, quote_at
-from arbkit.kernels.refusals import count_refusal
+from arbkit.kernels.money import mark_trades, open_value
+from arbkit.kernels.orders import Flight, borrowed_flight, has_room, latest_entry, new_flight, roomier
+from arbkit.kernels.refusals import count_refusals
 from arbkit.kernels.runs import runs_beyond
 from arbkit.kernels.scan import grown
 from arbkit.kernels.state import new_state
-from arbkit.kernels.step import entry_level, mark, mark_trades, open_value, step
+from arbkit.kernels.step import entry_level, mark, step
 from arbkit.kernels.summary import summarize
 
 __all__ = ["GridRows", "excursions_until", "exit_row", "grid_rows", "next_event", "skip", "skip_sets"]
@@ -108,20 +110,22 @@ def skip(
         borrowed(market.fx_a),
         borrowed(market.fx_b),
         borrowed(market.payments),
+        market.books,
     )
     index = Index(borrowed(index.bounds), borrowed(index.offsets), index.first, index.last, index.signal)
-    open_ids = np.empty(8, np.int64)
+    open_ids, flight = np.empty(8, np.int64), new_flight(rules)
     due = np.empty(trades.size, np.int64)
     row = index.first
     ended = False
     while not ended:
-        if state.n_trades == trades.size:
+        while state.n_trades + state.n_entering >= trades.size:
             trades = grown(trades)
             due = np.concatenate((due, np.empty_like(due)))
-        if state.n_open == open_ids.size:
+        while state.n_open + state.n_entering >= open_ids.size:
             open_ids = np.concatenate((open_ids, np.empty_like(open_ids)))
+        flight = roomier(flight, rules, state)
         row, filled, ended = _skip_rows(
-            market, index, rules, state, trades, open_ids, due, grid, measure, row, filled
+            market, index, rules, state, trades, open_ids, flight, due, grid, measure, row, filled
         )
     quote = quote_at(market, row)
     mark_trades(quote, rules, state, trades, open_ids)
@@ -142,6 +146,7 @@ def _skip_rows(
     state: Any,
     trades: RecordArray,
     open_ids: IntArray,
+    flight: Flight,
     due: IntArray,
     grid: GridRows,
     measure: bool,
@@ -158,23 +163,29 @@ def _skip_rows(
         and whether the run has ended.
     """
     follow = measure or rules.has_stop_drawdown_mtm == 1
-    prices = prices_of(market)
-    while state.n_trades < trades.size and state.n_open < open_ids.size:
+    prices, flight = prices_of(market), borrowed_flight(flight)
+    while (
+        state.n_trades + state.n_entering < trades.size
+        and state.n_open + state.n_entering < open_ids.size
+        and has_room(flight, rules, state)
+    ):
         entry_ok = market.entry_ok[row] if market.entry_ok.size else True
         quote = quote_at(market, row)
         before = state.n_trades
         if rules.has_funding == 1:
             book_funding(market.payments, row, state, trades, open_ids)
-        step(quote, entry_ok, row == index.last, rules, state, trades, open_ids)
-        if state.refusal > 0:
-            count_refusal(market, row, rules, state)
+        step(quote, entry_ok, row == index.last, rules, state, trades, open_ids, flight)
+        if state.refusing_ab | state.refusing_ba:
+            count_refusals(market, row, rules, state)
         if follow:
             mark(quote, rules, state, trades, open_ids)
         if row == index.last or state.stopped == 1:
             return row, filled, True
-        if state.n_trades > before:
-            due[before] = exit_row(market.ts, prices, index, row, trades[before], rules)
-        upcoming = next_event(market, prices, index, row, rules, state, trades, open_ids, due)
+        for k in range(before, state.n_trades):
+            due[k] = exit_row(market.ts, prices, index, row, trades[k], rules)
+        if state.n_orders > 0:
+            _find_fills(market, index, row, state, flight)
+        upcoming = next_event(market, prices, index, row, rules, state, trades, open_ids, flight, due)
         if rules.guard_follows == 1:
             upcoming = guard_event(market, index, row, upcoming, rules, state, trades, open_ids)
         if follow and state.n_open > 0 and upcoming > row + 1:
@@ -183,6 +194,22 @@ def _skip_rows(
             filled = _fill_grid(market, row, upcoming, rules, state, trades, open_ids, grid, filled)
         row = upcoming
     return row, filled, False
+
+
+@jit
+def _find_fills(market: Market, index: Index, row: int, state: Any, flight: Flight) -> None:
+    """Look up on which row the next leg of each order is filled, where that is not known yet."""
+    for k in range(state.n_orders):
+        order = flight.orders[k]
+        if order.next_row >= 0:
+            continue
+        moment = order.due_a if order.row_a < 0 else order.due_b
+        if order.row_a < 0 and order.row_b < 0:
+            moment = min(order.due_a, order.due_b)
+        fill = first_row_from(market.ts, row + 1, index.last + 1, moment)
+        while fill <= index.last and not market.tradable[fill]:
+            fill += 1
+        order.next_row = fill
 
 
 @inlined
@@ -249,20 +276,24 @@ def next_event(
     state: Any,
     trades: RecordArray,
     open_ids: IntArray,
+    flight: Flight,
     due: IntArray,
 ) -> int:
-    """Return the next row after `row` on which a trade closes or opens, or a direction rearms."""
+    """Return the next row after `row` on which a trade opens or closes, an order fills or a side rearms."""
     upcoming = index.last
     for k in range(state.n_open):
-        upcoming = min(upcoming, due[open_ids[k]])
+        if trades[open_ids[k]].leaving == 0:
+            upcoming = min(upcoming, due[open_ids[k]])
+    for k in range(state.n_orders):
+        upcoming = min(upcoming, flight.orders[k].next_row)
     if rules.has_funding == 1 and state.n_open > 0 and state.next_payment < market.payments.size:
         upcoming = min(upcoming, market.payments[state.next_payment].row)
-    room = state.n_open < rules.max_open_trades
+    room = state.n_open + state.n_entering < rules.max_open_trades
     now = market.ts[row]
-    level_ab = entry_level(0, rules, state, trades, open_ids)
-    level_ba = entry_level(1, rules, state, trades, open_ids)
-    from_ab = max(state.blocked_until_ab, state.last_entry_ab + rules.entry_gap_ns)
-    from_ba = max(state.blocked_until_ba, state.last_entry_ba + rules.entry_gap_ns)
+    level_ab = entry_level(0, rules, state, trades, open_ids, flight)
+    level_ba = entry_level(1, rules, state, trades, open_ids, flight)
+    from_ab = max(state.blocked_until_ab, latest_entry(0, state, flight) + rules.entry_gap_ns)
+    from_ba = max(state.blocked_until_ba, latest_entry(1, state, flight) + rules.entry_gap_ns)
     want_ab = room and rules.allow_ab == 1 and state.rearm_ab == 0
     want_ba = room and rules.allow_ba == 1 and state.rearm_ba == 0
     query = _entry_query(

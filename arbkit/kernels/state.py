@@ -9,14 +9,17 @@ import numpy as np
 from arbkit.kernels._jit import inlined
 
 __all__ = [
+    "ABANDONED",
     "LONG_AGO",
     "REFUSED_DEPTH",
     "REFUSED_INVENTORY",
     "REFUSED_LOT",
+    "REFUSED_THIN",
     "REFUSED_TOTAL_NOTIONAL",
     "REFUSED_TOTAL_TRADES",
     "RULES_DTYPE",
     "new_state",
+    "refuse",
 ]
 
 #: `Params` as the kernels read them: fractions, nanoseconds and flags instead of text and none.
@@ -82,6 +85,11 @@ RULES_DTYPE: Final = np.dtype(
         ("has_total_limits", np.int64),
         ("max_total_trades", np.int64),
         ("max_total_notional", np.float64),
+        ("ordered", np.int64),
+        ("latency_a_ns", np.int64),
+        ("latency_b_ns", np.int64),
+        ("max_slip_bps", np.float64),
+        ("depth_levels", np.int64),
     ],
     align=True,
 )
@@ -93,6 +101,9 @@ LONG_AGO: Final = int(np.iinfo(np.int64).min)
 REFUSED_INVENTORY: Final = 1
 REFUSED_LOT: Final = 2
 REFUSED_DEPTH: Final = 3
+REFUSED_THIN: Final = 4
+#: An entry on its way that was given up because the prices had slipped; counted there too.
+ABANDONED: Final = 5
 REFUSED_TOTAL_TRADES: Final = 18
 REFUSED_TOTAL_NOTIONAL: Final = 19
 
@@ -144,8 +155,12 @@ def new_state(state: Any, rules: Any) -> None:
     state.guard_day_entries = 0
     state.desk_open = 0
     state.desk_notional = 0.0
-    state.refusal = 0
-    state.refused_side = 0
+    state.n_orders = 0
+    state.n_entering = 0
+    state.n_taken = 0
+    state.n_beyond = 0
+    state.refusing_ab = 0
+    state.refusing_ba = 0
     state.refused_row_ab = -1
     state.refused_row_ba = -1
     state.refused_ab = 0
@@ -154,3 +169,12 @@ def new_state(state: Any, rules: Any) -> None:
         state.rejected[kind] = 0
     for reason in range(7):
         state.exits[reason] = 0
+
+
+@inlined
+def refuse(side: int, kind: int, state: Any) -> None:
+    """Note that an entry of a side is refused on this row; `count_refusals` counts it."""
+    if side == 0:
+        state.refusing_ab |= 1 << kind
+    else:
+        state.refusing_ba |= 1 << kind

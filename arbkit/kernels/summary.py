@@ -10,9 +10,11 @@ from arbkit._typing import FloatArray, RecordArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.guard import REFUSED_BY_GUARD
 from arbkit.kernels.state import (
+    ABANDONED,
     REFUSED_DEPTH,
     REFUSED_INVENTORY,
     REFUSED_LOT,
+    REFUSED_THIN,
     REFUSED_TOTAL_NOTIONAL,
     REFUSED_TOTAL_TRADES,
 )
@@ -109,6 +111,9 @@ def summarize(
     out.rejected_no_inventory = state.rejected[REFUSED_INVENTORY]
     out.rejected_lot = state.rejected[REFUSED_LOT]
     out.rejected_no_depth = state.rejected[REFUSED_DEPTH]
+    out.rejected_thin = state.rejected[REFUSED_THIN]
+    out.abandoned_entries = state.rejected[ABANDONED]
+    out.beyond_book = state.n_beyond
     out.rejected_guard_breaker = state.rejected[REFUSED_BY_GUARD + 0]
     out.rejected_guard_daily_loss = state.rejected[REFUSED_BY_GUARD + 1]
     out.rejected_guard_total_loss = state.rejected[REFUSED_BY_GUARD + 2]

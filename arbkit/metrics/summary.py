@@ -59,6 +59,9 @@ class Metrics:
     rejected_no_inventory: int
     rejected_lot: int
     rejected_no_depth: int
+    rejected_thin: int
+    abandoned_entries: int
+    beyond_book: int
     rejected_guard_breaker: int
     rejected_guard_daily_loss: int
     rejected_guard_total_loss: int

@@ -17,6 +17,7 @@ import numpy as np
 from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
 from arbkit.errors import DataError
 from arbkit.kernels.index import N_FAIR, N_PLAIN, Index, build_index, index_size
+from arbkit.kernels.ladder import Books, first_unordered
 from arbkit.kernels.market import Market
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
@@ -162,6 +163,7 @@ class Panel:
         if missed:
             self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
+        self._ladders_checked = False
         _check_order(self.ts)
         _check_fair(self.fair)
 
@@ -296,7 +298,23 @@ class Panel:
             payments_on(
                 self.funding, self.ts, (self.bid_a, self.ask_a, self.bid_b, self.ask_b), self.tradable
             ),
+            _addresses(self.ladders),
         )
+
+    @property
+    def levels(self) -> int:
+        """How many levels of the books the panel holds; 0 without sizes."""
+        return 0 if self.ladders is None else int(self.ladders[0].shape[1])
+
+    def check_ladders(self) -> None:
+        """Check, once, that on tradable rows the prices of every ladder get worse from level to level.
+
+        Raises:
+            DataError: naming the first row and level out of order.
+        """
+        if not self._ladders_checked:
+            _check_levels(self)
+            self._ladders_checked = True
 
     @cached_property
     def index(self) -> Index:
@@ -439,6 +457,31 @@ class Panel:
 
 _NO_FLOATS: Final[FloatArray] = frozen_array(np.empty(0), np.float64, "empty")
 _NO_BOOLS: Final[BoolArray] = frozen_array(np.empty(0, np.bool_), np.bool_, "empty")
+
+
+def _addresses(ladders: Ladders | None) -> Books:
+    if ladders is None or ladders[0].size == 0:
+        return Books(0, 0, 0, 0, 0, 0, 0, 0, 0)
+    named = {name: array.ctypes.data for name, array in ladders._asdict().items()}
+    return Books(**named, levels=ladders[0].shape[1])
+
+
+def _check_levels(panel: Panel) -> None:
+    assert panel.ladders is not None
+    for side in ("bid", "ask"):
+        for venue in ("a", "b"):
+            name = f"{side}_px_{venue}"
+            prices, sizes = getattr(panel.ladders, name), getattr(panel.ladders, f"{side}_sz_{venue}")
+            top = getattr(panel, f"{side}_{venue}")
+            row, level = first_unordered(prices, sizes, top, panel.tradable, side == "bid")
+            if row >= 0:
+                better = "fall" if side == "bid" else "rise"
+                before = top[row] if level == 0 else prices[row, level - 1]
+                raise DataError(
+                    f"prices of `{name}` must {better} from the best one down the ladder, row {row} has "
+                    f"{prices[row, level]:g} at level {level + 1} after {before:g}; "
+                    "sort the levels of the books"
+                )
 
 
 def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:

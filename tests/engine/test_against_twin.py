@@ -28,6 +28,8 @@ from tests.twin.twin import run
 
 #: The extensions of the rules that the engine has so far, by the names of `tests.strategies.FEATURES`.
 ENGINE_FEATURES: tuple[str, ...] = (
+    "latency",
+    "depth",
     "lots",
     "inventory",
     "ladder",

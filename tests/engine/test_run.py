@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from arbkit.config import EXTENSION_DEFAULTS, Params
+from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
 from arbkit.errors import ConfigError
 from arbkit.metrics import METRIC_NAMES
@@ -151,18 +151,6 @@ class TestRefused:
         ):
             with pytest.raises(ConfigError, match="`interval` must be"):
                 call()
-
-    @pytest.mark.parametrize("name", list(EXTENSION_DEFAULTS))
-    def test_every_extension_that_is_on(self, panel, name):
-        on: dict[str, Any] = {
-            "funding": True,
-            "fx_settlement": "at_exit",
-            "maintenance_b": 0.01,
-            "depth_levels": 2,
-            "leverage_b": 3.0,
-        }
-        with pytest.raises(ConfigError, match=f"`{name}` is not simulated by this engine, was"):
-            backtest(panel, params(**{name: on.get(name, 1.0)}))
 
 
 def test_a_frame_or_a_mapping_in_place_of_panel_and_params_is_named() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many
-from arbkit.panel import Funding, Panel
+from arbkit.panel import Funding, Ladders, Panel
 
 PANELS = int(os.environ.get("ARBKIT_SKIP_PANELS", "60"))
 
@@ -37,8 +37,22 @@ def market(rng: np.random.Generator) -> Panel:
         times = np.unique(rng.choice(ts, 20) + rng.choice([0, 0, 1]))
         times = times[times <= ts[-1]]
         extra["funding"] = Funding(times, rng.integers(0, 2, times.size), rng.normal(0, 1e-3, times.size))
+    if rng.random() < 0.5:
+        extra["ladders"] = books(rng, prices, tick)
     panel = Panel(ts, *prices, **extra)
     return panel.with_reference("ewma:2m") if "fair" not in extra and rng.random() < 0.3 else panel
+
+
+def books(rng: np.random.Generator, prices: list[Any], tick: float) -> Ladders:
+    """Return three levels behind the tops, some of them void, often too small for an entry."""
+    sides = {}
+    for name, top, sign in zip(("bid_a", "ask_a", "bid_b", "ask_b"), prices, (-1, 1, -1, 1), strict=True):
+        steps = np.cumsum(rng.integers(0, 3, (top.size, 3)), axis=1)
+        sizes = rng.choice([0.0, 1e-5, 3.0, 50.0], (top.size, 3), p=[0.05, 0.15, 0.4, 0.4])
+        kind, venue = name.split("_")
+        px = top[:, None] + sign * tick * (steps - steps[:, :1])
+        sides |= {f"{kind}_px_{venue}": px, f"{kind}_sz_{venue}": sizes}
+    return Ladders(**sides)
 
 
 def guard(rng: np.random.Generator) -> dict[str, Any]:
@@ -69,6 +83,8 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
         return value if rng.random() < 0.5 else None
 
     model = "convergence" if panel.fair is None and rng.random() < 0.2 else "executable"
+    delays = [0.0, 1e-6, 5.0, 1e3, 9e4, 4e6]
+    deep = panel.ladders is not None and model == "executable" and rng.random() < 0.7
     longest = maybe(float(rng.choice([0, 1, 60, 3600, 86400])))
     return Params(
         min_spread_bps=pick(),
@@ -90,6 +106,15 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
         stop_on_drawdown_pct=maybe(float(rng.choice([0.01, 1, 5]))),
         close_at_end=bool(rng.random() < 0.5),
         pnl_model=model,
+        latency_ms=float(rng.choice(delays)) if rng.random() < 0.5 else 0.0,
+        latency_a_ms=maybe(float(rng.choice(delays))) if rng.random() < 0.4 else None,
+        max_slip_bps=maybe(abs(pick())),
+        depth_levels=int(rng.choice([1, 3])) if deep else 0,
+        min_notional_usd=float(rng.choice([0, 300])),
+        lot_a=float(rng.choice([0, 0, 1e-4, 1.5])),
+        entry_step_bps=float(rng.choice([0, 0, 2])),
+        min_entry_gap_s=float(rng.choice([0, 0, 120])),
+        inventory_a_usd=maybe(2500.0) if rng.random() < 0.4 else None,
         funding=panel.funding is not None and model == "executable" and bool(rng.random() < 0.7),
         leverage_b=maybe(float(rng.choice([3, 50, 400]))),
         maintenance_b=float(rng.choice([0.0001, 0.002])),
@@ -118,5 +143,7 @@ def test_the_comparison_can_fail() -> None:
     rng = np.random.default_rng(5)
     panel = market(rng)
     one = params(rng, panel)
+    while backtest(panel, one).metrics.closed_trades == 0:
+        one = params(rng, panel)
     other = one.replace(taker_fee_a_bps=one.taker_fee_a_bps + 0.5)
     assert backtest(panel, one, engine="skip").metrics != backtest(panel, other, engine="scan").metrics

@@ -72,7 +72,7 @@ def compare_equity(twin: TwinResult, rows: list[dict[str, Any]], every_ns: int |
 
 def compare_attribution(twin: TwinResult, rows: list[dict[str, Any]]) -> list[str]:
     names = ["premium_usd", "book_usd", "slippage_usd", "fees_usd", "pnl_usd"]
-    extra = ("fx_usd", "funding_usd", "liquidation_usd")
+    extra = ("depth_usd", "fx_usd", "funding_usd", "liquidation_usd")
     names += [name for name in extra if rows and name in rows[0]]
     if len(twin.attribution) != len(rows):
         return [f"attribution rows: {len(twin.attribution)} != {len(rows)}"]

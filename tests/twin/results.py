@@ -34,6 +34,7 @@ REFUSALS = (
     "rejected_no_inventory",
     "rejected_lot",
     "rejected_no_depth",
+    "rejected_thin",
     *(f"rejected_guard_{reason}" for reason in GUARD_REASONS),
     "rejected_total_trades",
     "rejected_total_notional",
@@ -66,6 +67,7 @@ def summarize(desk: Desk, pair: Pair, every_ns: int = HOUR_NS) -> TwinResult:
     metrics["sharpe"], metrics["sortino"] = ratios(desk.equity, desk.initial, every_ns)
     for refusal in REFUSALS:
         metrics[refusal] = pair.refusals.get(refusal, 0)
+    metrics["abandoned_entries"] = pair.refusals.get("abandoned", 0)
     return TwinResult(
         [trade_row(pair, trade) for trade in pair.trades],
         metrics,
@@ -94,6 +96,7 @@ def trade_row(pair: Pair, trade: Trade) -> dict[str, Any]:
         "fees_usd": fees_and_turnover(pair, trade)[0],
         "exit_reason": trade.reason,
         "is_open": trade.is_open,
+        "beyond_book": trade.beyond_book,
         "mae_bps": min(trade.marks) if trade.marks else None,
         "mfe_bps": max(trade.marks) if trade.marks else None,
     }
@@ -131,6 +134,7 @@ def trade_metrics(desk: Desk, pair: Pair) -> dict[str, Any]:
         "max_hold_seen_s": max(ages) / 1e9 if ages else 0.0,
         "excursions": pair.excursions,
         "stopped": desk.stopped,
+        "beyond_book": sum(trade.beyond_book for trade in closed),
     }
 
 
