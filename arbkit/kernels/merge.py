@@ -26,7 +26,7 @@ __all__ = [
 
 #: A stamp after every other.
 NEVER: Final = int(np.iinfo(np.int64).max)
-_ARRAYS: Final = len(Market._fields)
+_ARRAYS: Final = len(Market._fields) - 1
 #: Columns of the table of places: address and length of each array of `Market`, in order; then address, rows
 #: and columns of the bounds, address and length of the offsets, and first, last and signal of `Index`.
 PLACE_COLUMNS: Final = 2 * _ARRAYS + 8
@@ -36,7 +36,7 @@ _INDEX: Final = 2 * _ARRAYS
 def place_of(market: Market, index: Index) -> list[int]:
     """Return one row of the table of places; the arrays must outlive its use."""
     row: list[int] = []
-    for array in market[:-1]:
+    for array in market[:_ARRAYS]:
         row += [array.ctypes.data, array.size]
     row += [index.bounds.ctypes.data, *index.bounds.shape, index.offsets.ctypes.data, index.offsets.size]
     return [*row, index.first, index.last, index.signal]
