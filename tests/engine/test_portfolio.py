@@ -215,7 +215,7 @@ def test_bad_portfolio_says_what_is_wrong(panels: Any, given: dict[str, Any], me
         ([PARAMS], "must be arbkit.Params or a mapping from pair to Params, was list"),
         (PARAMS.replace(initial_balance_usd=500), "pair `BTC` has initial_balance_usd=500"),
         (PARAMS.replace(stop_on_drawdown_pct=5), "portfolio and was None, but pair `BTC` has 5"),
-        (PARAMS.replace(latency_ms=5), "`latency_ms` is not simulated"),
+        (PARAMS.replace(latency_ms=5), "a portfolio fills at the top"),
     ],
 )
 def test_bad_parameters_say_what_is_wrong(params: Any, message: str) -> None:

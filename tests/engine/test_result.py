@@ -133,6 +133,7 @@ class TestTrades:
             "is_open": pl.Boolean,
             "mae_bps": pl.Float64,
             "mfe_bps": pl.Float64,
+            "beyond_book": pl.Boolean,
         }
         assert frame["side"].to_list() == ["LONG_A_SHORT_B"]
         assert backtest(panel(LOW), params()).trades.schema == frame.schema
