@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,7 +36,8 @@ _INDEX: Final = 2 * _ARRAYS
 def place_of(market: Market, index: Index) -> list[int]:
     """Return one row of the table of places; the arrays must outlive its use."""
     row: list[int] = []
-    for array in market[:_ARRAYS]:
+    arrays: tuple[Any, ...] = market[:_ARRAYS]
+    for array in arrays:
         row += [array.ctypes.data, array.size]
     row += [index.bounds.ctypes.data, *index.bounds.shape, index.offsets.ctypes.data, index.offsets.size]
     return [*row, index.first, index.last, index.signal]
