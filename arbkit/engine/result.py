@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -32,24 +33,29 @@ class BacktestResult:
     Attributes:
         panel: the market it ran on.
         params: the parameters it ran with.
-        records: the trades as `TRADE_DTYPE`, in entry order.
     """
 
     def __init__(
         self,
         panel: Panel,
         params: Params,
-        records: RecordArray,
+        records: RecordArray | Callable[[], RecordArray],
         metrics: Any,
         rules: RecordArray,
         last_row: int,
     ) -> None:
         self.panel = panel
         self.params = params
-        self.records = records
+        self._made_records = records
         self._metrics_record = metrics
         self._rules = rules
         self._last_row = last_row
+
+    @cached_property
+    def records(self) -> RecordArray:
+        """The trades as `TRADE_DTYPE`, in entry order."""
+        made = self._made_records
+        return made() if callable(made) else made
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -11,16 +11,19 @@ import numpy as np
 
 from arbkit._typing import RecordArray
 from arbkit.config import Params
+from arbkit.engine.choice import ENGINES, goes_by_trips
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.market import Grid, grid_size
+from arbkit.kernels.measure import measure_trips, trip_sets
 from arbkit.kernels.scan import scan, scan_sets
 from arbkit.kernels.skip import GridRows, skip, skip_sets
 from arbkit.kernels.summary import summarize
+from arbkit.kernels.trips import run_trips, trades_of_trips
 from arbkit.metrics import metric_columns
 from arbkit.panel import Panel
-from arbkit.records import METRICS_DTYPE, STATE_DTYPE, TRADE_DTYPE
+from arbkit.records import METRICS_DTYPE, STATE_DTYPE, TRADE_DTYPE, TRIP_DTYPE
 from arbkit.units import HOUR_NS, duration_ns
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["backtest", "backtest_many"]
 
-_ENGINES: Final = ("auto", "scan", "skip")
 _DETAIL: Final = ("all", "realized")
 #: Left out of `backtest_many(..., metrics="realized")`: they need equity between the events.
 _MEASURED: Final = ("max_drawdown_mtm_pct", "sharpe", "sortino", "excursions")
@@ -43,8 +45,9 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
     Args:
         panel: the market.
         params: the strategy.
-        engine: `scan` walks every row, `skip` only those on which something happens; the trades are the same.
-            `auto` takes the faster one.
+        engine: `scan` looks at every row, `skip` only at those on which something may happen, `auto` takes
+            the faster one; `step`, the slow reference, puts every row through the rules. Their trades are
+            the same.
         interval: grid of the Sharpe and Sortino ratios.
 
     Returns:
@@ -53,15 +56,17 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
     Raises:
         ConfigError: when the panel or the engine cannot simulate these parameters.
     """
-    _check_choice("engine", engine, _ENGINES)
+    _check_choice("engine", engine, ENGINES)
     _check_kinds(panel, [params])
     check_supported(panel, params)
     rules = rules_of([params])
     step_ns = _interval_ns(interval)
     state = np.zeros(1, STATE_DTYPE)
     metrics = np.zeros(1, METRICS_DTYPE)
+    if engine != "step" and goes_by_trips(panel, rules)[0]:
+        return _by_trips(panel, params, rules, state, step_ns, engine != "scan", metrics)
     trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
-    if engine == "scan":
+    if engine in ("scan", "step"):
         grid, none = _scan_grid(panel, step_ns), np.empty(0)
         trades, filled = scan(panel.market, rules[0], state[0], trades, grid, none, none)
         equity = grid.equity[:filled]
@@ -72,6 +77,32 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
     summarize(state[0], rules[0], trades, equity, step_ns, metrics[0])
     kept = trades[: state[0]["n_trades"]]
     return BacktestResult(panel, params, kept, metrics[0], rules, int(state[0]["last_index"]))
+
+
+def _by_trips(
+    panel: Panel,
+    params: Params,
+    rules: RecordArray,
+    state: RecordArray,
+    step_ns: int,
+    climbs: bool,
+    metrics: RecordArray,
+) -> BacktestResult:
+    """Run one set by its trips; the records of its trades are made when they are asked for."""
+    trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
+    trips, pnl, n = run_trips(panel.market, panel.index, rules[0], state[0], trips, pnl, climbs)
+    grid = _grid_rows(panel, step_ns)
+    filled = measure_trips(panel.market, panel.index, rules[0], state[0], trips[:n], pnl[:n], grid)
+    none = np.empty(0, TRADE_DTYPE)
+    summarize(state[0], rules[0], none, grid.equity[:filled], step_ns, metrics[0])
+    last = int(state[0]["last_index"])
+
+    def records() -> RecordArray:
+        trades = np.empty(n, TRADE_DTYPE)
+        trades_of_trips(panel.market, rules[0], trips[:n], last, trades)
+        return trades
+
+    return BacktestResult(panel, params, records, metrics[0], rules, last)
 
 
 def backtest_many(
@@ -103,7 +134,7 @@ def backtest_many(
     import polars as pl
     import polars.selectors as cs
 
-    _check_choice("engine", engine, _ENGINES)
+    _check_choice("engine", engine, ENGINES)
     _check_choice("metrics", metrics, _DETAIL)
     _check_kinds(panel, params)
     for one in params:
@@ -127,13 +158,41 @@ def run_sets(
 ) -> RecordArray:
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
     metrics = np.zeros(rules.size, METRICS_DTYPE)
-    if rules.size == 0:
+    by_trips = goes_by_trips(panel, rules) & (engine != "step")
+    if by_trips.all():
+        _run_alike(panel, rules, step_ns, threads, engine, measure, True, metrics)
         return metrics
+    for trips in (True, False):
+        chosen = np.flatnonzero(by_trips == trips)
+        part = np.zeros(chosen.size, METRICS_DTYPE)
+        _run_alike(panel, rules[chosen], step_ns, threads, engine, measure, trips, part)
+        metrics[chosen] = part
+    return metrics
+
+
+def _run_alike(
+    panel: Panel,
+    rules: RecordArray,
+    step_ns: int,
+    threads: int | None,
+    engine: str,
+    measure: bool,
+    by_trips: bool,
+    metrics: RecordArray,
+) -> None:
+    """Run sets that one kernel runs, several parts of them at once."""
+    if rules.size == 0:
+        return
     market = panel.market
-    index = None if engine == "scan" else panel.index
+    index = panel.index if by_trips or engine in ("auto", "skip") else None
 
     def work(part: slice) -> None:
         state = np.zeros(1, STATE_DTYPE)
+        if by_trips and index is not None:
+            trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
+            grid, climbs = _grid_rows(panel, step_ns), engine != "scan"
+            trip_sets(market, index, rules[part], state, trips, pnl, climbs, grid, measure, metrics[part])
+            return
         trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
         if index is None:
             scan_sets(market, rules[part], state, trades, step_ns, metrics[part])
@@ -144,12 +203,11 @@ def run_sets(
     wanted = threads if threads is not None else (os.cpu_count() or 1)
     if wanted <= 1 or rules.size < _THREADS_FROM:
         work(slice(0, rules.size))
-        return metrics
+        return
     work(slice(0, 1))
     parts = np.array_split(np.arange(1, rules.size), min(4 * wanted, rules.size - 1))
     with ThreadPoolExecutor(wanted) as pool:
         list(pool.map(work, [slice(int(part[0]), int(part[-1]) + 1) for part in parts]))
-    return metrics
 
 
 def _scan_grid(panel: Panel, step_ns: int) -> Grid:

@@ -23,7 +23,7 @@ from arbkit.kernels.extremes import block_extremes
 from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
-__all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "next_row", "upper32"]
+__all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "lower32", "next_row", "upper32"]
 
 FAN_BITS: Final = 4
 FAN: Final = 16
@@ -108,7 +108,7 @@ def upper32(value: float) -> np.float32:
 
 
 @inlined
-def _lower32(value: float) -> np.float32:
+def lower32(value: float) -> np.float32:
     """Return a float32 at or below the value."""
     return np.float32(value - abs(value) * 1.2e-7 - 1e-37)
 
@@ -261,24 +261,24 @@ def _probe(query: Query, signal: int) -> _Probe:
     at = (np.float32(np.inf), np.float32(np.inf), np.float32(np.inf))
     margin = 1e-11 * (1 + abs(query.cost) + abs(query.level_ab) + abs(query.level_ba))
     if query.entry_ab:
-        level = _lower32(query.level_ab + query.cost - margin)
+        level = lower32(query.level_ab + query.cost - margin)
         series, at = (signal + S_AB, series[0], series[1]), (level, at[0], at[1])
     if query.entry_ba:
-        level = _lower32(query.level_ba + query.cost - margin)
+        level = lower32(query.level_ba + query.cost - margin)
         series, at = (signal + S_BA, series[0], series[1]), (level, at[0], at[1])
     if query.use_below_ab:
-        series, at = (signal + NEG_S_AB, series[0], series[1]), (_lower32(-query.below_ab), at[0], at[1])
+        series, at = (signal + NEG_S_AB, series[0], series[1]), (lower32(-query.below_ab), at[0], at[1])
     if query.use_below_ba:
-        series, at = (signal + NEG_S_BA, series[0], series[1]), (_lower32(-query.below_ba), at[0], at[1])
+        series, at = (signal + NEG_S_BA, series[0], series[1]), (lower32(-query.below_ba), at[0], at[1])
     if query.mark_side >= 0:
         high = S_BA if query.mark_side == 0 else S_AB
         base = query.cost2 - query.entry_spread
         margin = 1e-11 * (1 + abs(query.cost2) + abs(query.entry_spread))
         if query.use_take:
-            level = _lower32(query.take_level + base - margin - 1e-11 * abs(query.take_level))
+            level = lower32(query.take_level + base - margin - 1e-11 * abs(query.take_level))
             series, at = (high, series[0], series[1]), (level, at[0], at[1])
         if query.use_stop:
-            level = _lower32(-(query.stop_level + base) - margin - 1e-11 * abs(query.stop_level))
+            level = lower32(-(query.stop_level + base) - margin - 1e-11 * abs(query.stop_level))
             series, at = (high + 1, series[0], series[1]), (level, at[0], at[1])
     return _Probe(series[0], at[0], series[1], at[1], series[2], at[2])
 

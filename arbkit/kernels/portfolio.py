@@ -42,8 +42,9 @@ from arbkit.kernels.portfolio_marks import (
     stops,
 )
 from arbkit.kernels.refusals import count_refusals
+from arbkit.kernels.runs import excursions_until
 from arbkit.kernels.scan import grown
-from arbkit.kernels.skip import excursions_until, exit_row, next_event
+from arbkit.kernels.skip import exit_row, next_event
 from arbkit.kernels.state import new_state
 from arbkit.kernels.step import (
     check_equity,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from arbkit.kernels._jit import jit
@@ -9,7 +11,7 @@ from arbkit.kernels.index import FAN, FAN_BITS, NEG_S_AB, NEG_S_BA, S_AB, S_BA, 
 from arbkit.kernels.market import Market
 from arbkit.kernels.spread import signal_ab, signal_ba
 
-__all__ = ["runs_beyond"]
+__all__ = ["excursions_until", "runs_beyond"]
 
 
 @jit
@@ -81,3 +83,14 @@ def runs_beyond(market: Market, index: Index, last: int, side: int, cost: float,
             if block & (FAN - 1) == 0 and level_no < top:
                 block >>= FAN_BITS
                 level_no += 1
+
+
+@jit
+def excursions_until(market: Market, index: Index, last: int, rules: Any) -> int:
+    """Count the maximal runs of tradable rows up to `last` on which an entry would pay, per direction."""
+    count = 0
+    if rules.allow_ab == 1:
+        count += runs_beyond(market, index, last, 0, rules.cost_bps, rules.min_spread_bps)
+    if rules.allow_ba == 1:
+        count += runs_beyond(market, index, last, 1, rules.cost_bps, rules.min_spread_bps)
+    return count

@@ -23,13 +23,13 @@ from arbkit.kernels.market import Market, Prices, prices_of, quote_at
 from arbkit.kernels.money import mark_trades, open_value
 from arbkit.kernels.orders import Flight, borrowed_flight, has_room, latest_entry, new_flight, roomier
 from arbkit.kernels.refusals import count_refusals
-from arbkit.kernels.runs import runs_beyond
+from arbkit.kernels.runs import excursions_until
 from arbkit.kernels.scan import grown
 from arbkit.kernels.state import new_state
 from arbkit.kernels.step import entry_level, mark, step
 from arbkit.kernels.summary import summarize
 
-__all__ = ["GridRows", "excursions_until", "exit_row", "grid_rows", "next_event", "skip", "skip_sets"]
+__all__ = ["GridRows", "exit_row", "grid_rows", "next_event", "skip", "skip_sets"]
 
 
 class GridRows(NamedTuple):
@@ -383,17 +383,6 @@ def _fill_grid(
         grid.equity[filled] = equity
         filled += 1
     return filled
-
-
-@jit
-def excursions_until(market: Market, index: Index, last: int, rules: Any) -> int:
-    """Count the maximal runs of tradable rows up to `last` on which an entry would pay, per direction."""
-    count = 0
-    if rules.allow_ab == 1:
-        count += runs_beyond(market, index, last, 0, rules.cost_bps, rules.min_spread_bps)
-    if rules.allow_ba == 1:
-        count += runs_beyond(market, index, last, 1, rules.cost_bps, rules.min_spread_bps)
-    return count
 
 
 @jit

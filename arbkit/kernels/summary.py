@@ -132,11 +132,12 @@ def summarize(
 def _longest_hold_ns(state: Any, trades: RecordArray) -> int:
     """Return the longest holding time, an open trade counted by its age at the last row.
 
-    The oldest open trade is the first one in entry order that has no exit, so the search ends there.
+    The oldest open trade is the first one in entry order that has no exit, so the search ends there. Without
+    trades `max_held_ns` counts the open one already.
     """
     longest = state.max_held_ns
     if state.n_open > 0:
-        for k in range(state.n_trades):
+        for k in range(min(state.n_trades, trades.size)):
             if trades[k].exit_index < 0:
                 longest = max(longest, state.last_ts - trades[k].entry_ts)
                 break

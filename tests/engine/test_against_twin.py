@@ -41,7 +41,7 @@ ENGINE_FEATURES: tuple[str, ...] = (
     "stop_mtm",
 )
 #: The ways the engine can run; each must give the twin's result.
-ENGINES = ("scan", "skip")
+ENGINES = ("step", "scan", "skip")
 EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))
 
 profile = settings(

@@ -1,4 +1,4 @@
-"""The skipping engine gives the trades of the scan, bit for bit, on markets too long for the plain twin."""
+"""Every engine gives the trades of the reference, bit for bit, on markets too long for the plain twin."""
 
 from __future__ import annotations
 
@@ -85,7 +85,28 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
     model = "convergence" if panel.fair is None and rng.random() < 0.2 else "executable"
     delays = [0.0, 1e-6, 5.0, 1e3, 9e4, 4e6]
     deep = panel.ladders is not None and model == "executable" and rng.random() < 0.7
+    simple = rng.random() < 0.5
     longest = maybe(float(rng.choice([0, 1, 60, 3600, 86400])))
+    if simple:
+        return Params(
+            min_spread_bps=pick(),
+            taker_fee_a_bps=float(rng.choice([0, 5, -1])),
+            taker_fee_b_bps=0,
+            slippage_bps=float(rng.choice([0, 3])),
+            max_position_usd=1000,
+            direction=str(rng.choice(["both", "long_a_short_b", "long_b_short_a"])),
+            close_on_spread_reversal=bool(rng.random() < 0.7),
+            exit_spread_bps=pick(),
+            take_profit_bps=maybe(pick()),
+            stop_loss_bps=maybe(abs(pick()) + 1e-6),
+            max_hold_s=longest,
+            cooldown_s=float(rng.choice([0, 60, 7200])),
+            rearm_spread_bps=maybe(pick()),
+            initial_balance_usd=float(rng.choice([1000, 10000])),
+            stop_on_drawdown_pct=maybe(float(rng.choice([0.01, 1, 5]))),
+            close_at_end=bool(rng.random() < 0.5),
+            pnl_model=model,
+        )
     return Params(
         min_spread_bps=pick(),
         taker_fee_a_bps=float(rng.choice([0, 5, -1])),
@@ -125,15 +146,18 @@ def params(rng: np.random.Generator, panel: Panel) -> Params:
 
 
 @pytest.mark.parametrize("seed", range(PANELS))
-def test_skip_equals_scan_to_the_last_bit(seed: int) -> None:
+def test_every_engine_equals_the_reference_to_the_last_bit(seed: int) -> None:
     rng = np.random.default_rng(seed)
     panel = market(rng)
     sets = [params(rng, panel) for _ in range(4)]
     for one in sets:
-        scanned, skipped = backtest(panel, one, engine="scan"), backtest(panel, one, engine="skip")
-        assert skipped.trades.equals(scanned.trades)
-        assert skipped.metrics == scanned.metrics
+        stepped = backtest(panel, one, engine="step")
+        for engine in ("scan", "skip", "auto"):
+            run = backtest(panel, one, engine=engine)
+            assert run.trades.equals(stepped.trades)
+            assert run.metrics == stepped.metrics
     many = backtest_many(panel, sets, engine="skip")
+    assert many.equals(backtest_many(panel, sets, engine="step"))
     assert many.equals(backtest_many(panel, sets, engine="scan"))
     realized = backtest_many(panel, sets, metrics="realized")
     assert realized.equals(many.select(realized.columns))
@@ -146,4 +170,4 @@ def test_the_comparison_can_fail() -> None:
     while backtest(panel, one).metrics.closed_trades == 0:
         one = params(rng, panel)
     other = one.replace(taker_fee_a_bps=one.taker_fee_a_bps + 0.5)
-    assert backtest(panel, one, engine="skip").metrics != backtest(panel, other, engine="scan").metrics
+    assert backtest(panel, one, engine="skip").metrics != backtest(panel, other, engine="step").metrics
