@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from arbkit.config import Params
     from arbkit.data import Dataset, open_dataset
-    from arbkit.engine import BacktestResult, Portfolio, PortfolioResult, backtest, backtest_many
+    from arbkit.engine import (
+        BacktestResult,
+        PeriodPnl,
+        Portfolio,
+        PortfolioResult,
+        Retuned,
+        backtest,
+        backtest_many,
+        period_pnl,
+        retune,
+    )
     from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
     from arbkit.metrics import Metrics
     from arbkit.panel import Panel, load_panel
@@ -27,8 +37,10 @@ __all__ = [
     "Metrics",
     "Panel",
     "Params",
+    "PeriodPnl",
     "Portfolio",
     "PortfolioResult",
+    "Retuned",
     "StorageError",
     "Study",
     "StudyError",
@@ -39,6 +51,8 @@ __all__ = [
     "load_panel",
     "load_study",
     "open_dataset",
+    "period_pnl",
+    "retune",
     "run_study",
     "write_report",
 ]
@@ -54,8 +68,10 @@ _HOMES: Final = {
     "Metrics": "arbkit.metrics",
     "Panel": "arbkit.panel",
     "Params": "arbkit.config",
+    "PeriodPnl": "arbkit.engine",
     "Portfolio": "arbkit.engine",
     "PortfolioResult": "arbkit.engine",
+    "Retuned": "arbkit.engine",
     "StorageError": "arbkit.errors",
     "Study": "arbkit.study",
     "StudyError": "arbkit.errors",
@@ -65,6 +81,8 @@ _HOMES: Final = {
     "load_panel": "arbkit.panel",
     "load_study": "arbkit.study",
     "open_dataset": "arbkit.data",
+    "period_pnl": "arbkit.engine",
+    "retune": "arbkit.engine",
     "run_study": "arbkit.study",
     "write_report": "arbkit.report",
 }

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks import (
     bench_data,
+    bench_decisions,
     bench_engine,
     bench_memory,
     bench_portfolio,
@@ -52,6 +53,8 @@ class Sizes(NamedTuple):
     pairs: int
     pair_rows: int
     pair_trades: int
+    decisions: tuple[int, int, int, int, int]
+    screened: tuple[int, int, int, int]
 
 
 FULL: Final = Sizes(
@@ -60,12 +63,14 @@ FULL: Final = Sizes(
     study_rows=1_000_000, study_trials=2_000,     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     samplers=("random", "qmc", "tpe"), cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300,
+    decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study_trials=64, synthetic_rows=2_000, ingest_rows=2_000,
     samplers=("random",), cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10,
+    decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 
@@ -95,6 +100,14 @@ def _portfolio(sizes: Sizes, folder: Path) -> Rows:
     )
 
 
+def _decisions(sizes: Sizes, folder: Path) -> Rows:
+    return [bench_decisions.walk_forwards(*sizes.decisions)]
+
+
+def _screening(sizes: Sizes, folder: Path) -> Rows:
+    return [bench_decisions.screening(*sizes.screened)]
+
+
 def _start_up(sizes: Sizes, folder: Path) -> Rows:
     return bench_process.start_up(sizes.csv_rows, folder, rounds=sizes.rounds, cold=sizes.cold)
 
@@ -119,6 +132,8 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "trials": _trials,
     "batches": _batches,
     "portfolio": _portfolio,
+    "decisions": _decisions,
+    "screening": _screening,
     "start-up": _start_up,
     "study": _study,
     "synthetic": _synthetic,
@@ -129,6 +144,8 @@ _TITLES: Final = {
     "trials": "One trial, CPU microseconds (median of 32 thresholds in turn; scan and baselines on fewer)",
     "batches": "Many sets in one call (CPU, one thread; gain of a thread per core in wall time)",
     "portfolio": "One set over several pairs on one balance, CPU milliseconds",
+    "decisions": "A year of seconds re-tuned every day, with bootstrap refits and scenarios",
+    "screening": "Many pairs, every set on each, with all metrics",
     "start-up": "A whole process, 100,000 rows of pair CSV",
     "study": "Studies stored in SQLite",
     "synthetic": "Synthetic market, a process of its own",

@@ -36,7 +36,10 @@ class Goal(NamedTuple):
 
 def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     """Compare the sections of a run with what is to be reached; sections not measured are left out."""
-    makers = {"trials": _trials, "batches": _batches, "memory": _memory, "start-up": _start_up}
+    makers = {
+        "trials": _trials, "batches": _batches, "memory": _memory, "start-up": _start_up,
+        "decisions": _decisions, "screening": _screening,
+    }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
 
 
@@ -93,3 +96,14 @@ def _start_up(rows: Sequence[Row]) -> Iterator[Goal]:
     for row in rows:
         if row["process"] == "arbkit backtest":
             yield Goal("warm backtest over bare imports, wall", 1.5, True, row["wall ratio"])
+
+
+def _decisions(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        what = f"{row['days']} days re-tuned, {row['refits']} refits, {row['scenarios']} scenarios, wall s"
+        yield Goal(what, 60, True, row["wall s"])
+
+
+def _screening(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        yield Goal(f"{row['pairs']} pairs x {row['days']} days screened, wall s", 60, True, row["wall s"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arbkit.engine.periods import PeriodPnl, Retuned, period_pnl, retune
 from arbkit.engine.portfolio import PairParams, Portfolio
 from arbkit.engine.portfolio_result import PortfolioResult
 from arbkit.engine.result import BacktestResult
@@ -12,11 +13,15 @@ from arbkit.engine.split import Split, split_panel, walk_forward
 __all__ = [
     "BacktestResult",
     "PairParams",
+    "PeriodPnl",
     "Portfolio",
     "PortfolioResult",
+    "Retuned",
     "Split",
     "backtest",
     "backtest_many",
+    "period_pnl",
+    "retune",
     "rules_of",
     "run_sets",
     "split_panel",

@@ -51,6 +51,13 @@ def test_portfolio_section_measures_every_limit() -> None:
     assert all(row["trades"] > 0 and row["skip, realized ms"] > 0 for row in rows)
 
 
+@pytest.mark.parametrize("name", ["decisions", "screening"])
+def test_decisions_are_counted_and_timed(name: str) -> None:
+    (row,) = command.measure([name], command.QUICK)[name]
+    assert row["wall s"] > 0
+    assert row["sets"] == 8
+
+
 @pytest.mark.parametrize("min_spread_bps", [25.0, 5.0, -9.0])
 @pytest.mark.parametrize("name", BASELINES)
 def test_baseline_gives_the_trades_of_the_engine(
