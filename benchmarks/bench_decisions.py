@@ -48,7 +48,7 @@ def walk_forwards(days: int, step_s: int, sets: int, refits: int, scenarios: int
         scenarios: markets, each with books, index and simulations of its own.
 
     Returns:
-        Seconds of wall and CPU time of all of it, generating the market apart; the trades of the first scenario,
+        Seconds of wall and CPU time, making the market apart; the trades of the first scenario,
         and the choices made.
     """
     rows = days * 86_400 // step_s
