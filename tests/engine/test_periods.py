@@ -84,7 +84,7 @@ def test_one_block_as_long_as_the_window_changes_nothing() -> None:
     [
         ({"window": 0}, "`window` must be a whole number, at least 1, was 0"),
         ({"block": 1.5}, "`block` must be a whole number"),
-        ({"objective": "pln"}, "`objective` 'pln' does not exist; did you mean pnl"),
+        ({"objective": "pln"}, "`objective` 'pln' does not exist; did you mean `pnl`"),
     ],
 )
 def test_bad_arguments_are_named(change: dict[str, Any], message: str) -> None:
