@@ -23,10 +23,15 @@ from arbkit.kernels.extremes import block_extremes
 from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
-__all__ = ["Index", "Query", "build_index", "first_row_from", "index_size", "lower32", "next_row", "upper32"]
+__all__ = [
+    "Index", "Query", "build_index", "finish_index", "first_row_from", "index_rows", "index_size", "lower32",
+    "next_row", "upper32",
+]  # fmt: skip
 
 FAN_BITS: Final = 4
 FAN: Final = 16
+#: Counts up with every change of what `build_index` writes: stored indices of another layout are built again.
+LAYOUT: Final = 1
 
 #: Rows of `Index.bounds`, all maxima: executable spread per direction and its negative, ask per venue and its
 #: negative, and, where the panel has a fair ratio, signal per direction and its negative.
@@ -137,20 +142,46 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
     Returns:
         First and last tradable row, or (0, -1).
     """
+    index_rows(market, 0, market.ts.size, bounds)
+    return finish_index(market, offsets, bounds)
+
+
+@jit
+def finish_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Fill the levels above the lowest, which `index_rows` has filled for all rows; else as `build_index`."""
+    n = market.ts.size
+    _fold(n, offsets, bounds)
+    first, last = 0, n - 1
+    while first < n and not market.tradable[first]:
+        first += 1
+    while last >= 0 and not market.tradable[last]:
+        last -= 1
+    return (first, last) if last >= 0 else (0, -1)
+
+
+@jit
+def index_rows(market: Market, start: int, stop: int, bounds: npt.NDArray[np.float32]) -> None:
+    """Fill the lowest level of the index for the rows start <= i < stop.
+
+    Args:
+        market: arrays of the panel.
+        start: a multiple of 16.
+        stop: a multiple of 16, or the number of rows.
+        bounds: as in `build_index`; the columns of these rows are overwritten.
+    """
     n = market.ts.size
     bid_a, ask_a, bid_b, ask_b = market.bid_a, market.ask_a, market.bid_b, market.ask_b
     tradable, fair = market.tradable, market.fair
-    first, last = n, -1
-    for block in range((n + FAN - 1) >> FAN_BITS):
-        start, end = np.uint64(block << FAN_BITS), np.uint64(min((block + 1) << FAN_BITS, n))
-        if end - start == np.uint64(FAN):
+    for block in range(start >> FAN_BITS, (stop + FAN - 1) >> FAN_BITS):
+        begin, end = np.uint64(block << FAN_BITS), np.uint64(min((block + 1) << FAN_BITS, n))
+        if end - begin == np.uint64(FAN):
             ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low = block_extremes(
                 bid_a, ask_a, bid_b, ask_b, tradable, block << FAN_BITS
             )
         else:
             ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
             a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
-            row = start
+            row = begin
             while row < end:
                 if tradable[row]:
                     a, b = ask_a[row], ask_b[row]
@@ -160,9 +191,6 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
                     a_top, a_low = (a if a > a_top else a_top), (a if a < a_low else a_low)
                     b_top, b_low = (b if b > b_top else b_top), (b if b < b_low else b_low)
                 row += np.uint64(1)
-        if a_top > 0:
-            first = min(first, block << FAN_BITS)
-            last = min((block + 1) << FAN_BITS, n) - 1
         _write_spreads(bounds, 0, block, ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low)
         bounds[ASK_A, block] = upper32(a_top) if a_top > 0 else -np.inf
         bounds[NEG_ASK_A, block] = upper32(-a_low) if a_top > 0 else -np.inf
@@ -171,7 +199,7 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
         if bounds.shape[0] == N_FAIR:
             ab_top, ab_low, ba_top, ba_low = -np.inf, np.inf, -np.inf, np.inf
             a_top, a_low, b_top, b_low = -np.inf, np.inf, -np.inf, np.inf
-            row = start
+            row = begin
             while row < end:
                 ratio = fair[row]
                 if tradable[row] and ratio == ratio:
@@ -183,12 +211,6 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
                     b_top, b_low = max(b_top, b), min(b_low, b)
                 row += np.uint64(1)
             _write_spreads(bounds, N_PLAIN, block, ab_top, ab_low, ba_top, ba_low, a_top, a_low, b_top, b_low)
-    _fold(n, offsets, bounds)
-    while first < n and not tradable[first]:
-        first += 1
-    while last >= 0 and not tradable[last]:
-        last -= 1
-    return (first, last) if last >= 0 else (0, -1)
 
 
 @inlined

@@ -10,19 +10,21 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
 from arbkit.errors import DataError
-from arbkit.kernels.index import N_FAIR, N_PLAIN, Index, build_index, index_size
+from arbkit.kernels.index import Index
 from arbkit.kernels.ladder import Books, first_unordered
 from arbkit.kernels.market import Market
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
+from arbkit.panel.store_index import INDEX_FILE, built_index, stored_index
 
 if TYPE_CHECKING:
     import polars as pl
@@ -164,6 +166,7 @@ class Panel:
             self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
         self._ladders_checked = False
+        self._home: tuple[Path, str] | None = None
         _check_order(self.ts)
         _check_fair(self.fair)
 
@@ -228,6 +231,60 @@ class Panel:
             fx_max_age=fx_max_age,
             meta=PanelMeta(**{"fidelity": "candle", **meta}),
         )
+
+    @classmethod
+    def of_checked(
+        cls,
+        parts: dict[str, Any],
+        *,
+        tradable: BoolArray | None = None,
+        home: tuple[Path, str] | None = None,
+        fingerprint: str = "",
+    ) -> Panel:
+        """Make a panel of what was checked when it was first made: nothing is read, nothing is copied.
+
+        Args:
+            parts: every argument of `Panel` by name, the arrays as an existing panel has them.
+            tradable: the rows' mark, where it is known.
+            home: the folder of its store and the identity of its numbers.
+            fingerprint: where it is known.
+        """
+        panel = cls.__new__(cls)
+        vars(panel).update(parts, _grids={}, _ladders_checked=False, _home=home)
+        if tradable is not None:
+            vars(panel)["tradable"] = tradable
+        if fingerprint:
+            vars(panel)["fingerprint"] = fingerprint
+        return panel
+
+    @classmethod
+    def open(cls, path: PathLike, *, verify: bool = False) -> Panel:
+        """Open a panel store: its arrays and its index are mapped, so that processes share them.
+
+        Args:
+            path: the folder written by `store`.
+            verify: also hold every column against its checksum, which reads all of it.
+
+        Raises:
+            DataError: when the folder is no store, or a file is missing, cut off or damaged.
+        """
+        from arbkit.panel.store import open_store
+
+        return open_store(path, verify=verify)
+
+    def store(self, path: PathLike, *, replace: bool = False) -> Panel:
+        """Write the panel and its index as a store, which appears whole or not at all, and return it opened.
+
+        Args:
+            path: the store's folder.
+            replace: put the new store in the place of an old one.
+
+        Raises:
+            DataError: when the folder exists already or cannot be written.
+        """
+        from arbkit.panel.store import write_store
+
+        return write_store(self, path, replace=replace)
 
     @classmethod
     def read(cls, path: PathLike) -> Panel:
@@ -318,14 +375,14 @@ class Panel:
 
     @cached_property
     def index(self) -> Index:
-        """Block maxima and minima of this panel, built when first asked for (about 2 ns per row)."""
-        with_fair = self.fair is not None
-        offsets = index_size(max(1, len(self)))
-        bounds = np.empty((N_FAIR if with_fair else N_PLAIN, int(offsets[-1])), np.float32)
-        if len(self) == 0:
-            return Index(bounds, offsets, 0, -1, 0)
-        first, last = build_index(self.market, offsets, bounds)
-        return Index(bounds, offsets, int(first), int(last), N_PLAIN if with_fair else 0)
+        """Block maxima and minima of this panel: mapped where it is stored, else built when first asked for.
+
+        Building takes about 2 ns per row.
+        """
+        if self._home is None:
+            return built_index(self.market)
+        folder, identity = self._home
+        return stored_index(self.market, folder / INDEX_FILE, identity)
 
     def grid_rows(self, step_ns: int) -> tuple[IntArray, int]:
         """Return for each multiple of `step_ns` the last tradable row at or before it, and the first time."""
@@ -393,7 +450,10 @@ class Panel:
     def rows(self, lo: int, hi: int) -> Panel:
         """Return the rows with numbers lo <= i < hi, without copying."""
         part = slice(lo, max(lo, hi))
-        return self._mapped(lambda array: array[part])
+        known = vars(self).get("tradable")
+        return Panel.of_checked(
+            self._mapped(lambda array: array[part]), tradable=None if known is None else known[part]
+        )
 
     def replace(self, **changes: Any) -> Panel:
         """Return a panel with some arrays (`fair`, `entry_ok`, `bid_a`, ...) or `meta` fields exchanged."""
@@ -429,7 +489,7 @@ class Panel:
         arrays.update(funding_arrays(self.funding))
         return {**arrays, **dict(sorted(self.columns.items()))}
 
-    def _mapped(self, change: Any) -> Panel:
+    def _mapped(self, change: Any) -> dict[str, Any]:
         parts = self._parts()
         for name, value in parts.items():
             if isinstance(value, np.ndarray):
@@ -438,7 +498,13 @@ class Panel:
             parts["ladders"] = Ladders(*(change(array) for array in self.ladders))
         parts["columns"] = {name: change(array) for name, array in self.columns.items()}
         parts["funding"] = None if self.funding is None else self.funding.within(parts["ts"])
-        return Panel(**parts)
+        return parts
+
+    def __reduce__(self) -> Any:
+        """Send a stored panel to another process as the name of its store, any other one with its arrays."""
+        if self._home is None:
+            return super().__reduce__()
+        return _opened_again, self._home
 
     def __len__(self) -> int:
         return int(self.ts.size)
@@ -482,6 +548,13 @@ def _check_levels(panel: Panel) -> None:
                     f"{prices[row, level]:g} at level {level + 1} after {before:g}; "
                     "sort the levels of the books"
                 )
+
+
+def _opened_again(folder: Path, identity: str) -> Panel:
+    panel = Panel.open(folder)
+    if panel._home != (folder, identity):
+        raise DataError(f"{folder}: the panel store was replaced by another one; open it again")
+    return panel
 
 
 def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:
