@@ -95,10 +95,13 @@ class Job:
     tag: str | None = None
     output_json: str | None = None
 
-    def load(self) -> Panel:
+    def load(self, levels: int = 0) -> Panel:
         """Load the panel, with its reference, cut to the time asked for.
 
         The reference is computed before the start is cut off, so that it is warm at the first row.
+
+        Args:
+            levels: how many book levels of a dataset to keep; a file comes with all it has.
 
         Raises:
             ArbkitError: when the data cannot be read or do not cover what was asked for.
@@ -106,7 +109,7 @@ class Job:
         path = Path(self.data_file)
         if not path.exists():
             raise DataError(f"`--data-file` must exist, was {self.data_file!r}")
-        panel = self._load_dataset(path) if path.is_dir() else self._load_file(path)
+        panel = self._load_dataset(path, levels) if path.is_dir() else self._load_file(path)
         if len(panel) == 0:
             raise DataError(
                 f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
@@ -128,7 +131,7 @@ class Job:
             panel = panel.with_reference(self.reference)
         return panel if self.start is None and self.end is None else panel.slice(self.start, self.end)
 
-    def _load_dataset(self, path: Path) -> Panel:
+    def _load_dataset(self, path: Path, levels: int) -> Panel:
         from arbkit.panel import load_panel
 
         return load_panel(
@@ -142,6 +145,7 @@ class Job:
             same=tuple(item.strip() for item in self.same.split(",")) if self.same else (),
             reference=self.reference,
             grid=self.grid,
+            levels=levels,
             clock=self.clock,
             half_spread_a_bps=self.half_spread_a_bps,
             half_spread_b_bps=self.half_spread_b_bps,
@@ -181,7 +185,7 @@ def run_job(job: Job, params: Params) -> dict[str, Any]:
     from arbkit.engine import backtest
 
     started = time.perf_counter()
-    panel = job.load()
+    panel = job.load(int(params.depth_levels))
     result = backtest(panel, params, interval=job.interval)
     metrics = {**result.metrics.to_dict(), "runtime_seconds": time.perf_counter() - started}
     config = {**dataclasses.asdict(job), **params.to_dict()}

@@ -297,7 +297,8 @@ def _leg_quotes(source: Dataset, info: InstrumentInfo, clock: str, request: _Req
         return candle_quotes(rows, check_half_spread(request.half_spreads_bps[at], f"half_spread_{leg}_bps"))
     if request.levels > info.levels:
         raise ConfigError(
-            f"`levels` must be at most what is stored, {info.leg} has {info.levels}, was {request.levels}"
+            "`levels` (or `depth_levels`, which needs as many) must be at most what is stored, "
+            f"{info.leg} has {info.levels}, was {request.levels}"
         )
     return book_quotes(rows, info, clock, request.levels)
 

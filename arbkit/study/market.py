@@ -8,6 +8,7 @@ from typing import Any, Literal
 from arbkit.engine import split_panel
 from arbkit.errors import ConfigError
 from arbkit.panel import Panel, load_pair_file, load_panel
+from arbkit.study.space import Categorical
 from arbkit.study.spec import MARKET_KEYS, StudySpec
 
 __all__ = ["Market", "Segment"]
@@ -76,4 +77,15 @@ class Market:
 
 def _arguments(spec: StudySpec) -> dict[str, Any]:
     given = {name: getattr(spec, name) for name in MARKET_KEYS if getattr(spec, name) is not None}
+    given["levels"] = _levels(spec)
     return {**given, "same": spec.same} if spec.same else given
+
+
+def _levels(spec: StudySpec) -> int:
+    """Return how many book levels the deepest trial walks."""
+    searched = spec.space.get("depth_levels")
+    if searched is None:
+        return int(spec.fixed.get("depth_levels", 0))
+    if isinstance(searched, Categorical):
+        return max(int(choice) for choice in searched.choices)  # type: ignore[arg-type]
+    return int(searched.high)

@@ -148,7 +148,18 @@ def test_dataset_of_two_instruments_needs_no_pair(run: Run, dataset: Path) -> No
     assert document["metrics"]["total_trades"] == with_names["metrics"]["total_trades"]
 
 
+def test_depth_reads_as_many_levels_of_a_dataset_as_it_walks(run: Run, dataset: Path) -> None:
+    shallow = run("--data-file", dataset, *REQUIRED, *RATE)[1]["metrics"]
+    # 1,000 buy 10 of the 1 that each side shows.
+    code, document, _ = run("--data-file", dataset, *REQUIRED, *RATE, "--depth-levels", "1")
+    assert code == 0
+    assert document["config"]["depth_levels"] == 1
+    assert document["metrics"]["turnover_usd"] < 0.11 * shallow["turnover_usd"]
+    assert document["metrics"]["rejected_thin"] == document["metrics"]["beyond_book"] == 0
+
+
 DATASET_REFUSED = {
+    "more levels than there are": ([*RATE, "--depth-levels", "2"], "has 1, was 2"),
     "half a pair": (["--pair-a", "upbit/KRW-BTC"], "needs both `--pair-a` and `--pair-b`"),
     "no rate": ([], "FX"),
     "an unknown leg": (["--pair-a", "upbit/KRW-BTX", "--pair-b", "binance/BTCUSDT"], "upbit/KRW-BTC"),
