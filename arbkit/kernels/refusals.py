@@ -14,8 +14,8 @@ __all__ = ["count_refusals"]
 def count_refusals(market: Market, row: int, rules: Any, state: Any) -> None:
     """Count the refusals that `step` left in the state, unless this excursion has had one of their kind.
 
-    Both engines call it on the row of a refusal. Excursions are told apart by the rows since the last refusal
-    of the side: few, since an excursion is short or its rows are stepped one after the other.
+    Both engines call it on the row of a refusal. Excursions are told apart by the rows before it, back to the
+    begin of its excursion or to the last refusal of the side, whichever is nearer.
 
     Args:
         market: arrays of the panel.
@@ -43,13 +43,17 @@ def count_refusals(market: Market, row: int, rules: Any, state: Any) -> None:
 
 @jit
 def _began_between(market: Market, last: int, row: int, side: int, rules: Any) -> bool:
-    """Tell whether an excursion of a side began after row `last` and up to `row`."""
-    inside = True
-    for i in range(last, row + 1):
+    """Tell whether an excursion of a side began after row `last` and up to `row`.
+
+    Looks back from `row` to the begin of its excursion: the last refusal may be millions of rows ago.
+    """
+    inside = False
+    for i in range(row, last - 1, -1):
         if market.tradable[i]:
             quote = quote_at(market, i)
             x = quote.x_ab if side == 0 else quote.x_ba
-            was_inside, inside = inside, x - rules.cost_bps >= rules.min_spread_bps
-            if inside and not was_inside:
+            if x - rules.cost_bps >= rules.min_spread_bps:
+                inside = True
+            elif inside:
                 return True
     return False
