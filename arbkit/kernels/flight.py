@@ -81,18 +81,20 @@ def _size_of(
     worsen = 1 + rules.half_slip
     size = asked / (top.long_px * worsen)
     levels, long_side, short_side = rules.depth_levels, long_entry_side(side), short_entry_side(side)
-    gone = 0.0
+    gone, whole = 0.0, True
     if levels > 0:
         gone = size_taken(flight.taken, state.n_taken, top.long_row, long_side)
-        size = affordable(books, long_side, top.long_row, levels, gone, asked, worsen)
+        size, whole = affordable(books, long_side, top.long_row, levels, gone, asked, worsen)
         gone_short = size_taken(flight.taken, state.n_taken, top.short_row, short_side)
-        size = min(size, ladder_size(books, short_side, top.short_row, levels, gone_short))
+        held = ladder_size(books, short_side, top.short_row, levels, gone_short)
+        if held < size:
+            size, whole = held, False
     if rules.lot > 0 and size > 0:
-        size = np.floor(size / rules.lot) * rules.lot
+        size, whole = np.floor(size / rules.lot) * rules.lot, False
         if size == 0:
             return 0.0, 0.0, REFUSED_LOT
     notional = asked
-    if levels > 0 or rules.lot > 0:
+    if not whole:
         price = top.long_px
         if levels > 0:
             price, _ = ladder_price(books, long_side, top.long_row, levels, gone, size, price)
@@ -225,18 +227,31 @@ def leave_ordered(
             order = flight.orders[state.n_orders]
             _complete_exit(quote, _tops(order, False), reason, rules, state, trade, flight)
     if close_all:
-        state.n_orders, state.n_entering = 0, 0
         for k in range(state.n_open):
-            trade = trades[open_ids[k]]
-            if trade.exit_index < 0:
-                fills = exit_fills(trade.side, quote)
-                _complete_exit(quote, fills, _END_OF_DATA, rules, state, trade, flight)
+            if trades[open_ids[k]].exit_index < 0:
+                fills = _fills_at_end(quote, open_ids[k], trades[open_ids[k]].side, state, flight)
+                _complete_exit(quote, fills, _END_OF_DATA, rules, state, trades[open_ids[k]], flight)
+        state.n_orders, state.n_entering = 0, 0
     kept = 0
     for k in range(state.n_open):
         if trades[open_ids[k]].exit_index < 0:
             open_ids[kept] = open_ids[k]
             kept += 1
     state.n_open = kept
+
+
+@inlined
+def _fills_at_end(quote: Quote, position: int, side: int, state: Any, flight: Flight) -> Fills:
+    """Return the fills of a trade that is closed here, a leg that was sold or bought back before kept."""
+    for k in range(state.n_orders):
+        order = flight.orders[k]
+        if order.trade == position:
+            if order.row_a < 0:
+                _fill_a(order, quote)
+            if order.row_b < 0:
+                _fill_b(order, quote)
+            return _tops(order, False)
+    return exit_fills(side, quote)
 
 
 @inlined

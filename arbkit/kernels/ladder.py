@@ -146,8 +146,8 @@ def ladder_size(books: Books, side: int, row: int, levels: int, taken: float) ->
 @jit
 def affordable(
     books: Books, side: int, row: int, levels: int, taken: float, money: float, worsen: float
-) -> float:
-    """Return the size that money buys on a ladder whose prices are multiplied by `worsen`, base units."""
+) -> tuple[float, bool]:
+    """Return the size that money buys at prices multiplied by `worsen`, and whether all of it is spent."""
     px, sz = _ladder(books, side)
     at = row * books.levels
     bought = 0.0
@@ -161,8 +161,8 @@ def affordable(
         bought += part
         money -= part * price * worsen
         if part < visible - gone:
-            break
-    return bought
+            return bought, True
+    return bought, False
 
 
 @inlined

@@ -90,6 +90,16 @@ class TestLatency:
         # The row that should have filled the first one decides anew, in vain too.
         assert (lost.total_trades, lost.abandoned_entries) == (0, 2)
 
+    def test_a_leg_that_was_sold_before_the_end_keeps_its_price(self, engine: str) -> None:
+        panel = market((0, 100, 101), (10, 100, 101), (20, 100, 99), (25, 98, 98), (29, 90, 95))
+        run = backtest(panel, params(latency_a_ms=5, latency_b_ms=10, close_at_end=True), engine=engine)
+        record = run.records[0]
+        assert run.trades["exit_reason"].to_list() == ["end_of_data"]
+        assert (record["exit_long_px"], record["exit_short_px"]) == (97, 96)
+        assert (record["exit_long_row"], record["exit_short_row"]) == (3, 4)
+        parts = run.attribution().drop("trade").row(0, named=True)
+        assert sum(v for name, v in parts.items() if name != "pnl_usd") == pytest.approx(parts["pnl_usd"])
+
     def test_no_row_late_enough_means_no_trade(self, engine: str) -> None:
         panel = market((0, 100, 101), (10, 100, 101))
         run = backtest(panel, params(latency_ms=9e12), engine=engine)
@@ -119,6 +129,17 @@ class TestDepth:
         run = backtest(panel.replace(ladders=thin), params(depth_levels=2), engine=engine)
         assert run.records[0]["size"] == 2
         assert run.trades["notional_usd"][0] == pytest.approx(200)
+
+    def test_a_notional_that_is_filled_whole_is_exactly_what_was_asked_for(self, engine: str) -> None:
+        panel = market(*((10 * k, 100 + k / 7, 110 + k / 3) for k in range(40)))
+        panel = panel.replace(ladders=ladders(panel, 1, 2, 300))
+        full = params(depth_levels=3, max_position_usd=1000 / 3, slippage_bps=0.7, max_open_trades=40)
+        strict = full.replace(
+            min_notional_usd=1000 / 3, guard={"min_fill_rate": 1.0, "max_position_usd": 1000 / 3}
+        )
+        run = backtest(panel, strict, engine=engine)
+        assert run.trades["notional_usd"].to_list() == [1000 / 3] * 40
+        assert run.trades.equals(backtest(panel, full, engine=engine).trades)
 
     def test_a_spread_that_the_ladders_eat_is_refused_once_per_excursion(self, engine: str) -> None:
         panel = market((0, 100, 101), (1, 100, 101), (2, 100, 99), (3, 100, 101))

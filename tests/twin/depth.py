@@ -41,13 +41,13 @@ def walk(levels: Levels, size: float, top: float) -> tuple[float, bool]:
     return (money + left * last) / size, True
 
 
-def affordable(levels: Levels, money: float, worsen: float) -> float:
-    """Return how much `money` buys on the ladder when every price is multiplied by `worsen`."""
+def affordable(levels: Levels, money: float, worsen: float) -> tuple[float, bool]:
+    """Return how much `money` buys at prices multiplied by `worsen`, and whether it is all spent."""
     bought = 0.0
     for price, available in levels:
         part = min(money / (price * worsen), available)
         bought += part
         money -= part * price * worsen
         if part < available:
-            break
-    return bought
+            return bought, True
+    return bought, False

@@ -208,9 +208,15 @@ class Pair:
                 self.send(Order(trade.direction, index, row.ts, self.due(row), trade, reason), index, row)
 
     def close_everything(self, index: int, row: Row) -> None:
+        """Close what is open; a leg of a decided exit that was filled before stays filled."""
+        done = {id(order.trade): order.fills for order in self.orders if order.trade is not None}
         self.orders = []
+        here = (index, row)
         for trade in self.open_trades():
-            self.close(trade, "end_of_data", (index, row), (index, row))
+            fills = done.get(id(trade), {})
+            long_fill = fills.get(long_venue(trade.direction), here)
+            short_fill = fills.get(short_venue(trade.direction), here)
+            self.close(trade, "end_of_data", long_fill, short_fill)
 
     def close(self, trade: Trade, reason: str, long_fill: Fill, short_fill: Fill) -> None:
         index, row = max(long_fill, short_fill, key=lambda fill: fill[0])
@@ -473,7 +479,7 @@ class Pair:
         top = long_at[1].price(buy_side)
         size = money.size_for(p, notional, top)
         if p.depth_levels > 0:
-            buyable = depth.affordable(self.levels(long_at, buy_side, real=True), notional, worsen)
+            buyable, _ = depth.affordable(self.levels(long_at, buy_side, real=True), notional, worsen)
             size = min(buyable, depth.total(self.levels(short_at, sell_side, real=True)))
         lot = max(p.lot_a, p.lot_b)
         if size > 0 and lot > 0:
@@ -485,8 +491,12 @@ class Pair:
         return size, None
 
     def filled_notional(self, long_at: Fill, side: str, size: float, notional: float) -> float:
-        if self.params.depth_levels == 0 and max(self.params.lot_a, self.params.lot_b) == 0:
-            return notional
+        p = self.params
+        if max(p.lot_a, p.lot_b) == 0:
+            worsen = 1 + money.half_slippage(p)
+            buyable, all_spent = depth.affordable(self.levels(long_at, side, real=True), notional, worsen)
+            if p.depth_levels == 0 or (all_spent and size == buyable):
+                return notional
         top = long_at[1].price(side)
         price = top
         if self.params.depth_levels > 0:
