@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from arbkit.errors import ArbkitError, ConfigError, DataError, StorageError, StudyError
     from arbkit.metrics import Metrics
     from arbkit.panel import Panel, load_panel
+    from arbkit.realism import (
+        break_even_fee,
+        capacity,
+        edge_vs_latency,
+        opportunities,
+        optimism_audit,
+    )
     from arbkit.report import write_report
     from arbkit.study import Study, StudySpec, load_study, run_study
 
@@ -48,9 +55,14 @@ __all__ = [
     "__version__",
     "backtest",
     "backtest_many",
+    "break_even_fee",
+    "capacity",
+    "edge_vs_latency",
     "load_panel",
     "load_study",
     "open_dataset",
+    "opportunities",
+    "optimism_audit",
     "period_pnl",
     "retune",
     "run_study",
@@ -78,9 +90,14 @@ _HOMES: Final = {
     "StudySpec": "arbkit.study",
     "backtest": "arbkit.engine",
     "backtest_many": "arbkit.engine",
+    "break_even_fee": "arbkit.realism",
+    "capacity": "arbkit.realism",
+    "edge_vs_latency": "arbkit.realism",
     "load_panel": "arbkit.panel",
     "load_study": "arbkit.study",
     "open_dataset": "arbkit.data",
+    "opportunities": "arbkit.realism",
+    "optimism_audit": "arbkit.realism",
     "period_pnl": "arbkit.engine",
     "retune": "arbkit.engine",
     "run_study": "arbkit.study",

@@ -36,6 +36,7 @@ _DATASET_ONLY: Final = (
     "currency",
     "same",
     "grid",
+    "levels",
     "clock",
     "half_spread_a_bps",
     "half_spread_b_bps",
@@ -61,6 +62,7 @@ class Job:
         currency: the account currency, where the legs have no common quote.
         same: currencies that count as one, such as "USDT,USD".
         grid: join on a fixed grid, such as "1s", instead of every update.
+        levels: how many book levels to load; by default as many as `load` is asked for.
         clock: `ts_recv` or `ts_event`, where the dataset leaves a choice.
         half_spread_a_bps: half the spread to assume around the closes of leg A, when it is candles.
         half_spread_b_bps: the same for leg B.
@@ -85,6 +87,7 @@ class Job:
     currency: str | None = None
     same: str | None = None
     grid: str | None = None
+    levels: float | None = None
     clock: str | None = None
     half_spread_a_bps: float | None = None
     half_spread_b_bps: float | None = None
@@ -95,13 +98,14 @@ class Job:
     tag: str | None = None
     output_json: str | None = None
 
-    def load(self, levels: int = 0) -> Panel:
+    def load(self, levels: int | None = 0) -> Panel:
         """Load the panel, with its reference, cut to the time asked for.
 
         The reference is computed before the start is cut off, so that it is warm at the first row.
 
         Args:
-            levels: how many book levels of a dataset to keep; a file comes with all it has.
+            levels: book levels to load from a dataset where the job itself names no number; None for all
+                that both legs store.
 
         Raises:
             ArbkitError: when the data cannot be read or do not cover what was asked for.
@@ -131,12 +135,13 @@ class Job:
             panel = panel.with_reference(self.reference)
         return panel if self.start is None and self.end is None else panel.slice(self.start, self.end)
 
-    def _load_dataset(self, path: Path, levels: int) -> Panel:
+    def _load_dataset(self, path: Path, levels: int | None) -> Panel:
         from arbkit.panel import load_panel
 
+        pair = self._pair(path)
         return load_panel(
             path,
-            pair=self._pair(path),
+            pair=pair,
             fx=self._fx(),
             max_age=self.max_age,
             start=self.start,
@@ -145,7 +150,7 @@ class Job:
             same=tuple(item.strip() for item in self.same.split(",")) if self.same else (),
             reference=self.reference,
             grid=self.grid,
-            levels=levels,
+            levels=self._levels(path, pair, levels),
             clock=self.clock,
             half_spread_a_bps=self.half_spread_a_bps,
             half_spread_b_bps=self.half_spread_b_bps,
@@ -164,6 +169,19 @@ class Job:
             "a dataset needs both `--pair-a` and `--pair-b` (venue/symbol), "
             f"was {self.pair_a} and {self.pair_b}; {self.data_file!r} holds {', '.join(legs) or 'none'}"
         )
+
+    def _levels(self, path: Path, pair: Mapping[str, str], wanted: int | None) -> int:
+        if self.levels is not None:
+            if self.levels != int(self.levels) or self.levels < 0:
+                raise ConfigError(f"`--levels` must be a whole number of at least 0, was {self.levels:g}")
+            return int(self.levels)
+        if wanted is not None:
+            return wanted
+        from arbkit.data import open_dataset
+
+        stored = open_dataset(path)
+        infos = [stored.instrument(leg) for leg in pair.values()]
+        return 0 if any(info.is_candle for info in infos) else min(info.levels for info in infos)
 
     def _fx(self) -> dict[str, str] | None:
         names = {"fx_symbol": "symbol", "fx_price": "price", "fx_dataset": "dataset", "fx_file": "file"}
@@ -185,7 +203,7 @@ def run_job(job: Job, params: Params) -> dict[str, Any]:
     from arbkit.engine import backtest
 
     started = time.perf_counter()
-    panel = job.load(int(params.depth_levels))
+    panel = job.load(params.depth_levels)
     result = backtest(panel, params, interval=job.interval)
     metrics = {**result.metrics.to_dict(), "runtime_seconds": time.perf_counter() - started}
     config = {**dataclasses.asdict(job), **params.to_dict()}

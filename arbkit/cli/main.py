@@ -48,6 +48,7 @@ NOUNS: Final[dict[str, Noun]] = {
     "study": Noun("arbkit.cli.study", "app", False, "Search parameters: run, resume, list, show, export"),
     "report": Noun("arbkit.cli.report", "app", False, "Write the HTML report of a study"),
     "backtest": Noun("arbkit.cli.backtest", "run", True, "Run one backtest and write its JSON"),
+    "check": Noun("arbkit.cli.check", "run", True, "Ask what would be left of a backtest in practice"),
     "cache": Noun("arbkit.cli.cache", "app", False, "List or clear the panel cache"),
 }
 

@@ -67,7 +67,7 @@ def sheet(finding: str, rows: int, *, height: float, columns: int = 1) -> Iterat
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False)
         figure.suptitle(
-            "\n".join(textwrap.wrap(finding, 108)), x=0.01, ha="left", fontsize=10.5, fontweight="bold"
+            "\n".join(textwrap.wrap(finding, 92)), x=0.01, ha="left", fontsize=10.5, fontweight="bold"
         )
         yield Sheet(figure, list(axes.flat))
 
@@ -85,5 +85,7 @@ def duration_axis(axis: Any) -> None:
 
     from arbkit.realism._words import duration
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: duration(value) if value else "0"))
-    axis.set_minor_formatter(NullFormatter())
+    written = FuncFormatter(lambda value, _: duration(value) if value else "0")
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter(written)
+    axis.set_minor_formatter(written if low > 0 and high < 30 * low else NullFormatter())

@@ -115,18 +115,21 @@ def run_many(panel: Panel, sets: Sequence[Params], progress: Progress | None) ->
     return pl.concat(frames)
 
 
-def checked_numbers(name: str, values: Any, *, low: float, strict: bool = False) -> list[float]:
+def checked_numbers(
+    name: str, values: Any, *, low: float, high: float = np.inf, strict: bool = False
+) -> list[float]:
     """Return a list of numbers in rising order, each once.
 
     Raises:
-        ConfigError: when it is empty, or one is no number, not finite or below the lowest allowed.
+        ConfigError: when it is empty, or one is no number, not finite or outside the bounds.
     """
     try:
         numbers = sorted({float(value) for value in values})
     except (TypeError, ValueError):
         raise ConfigError(f"`{name}` must be a list of numbers, was {values!r}") from None
     rule = f"{'above' if strict else 'at least'} {low:g}"
-    bad = [x for x in numbers if not np.isfinite(x) or (x <= low if strict else x < low)]
+    rule += f" and at most {high:g}" if high < np.inf else ""
+    bad = [x for x in numbers if not np.isfinite(x) or x > high or (x <= low if strict else x < low)]
     if bad or not numbers:
         received = f"{bad[0]:g}" if bad else "empty"
         raise ConfigError(f"`{name}` must hold finite numbers {rule}, was {received}")

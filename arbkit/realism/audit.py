@@ -24,6 +24,7 @@ __all__ = ["Audit", "optimism_audit"]
 
 _BASE: Final = "as configured"
 _ALL: Final = "all together"
+_HELD: Final = "all, but with inventory to sell"
 
 
 class _Step(NamedTuple):
@@ -75,7 +76,7 @@ class Audit(Check):
             ax.grid(visible=False, axis="y")
             low, high = min(0.0, float(pnl.min())), max(0.0, float(pnl.max()))
             span = (high - low) or 1.0
-            ax.set_xlim(low - 0.24 * span * (low < 0), high + 0.24 * span)
+            ax.set_xlim(low - 0.3 * span * (low < 0), high + 0.3 * span)
             for at, row in zip(place, shown.iter_rows(named=True), strict=True):
                 value, effect = row["mtm_pnl_usd"], row["effect_usd"]
                 text = words.money(value, "").strip()
@@ -97,7 +98,7 @@ class Audit(Check):
 
 
 def _label(row: dict[str, Any]) -> str:
-    return row["assumption"] if row["status"] in ("base", "all") else f"{row['assumption']}\n{row['instead']}"
+    return f"{row['assumption']}\n{row['instead']}" if row["instead"] else str(row["assumption"])
 
 
 def optimism_audit(
@@ -133,7 +134,7 @@ def optimism_audit(
     if step_ns <= 0:
         raise ConfigError(f"`grid` must be longer than 0, was {grid!r}")
     steps = list(_steps(panel, params, latency_ms, step_ns))
-    total = 2 + sum(step.changes is not None or step.coarse for step in steps)
+    total = 3 + sum(step.changes is not None or step.coarse for step in steps)
     runner = _Runner(panel, params, step_ns, progress, total)
     base = runner.run({}, coarse=False)
     rows = [_row(_Step(_BASE, "", "base"), base, None)]
@@ -145,8 +146,12 @@ def optimism_audit(
     together: dict[str, Any] = {}
     for step in tested:
         together |= step.changes or {}
-    everything = runner.run(together, coarse=any(step.coarse for step in tested))
-    rows.append(_row(_Step(_ALL, "none of the above", "all"), everything, base))
+    coarse = any(step.coarse for step in tested)
+    everything = runner.run(together, coarse=coarse)
+    rows.append(_row(_Step(_ALL, "", "all"), everything, base))
+    held = {key: value for key, value in together.items() if not key.startswith("inventory")}
+    if len(held) < len(together) and (held or coarse):
+        rows.append(_row(_Step(_HELD, "", "all"), runner.run(held, coarse=coarse), base))
     pnl = base.mtm_pnl_usd
     survives = everything.mtm_pnl_usd / pnl if pnl > 0 else None
     types = {"mtm_pnl_usd": pl.Float64, "effect_usd": pl.Float64, "total_trades": pl.Int64}
@@ -269,7 +274,7 @@ def _short(panel: Panel, params: Params) -> _Step:
         return _Step(name, "", "realistic", "limited to the inventory of the parameters")
     legs = {"a": panel.meta.leg_a, "b": panel.meta.leg_b}
     named = " and ".join(legs[key[10]] for key in changes)
-    return _Step(name, f"no inventory at {named}", "tested", changes=changes)
+    return _Step(name, "no inventory to sell", "tested", f"{named} cannot be sold short", changes)
 
 
 def _currency(panel: Panel, params: Params) -> _Step:
@@ -323,7 +328,8 @@ def _row(step: _Step, metrics: Any, base: Any) -> dict[str, Any]:
 
 
 def _finding(frame: Any, survives: float | None, currency: str) -> str:
-    base, end = frame.row(0, named=True), frame.row(-1, named=True)
+    base = frame.row(0, named=True)
+    end, *held = frame.filter(frame["status"] == "all").iter_rows(named=True)
     tested = frame.filter(frame["status"] == "tested")
     if not base["total_trades"]:
         return "Nothing is traded as configured, so there is no PnL to audit."
@@ -338,4 +344,6 @@ def _finding(frame: Any, survives: float | None, currency: str) -> str:
         verdict = "There is no profit to lose"
     else:
         verdict = f"{words.percent(survives) if survives > 0 else 'Nothing'} of the PnL survives"
+    if held:
+        after += f" ({words.money(held[0]['mtm_pnl_usd'], currency, plus=True)} with inventory to sell)"
     return f"{verdict}: {before} as configured, {after} without {changes}{most}."

@@ -36,16 +36,22 @@ class BreakEvenFee(Check):
     `frame` has `fee_bps` (taker fees of A and B added up), `mtm_pnl_usd`, `total_trades`, `win_rate`.
 
     Attributes:
-        break_even_bps: the highest fee on the curve below which PnL is above 0, to 1e-9 bps; None when it
-            is above 0 at no fee, or at every fee asked for.
+        break_even_bps: the last fee at which PnL falls to 0, to 1e-9 bps; None when it is above 0 at no fee
+            looked at, or still at the highest.
+        first_zero_bps: the first such fee; the same one where PnL crosses zero once.
         same_trades_bps: the fee that would eat the PnL of the closed trades made at the parameters' own
             fees, if the same trades were made at it; None without a closed trade.
         own_fee_bps: the fee of the parameters.
     """
 
     break_even_bps: float | None
+    first_zero_bps: float | None
     same_trades_bps: float | None
     own_fee_bps: float
+
+    @property
+    def _earlier_zero(self) -> float | None:
+        return None if self.first_zero_bps == self.break_even_bps else self.first_zero_bps
 
     def plot(self) -> Figure:
         """Draw PnL and the number of trades against the fee."""
@@ -64,7 +70,8 @@ class BreakEvenFee(Check):
             trades.set_ylim(bottom=0)
             marks = (
                 (self.break_even_bps, ORANGE, "-", "break-even"),
-                (self.same_trades_bps, GREEN, "--", "break-even of the same trades"),
+                (self._earlier_zero, ORANGE, "--", "PnL first at zero"),
+                (self.same_trades_bps, GREEN, "-.", "break-even of the same trades"),
                 (self.own_fee_bps, INK, ":", "fee of the parameters"),
             )
             for value, color, dash, name in marks:
@@ -106,18 +113,21 @@ def break_even_fee(
     runs = run_many(panel, [_with_fee(params, fee) for fee in fees], progress)
     frame = pl.DataFrame({"fee_bps": fees}).hstack(runs.select("mtm_pnl_usd", "total_trades", "win_rate"))
     pnl = frame["mtm_pnl_usd"].to_numpy()
-    earning = np.flatnonzero(pnl > 0)
-    even = None
-    if earning.size and earning[-1] + 1 < len(fees):
-        even = _narrowed(panel, params, fees[earning[-1]], fees[earning[-1] + 1])
+    falls = np.flatnonzero((pnl[:-1] > 0) & (pnl[1:] <= 0))
+    even = first = None
+    if falls.size:
+        first = _narrowed(panel, params, fees[falls[0]], fees[falls[0] + 1], last=False)
+    if falls.size and pnl[-1] <= 0:
+        even = _narrowed(panel, params, fees[falls[-1]], fees[falls[-1] + 1], last=True)
     same = _same_trades(own)
     return BreakEvenFee(
         frame=frame,
-        finding=_finding(frame, even, same, own, panel.meta.currency),
+        finding=_finding(frame, even, first, same, own, panel.meta.currency),
         notes=_notes(pnl, own, _at(panel, params, even), panel.meta.currency),
         pair=pair_of(panel),
         currency=panel.meta.currency,
         break_even_bps=even,
+        first_zero_bps=first,
         same_trades_bps=same,
         own_fee_bps=_own_fee(params),
     )
@@ -146,19 +156,18 @@ def _grid(panel: Panel, params: Params) -> list[float]:
     return [float(fee) for fee in np.linspace(0.0, highest * 1.02, _GRID)]
 
 
-def _narrowed(panel: Panel, params: Params, low: float, high: float) -> float:
-    """Return the fee between these two up to which PnL is above 0; it is at `low` and is not at `high`."""
+def _narrowed(panel: Panel, params: Params, low: float, high: float, *, last: bool) -> float:
+    """Return the last or first fee between these two at which PnL falls to 0; it is above 0 at `low` only."""
     for _ in range(_MOST_ROUNDS):
         if high - low <= _PRECISION_BPS:
             break
         inner = np.linspace(low, high, _INSIDE + 2)[1:-1]
         runs = backtest_many(panel, [_with_fee(params, float(fee)) for fee in inner], metrics="realized")
-        earning = np.flatnonzero(runs["mtm_pnl_usd"].to_numpy() > 0)
-        edge = int(earning[-1]) if earning.size else -1
-        low, high = (
-            (float(inner[edge]) if edge >= 0 else low),
-            (float(inner[edge + 1]) if edge + 1 < inner.size else high),
-        )
+        earns = np.concatenate(([True], runs["mtm_pnl_usd"].to_numpy() > 0, [False]))
+        falls = np.flatnonzero(earns[:-1] & ~earns[1:])
+        fees = np.concatenate(([low], inner, [high]))
+        at = int(falls[-1] if last else falls[0])
+        low, high = float(fees[at]), float(fees[at + 1])
     return low
 
 
@@ -189,15 +198,22 @@ def _at(panel: Panel, params: Params, fee: float | None) -> Any:
     return None if fee is None else backtest(panel, _with_fee(params, fee)).metrics
 
 
-def _finding(frame: Any, even: float | None, same: float | None, own: BacktestResult, currency: str) -> str:
-    first, last = frame.row(0, named=True), frame.row(-1, named=True)
+def _finding(
+    frame: Any,
+    even: float | None,
+    first: float | None,
+    same: float | None,
+    own: BacktestResult,
+    currency: str,
+) -> str:
+    lowest, highest = frame.row(0, named=True), frame.row(-1, named=True)
     if not frame["total_trades"].sum():
-        return f"Nothing is traded at any fee from {words.bps(first['fee_bps'])} on: no row pays enough."
+        return f"Nothing is traded at any fee from {words.bps(lowest['fee_bps'])} on: no row pays enough."
     if not (frame["mtm_pnl_usd"] > 0).any():
         best = frame.row(int(frame["mtm_pnl_usd"].arg_max()), named=True)
         traded = frame.filter(frame["total_trades"] > 0).row(0, named=True)
         text = (
-            f"No fee from {words.bps(first['fee_bps'])} on leaves a profit: "
+            f"No fee from {words.bps(lowest['fee_bps'])} on leaves a profit: "
             f"{words.money(traded['mtm_pnl_usd'], currency, plus=True)} at {words.bps(traded['fee_bps'])}"
         )
         if best["total_trades"] and best["fee_bps"] != traded["fee_bps"]:
@@ -205,18 +221,20 @@ def _finding(frame: Any, even: float | None, same: float | None, own: BacktestRe
         return text + "."
     if even is None:
         return (
-            f"PnL is still {words.money(last['mtm_pnl_usd'], currency, plus=True)} at the highest fee "
-            f"asked for, {words.bps(last['fee_bps'])} a crossing."
+            f"PnL is still {words.money(highest['mtm_pnl_usd'], currency, plus=True)} at the highest fee "
+            f"asked for, {words.bps(highest['fee_bps'])} a crossing."
         )
     fee = _own_fee(own.params)
-    verdict = "more than" if fee >= even else "less than"
-    text = (
-        f"PnL reaches zero at a fee of {words.bps(even)} a crossing, both legs together; the parameters pay "
-        f"{words.bps(fee)}, {verdict} that"
-    )
+    side = "no less" if fee >= even else "less"
+    more = ""
+    if first is not None and first != even:
+        more = f", and for the first time at {words.bps(first)}"
     if same is not None and abs(same - even) > 0.005:
-        text += f" (with the trades unchanged it would be {words.bps(same)})"
-    return text + "."
+        more += f"; with the trades unchanged it would at {words.bps(same)}"
+    return (
+        f"PnL reaches zero at a fee of {words.bps(even)} a crossing, both legs together{more}. "
+        f"The parameters pay {words.bps(fee)}, {side} than that."
+    )
 
 
 def _notes(pnl: FloatArray, own: BacktestResult, at: Any, currency: str) -> tuple[str, ...]:
@@ -229,7 +247,7 @@ def _notes(pnl: FloatArray, own: BacktestResult, at: Any, currency: str) -> tupl
     if at is not None:
         trades = words.count(at.total_trades, "trade", "trades")
         notes.append(
-            f"Just below the break-even fee {trades} make {words.money(at.mtm_pnl_usd, currency, plus=True)}"
+            f"Just below the break-even fee {trades}: PnL {words.money(at.mtm_pnl_usd, currency, plus=True)}"
             + (
                 ": the last profit ends with a trade that is no longer made."
                 if at.mtm_pnl_usd > 0.005

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -34,19 +33,34 @@ __all__ = ["DEFAULT_LATENCIES_MS", "LatencyCurve", "edge_vs_latency"]
 
 DEFAULT_LATENCIES_MS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _LONGEST_MS: Final = 9e12
+_NULLABLE: Final = (
+    "waited_ms",
+    "there_pct",
+    "left_low_bps",
+    "left_median_bps",
+    "left_high_bps",
+    "entries_there_pct",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyCurve(Check):
     """Opportunities, their spread and PnL against the delay between decision and fill.
 
-    `frame` has one row per latency: `latency_ms`; `opportunities` with a row that late, and `there_pct` of
-    them that still reach the threshold on it; `left_low_bps`, `left_median_bps`, `left_high_bps`, the
+    `frame` has one row per latency: `latency_ms`; `waited_ms`, the median time to the row that orders are
+    filled on; `opportunities` with such a row, and `there_pct` of them that still reach the threshold on it;
+    `left_low_bps`, `left_median_bps`, `left_high_bps`, the
     quartiles of what is left above the cost of one crossing; `entries` of a run without latency, and
     `entries_there_pct`; `mtm_pnl_usd`, `total_trades` and `abandoned_entries` of a run with that latency.
+
+    Attributes:
+        threshold_bps: what an entry needs above cost.
+        step_ms: median time between two tradable rows: no shorter latency can be told from it; 0 where there
+            are not two.
     """
 
     threshold_bps: float
+    step_ms: float
 
     def plot(self) -> Figure:
         """Draw the share still there, the spread left and the PnL, one below the other."""
@@ -74,6 +88,13 @@ class LatencyCurve(Check):
                 title="PnL of the strategy, marked to market",
             )  # fmt: skip
             first = ms[ms > 0].min() if (ms > 0).any() else 1.0
+            if self.step_ms > first:
+                for ax in made.axes:
+                    ax.axvspan(0, min(self.step_ms, ms.max()), color=GREY, alpha=0.13, lw=0, zorder=0)
+                share.annotate(
+                    "shorter than the time between two rows: all filled on the next one",
+                    (0.1, 0.5), xycoords="axes fraction", fontsize=8.5,
+                )  # fmt: skip
             for ax in made.axes:
                 ax.set_xscale("symlog", linthresh=first, linscale=0.4)
                 ax.set_xlim(-first * 0.15, max(ms.max() * 1.3, first))
@@ -115,19 +136,20 @@ def edge_vs_latency(
     import polars as pl
 
     check_inputs(panel, params)
-    latencies = checked_numbers("latencies_ms", [0.0, *latencies_ms], low=0.0)
-    checked_numbers("latencies_ms", [_LONGEST_MS - x for x in latencies], low=0.0)
+    latencies = checked_numbers("latencies_ms", latencies_ms, low=0.0, high=_LONGEST_MS)
+    latencies = sorted({0.0, *latencies})
     found = find(panel, params)
     trades = backtest(panel, without_latency(params)).records
     runs = run_many(panel, [without_latency(params, ms) for ms in latencies], progress)
     rows = []
     for ms in latencies:
-        left = _left(panel, params, found.first, found.side, ms)
-        kept = _left(panel, params, trades["entry_index"], trades["side"], ms)
+        left, waited = _left(panel, params, found.first, found.side, ms)
+        kept, _ = _left(panel, params, trades["entry_index"], trades["side"], ms)
         low, median, high = _quartiles(left)
         rows.append(
             {
                 "latency_ms": ms,
+                "waited_ms": waited,
                 "opportunities": left.size,
                 "there_pct": _share(left, params.min_spread_bps),
                 "left_low_bps": low,
@@ -137,30 +159,34 @@ def edge_vs_latency(
                 "entries_there_pct": _share(kept, params.min_spread_bps),
             }
         )
-    frame = pl.DataFrame(rows, infer_schema_length=None).cast(
-        dict.fromkeys(
-            ("there_pct", "left_low_bps", "left_median_bps", "left_high_bps", "entries_there_pct"), pl.Float64
-        )
-    )
+    frame = pl.DataFrame(rows, infer_schema_length=None).cast(dict.fromkeys(_NULLABLE, pl.Float64))
     frame = frame.hstack(runs.select("mtm_pnl_usd", "total_trades", "abandoned_entries"))
+    times = panel.ts[panel.tradable]
+    step_ms = float(np.median(np.diff(times))) / 1e6 if times.size > 1 else 0.0
     return LatencyCurve(
         frame=frame,
         finding=_finding(frame, found.first.size, panel.meta.currency),
-        notes=_notes(panel, latencies),
+        notes=_notes(panel, step_ms, latencies),
         pair=pair_of(panel),
         currency=panel.meta.currency,
         threshold_bps=params.min_spread_bps,
+        step_ms=step_ms,
     )
 
 
-def _left(panel: Panel, params: Params, rows: IntArray, side: IntArray, ms: float) -> FloatArray:
-    """Return what is above cost when an order arrives, bps, for the rows that have such a row after them.
+def _left(
+    panel: Panel, params: Params, rows: IntArray, side: IntArray, ms: float
+) -> tuple[FloatArray, float | None]:
+    """Return what is above cost when an order arrives, bps, and the median wait until then, ms.
 
-    Where the fair ratio is not known then, nothing is: the signal is NaN and counts as gone.
+    Rows without a row that late are left out. Where the fair ratio is not known then, nothing is left: the
+    signal is NaN and counts as gone.
     """
     later = rows_after(panel.ts, panel.tradable, np.ascontiguousarray(rows), ms_to_ns(ms))
     there = later >= 0
-    return signal_on(panel, later[there], side[there]) - params.cost_bps
+    waits = panel.ts[later[there]] - panel.ts[rows[there]]
+    left = signal_on(panel, later[there], side[there]) - params.cost_bps
+    return left, float(np.median(waits)) / 1e6 if waits.size else None
 
 
 def _share(left: FloatArray, level: float) -> float | None:
@@ -185,12 +211,12 @@ def _finding(frame: Any, found: int, currency: str) -> str:
         text = f"{number}, and no row later to tell what is left"
     elif gone.height:
         row = gone.row(0, named=True)
-        share, after = words.percent(row["there_pct"] / 100), words.duration(row["latency_ms"])
+        share, after = words.percent(row["there_pct"] / 100), words.duration(row["waited_ms"])
         text = f"{share} of {number} are still there after {after}"
     else:
         row = judged.row(-1, named=True)
         text = (
-            f"{words.percent(row['there_pct'] / 100)} of {number} outlast {words.duration(row['latency_ms'])}"
+            f"{words.percent(row['there_pct'] / 100)} of {number} outlast {words.duration(row['waited_ms'])}"
         )
     return f"{text}; {_pnl_text(frame, currency)}."
 
@@ -204,21 +230,20 @@ def _pnl_text(frame: Any, currency: str) -> str:
         return f"{begin}, so there is no profit to lose"
     lost = frame.filter(frame["mtm_pnl_usd"] <= 0)
     row = (lost if lost.height else frame.tail(1)).row(0, named=True)
-    pnl, after = words.money(row["mtm_pnl_usd"], currency, plus=True), words.duration(row["latency_ms"])
-    return f"{begin} and {pnl} at {after}"
+    pnl, after = (
+        words.money(row["mtm_pnl_usd"], currency, plus=True),
+        words.duration(row["waited_ms"] or row["latency_ms"]),
+    )
+    return f"{begin} and {pnl} when filled {after} late"
 
 
-def _notes(panel: Panel, latencies: list[float]) -> tuple[str, ...]:
+def _notes(panel: Panel, step_ms: float, latencies: list[float]) -> tuple[str, ...]:
     notes = []
-    times = panel.ts[panel.tradable]
-    if times.size > 1:
-        step_ms = float(np.median(np.diff(times))) / 1e6
-        shorter = [ms for ms in latencies if 0 < ms < step_ms]
-        if shorter and math.isfinite(step_ms):
-            notes.append(
-                f"Rows lie {words.duration(step_ms)} apart (median): shorter latencies cannot be told apart, "
-                "each waits for the next row."
-            )
+    if any(0 < ms < step_ms for ms in latencies):
+        notes.append(
+            f"Rows lie {words.duration(step_ms)} apart (median): shorter latencies cannot be told apart, "
+            "each waits for the next row."
+        )
     if panel.meta.fidelity == "candle":
         notes.append("Prices are candle closes: nothing is known of the time between two of them.")
     return tuple(notes)

@@ -62,9 +62,8 @@ class Capacity(Check):
             entries.plot(
                 usd, self.frame["rejected_thin"], "s--", color=ORANGE, label="refused: ladder too thin"
             )
-            entries.plot(
-                usd, self.frame["beyond_book"], "^:", color=GREY, label="exits beyond the visible book"
-            )
+            if self.frame["beyond_book"].sum():
+                entries.plot(usd, self.frame["beyond_book"], "^:", color=GREY, label="exits beyond the book")
             entries.set_ylim(bottom=0)
             entries.set(
                 ylabel="number",

@@ -359,7 +359,7 @@ def test_half_written_parquet_is_one_clear_error_and_exit_1(run: Run, pair_csv: 
 def test_unexpected_error_still_writes_the_document_and_ends_with_2(
     run: Run, pair_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def burst(self: Job) -> None:
+    def burst(self: Job, levels: int | None = 0) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(Job, "load", burst)
