@@ -55,6 +55,8 @@ class BreakEvenFee(Check):
 
     def plot(self) -> Figure:
         """Draw PnL and the number of trades against the fee."""
+        from matplotlib.ticker import MaxNLocator
+
         from arbkit.realism._draw import BLUE, GREEN, GREY, INK, ORANGE, plain_numbers, sheet
 
         fee = self.frame["fee_bps"].to_numpy()
@@ -78,7 +80,8 @@ class BreakEvenFee(Check):
                 if value is not None and fee[0] <= value <= fee[-1]:
                     pnl.axvline(value, color=color, ls=dash, lw=1.4, label=f"{name}: {words.bps(value)}")
             if pnl.get_legend_handles_labels()[0]:
-                pnl.legend(loc="best")
+                pnl.legend(loc="best", frameon=True, framealpha=0.95, edgecolor="none")
+            trades.yaxis.set_major_locator(MaxNLocator(6, integer=True))
             plain_numbers(trades.yaxis)
             for ax in made.axes:
                 ax.set_xlim(fee[0] - 0.01 * np.ptp(fee), fee[-1] + 0.01 * np.ptp(fee))
@@ -228,12 +231,12 @@ def _finding(
     side = "no less" if fee >= even else "less"
     more = ""
     if first is not None and first != even:
-        more = f", and for the first time at {words.bps(first)}"
+        more = f", for the first time at {words.bps(first)}"
     if same is not None and abs(same - even) > 0.005:
-        more += f"; with the trades unchanged it would at {words.bps(same)}"
+        more += f" (the same trades: {words.bps(same)})"
     return (
-        f"PnL reaches zero at a fee of {words.bps(even)} a crossing, both legs together{more}. "
-        f"The parameters pay {words.bps(fee)}, {side} than that."
+        f"PnL reaches zero at a fee of {words.bps(even)} a crossing, both legs together{more}; "
+        f"the parameters pay {words.bps(fee)}, {side} than that."
     )
 
 
