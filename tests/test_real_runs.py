@@ -84,6 +84,25 @@ def test_link_trades_by_the_hundred_at_no_fee_and_never_at_five_bps(
     assert all(run.mtm_pnl_usd < 0 for run in runs[:3])
 
 
+def test_link_loses_more_per_trade_with_time_and_with_size(ingest: Callable[[str], str], page: Any) -> None:
+    ingest("link_binance_huobi")
+    panel = arbkit.load_panel("datasets/link_binance_huobi", pair=page.LINK, levels=10)
+    delays = (0, 1, 1000, 2000, 5000, 30_000)
+    late = [arbkit.backtest(panel, taker(0, latency_ms=delay)).metrics for delay in delays]
+    assert [run.total_trades for run in late] == [804, 705, 705, 593, 390, 104]
+    assert [run.winning_trades for run in late] == [83, 31, 31, 31, 11, 3]
+    sizes = (100, 1000, 10_000, 30_000)
+    deep = [
+        arbkit.backtest(panel, taker(0, depth_levels=10, max_position_usd=size)).metrics for size in sizes
+    ]
+    assert [run.total_trades for run in deep] == [602, 266, 16, 6]
+    assert [run.rejected_thin for run in deep] == [242, 597, 795, 800]
+    bps = [run.realized_pnl_usd / (run.turnover_usd / 4) * 1e4 for run in (*late[:2], *deep)]
+    assert bps == pytest.approx([-1.8, -3.2, -2.1, -2.7, -5.6, -7.3], abs=0.05)
+    top = arbkit.backtest(panel, taker(0, depth_levels=1)).metrics
+    assert (top.total_trades, top.beyond_book) == (794, 352)
+
+
 def test_euro_premium_is_widened_by_every_wrong_clock_of_its_rates(
     ingest: Callable[[str], str], page: Any, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from arbkit.engine import BacktestResult, walk_forward
 
 BLUE, ORANGE, GRAY, GREEN, RED = "#2563a8", "#d97706", "#8a8f98", "#2e7d4f", "#b3372f"
 COINBASE = "datasets/coinbase_btcusd_btceur"
+LINK = {"a": "binance/LINKUSDT", "b": "huobi/LINKUSDT"}
 RAW = "datasets/binance_spot_usdm_cm"
 FEES = (0, 0.5, 1, 2, 5, 10)
 #: Thresholds that each fold of the kimchi premium chooses from.
@@ -34,9 +35,7 @@ ROLLING_GRID = [(entry, end) for entry in range(0, 301, 25) for end in range(0, 
 
 def link_panel() -> Panel:
     """LINK/USDT on two venues, one row a second."""
-    return arbkit.load_panel(
-        "datasets/link_binance_huobi", pair={"a": "binance/LINKUSDT", "b": "huobi/LINKUSDT"}
-    )
+    return arbkit.load_panel("datasets/link_binance_huobi", pair=LINK)
 
 
 def euro_panel(hours: int = 0, folder: Path = Path()) -> Panel:
