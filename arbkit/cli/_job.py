@@ -1,6 +1,7 @@
 """The single job: one panel, one parameter set, one JSON document.
 
-Everything here is offline and read-only; apart from `runtime_seconds` the same inputs give the same bytes.
+Everything here is offline and changes no data; a joined dataset is kept in the cache where that can be
+written. Apart from `runtime_seconds` the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Job:
     """What one backtest needs besides `Params`; None means not given.
 
     Attributes:
-        data_file: a pair CSV, a Parquet file of a panel, or a dataset folder.
+        data_file: a pair CSV, a Parquet file of a panel, or the folder of a panel store or a dataset.
         reference: the fair ratio, as in `Panel.with_reference`.
         pair_a: "venue/symbol" of leg A of a dataset; with `pair_b` optional where it holds just two.
         pair_b: "venue/symbol" of leg B.
@@ -98,7 +99,7 @@ class Job:
     tag: str | None = None
     output_json: str | None = None
 
-    def load(self, levels: int | None = 0) -> Panel:
+    def load(self, levels: int | None = 0, *, cache: bool = True) -> Panel:
         """Load the panel, with its reference, cut to the time asked for.
 
         The reference is computed before the start is cut off, so that it is warm at the first row.
@@ -106,14 +107,18 @@ class Job:
         Args:
             levels: book levels to load from a dataset where the job itself names no number; None for all
                 that both legs store.
+            cache: as in `load_panel`.
 
         Raises:
             ArbkitError: when the data cannot be read or do not cover what was asked for.
         """
+        from arbkit.panel import is_store
+
         path = Path(self.data_file)
         if not path.exists():
             raise DataError(f"`--data-file` must exist, was {self.data_file!r}")
-        panel = self._load_dataset(path, levels) if path.is_dir() else self._load_file(path)
+        joined = path.is_file() or is_store(path)
+        panel = self._load_file(path) if joined else self._load_dataset(path, levels, cache)
         if len(panel) == 0:
             raise DataError(
                 f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
@@ -122,23 +127,21 @@ class Job:
         return panel if self.funding_file is None else panel.with_funding(self.funding_file)
 
     def _load_file(self, path: Path) -> Panel:
-        from arbkit.panel import load_pair_file
+        from arbkit.panel import Panel, load_pair_file
 
         given = [name for name in _DATASET_ONLY if getattr(self, name) is not None]
         if given:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
-            raise ConfigError(
-                f"{options} are for datasets, and {self.data_file!r} is one file, joined already"
-            )
-        panel = load_pair_file(path)
+            raise ConfigError(f"{options} are for datasets, and {self.data_file!r} is joined already")
+        panel = load_pair_file(path) if path.is_file() else Panel.open(path)
         if self.reference != "none":
             panel = panel.with_reference(self.reference)
         return panel if self.start is None and self.end is None else panel.slice(self.start, self.end)
 
-    def _load_dataset(self, path: Path, levels: int | None) -> Panel:
+    def _load_dataset(self, path: Path, levels: int | None, cache: bool) -> Panel:
         from arbkit.panel import load_panel
 
-        pair = self._pair(path)
+        pair = self.pair(path)
         return load_panel(
             path,
             pair=pair,
@@ -154,10 +157,15 @@ class Job:
             clock=self.clock,
             half_spread_a_bps=self.half_spread_a_bps,
             half_spread_b_bps=self.half_spread_b_bps,
-            cache=False,
+            cache=cache,
         )
 
-    def _pair(self, path: Path) -> dict[str, str]:
+    def pair(self, path: Path) -> dict[str, str]:
+        """Return the legs of a dataset that are meant.
+
+        Raises:
+            ConfigError: when none are named and the dataset does not hold just two.
+        """
         if self.pair_a is not None and self.pair_b is not None:
             return {"a": self.pair_a, "b": self.pair_b}
         from arbkit.data import open_dataset

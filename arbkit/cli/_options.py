@@ -17,7 +17,7 @@ from arbkit.errors import ConfigError, nearest_names
 __all__ = ["PARAM_HELP", "OptionParser", "add_job_options", "parse_options"]
 
 _JOB_HELP: Final = {
-    "data_file": "pair CSV, Parquet file of a panel, or dataset folder",
+    "data_file": "pair CSV, Parquet file of a panel, or folder of a panel store or a dataset",
     "reference": "fair ratio: none, fixed:BPS, ewma:HALF_LIFE, median:WINDOW or column:NAME",
     "pair_a": "leg A of a dataset, venue/symbol",
     "pair_b": "leg B of a dataset, venue/symbol",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli import _data_ingest, _data_synth
+from arbkit.cli import _data_ingest, _data_store, _data_synth
 from arbkit.cli._console import print_json, print_table, say, warn
 from arbkit.errors import ConfigError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 _data_ingest.register(app)
 _data_synth.register(app)
+_data_store.register(app)
 
 _Dataset = Annotated[Path, typer.Argument(help="The dataset's folder.", show_default=False)]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]

@@ -1,7 +1,7 @@
-"""The cache of files that can always be made again, such as joined panels.
+"""The cache of files and folders that can always be made again, such as joined panels.
 
 It lives in `.arbkit-cache` under the working folder, or where the environment variable `ARBKIT_CACHE_DIR`
-says. A file's name is the hash of everything its content depends on, so nothing in it is ever out of date:
+says. An entry's name is the hash of everything its content depends on, so nothing in it is ever out of date:
 what changed has another name, and what is left over is only worth its space.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,13 +24,13 @@ __all__ = ["CacheEntry", "cache_dir", "cache_key", "cached_path", "clear_cache",
 
 _ENVIRONMENT: Final = "ARBKIT_CACHE_DIR"
 _DEFAULT: Final = ".arbkit-cache"
-_NAME: Final = re.compile(r"[0-9a-f]{32}\.parquet")
-_OURS: Final = re.compile(r"\.?[0-9a-f]{32}\.parquet.*")
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_OURS: Final = re.compile(r"\.?[0-9a-f]{32}(\..*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One cached file: its kind, path, size in bytes and time of making."""
+    """One cached file or folder: its kind, path, size in bytes and time of making."""
 
     kind: str
     path: Path
@@ -47,13 +48,13 @@ def cache_dir() -> Path:
 
 
 def cache_key(*parts: Any) -> str:
-    """Return the hash of everything a cached file depends on: plain values, lists and dicts of them."""
+    """Return the hash of everything an entry depends on: plain values, lists and dicts of them."""
     text = json.dumps(parts, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def cached_path(kind: str, key: str) -> Path:
-    """Return where the file of this kind and key lives; its folder is made, the file need not exist.
+    """Return where the entry of this kind and key lives; the folder above is made, the entry need not exist.
 
     Raises:
         DataError: when the cache folder cannot be made.
@@ -66,7 +67,7 @@ def cached_path(kind: str, key: str) -> Path:
             f"{folder}: the cache folder cannot be made: {error.strerror}; set {_ENVIRONMENT} to a folder "
             "you may write to"
         ) from error
-    return folder / f"{key}.parquet"
+    return folder / key
 
 
 def list_cache(kind: str | None = None) -> list[CacheEntry]:
@@ -80,17 +81,21 @@ def clear_cache(kind: str | None = None) -> list[CacheEntry]:
     removed = []
     for path in list(_files(kind)):
         removed.append(_entry(path))
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return removed
 
 
 def _files(kind: str | None) -> Iterator[Path]:
     for path in sorted(cache_dir().glob(f"{kind or '*'}/*")):
-        if _OURS.fullmatch(path.name) and path.is_file():
+        if _OURS.fullmatch(path.name):
             yield path
 
 
 def _entry(path: Path) -> CacheEntry:
     status = path.stat()
     made = datetime.fromtimestamp(status.st_mtime, tz=UTC)
-    return CacheEntry(path.parent.name, path, status.st_size, made)
+    files = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else [path]
+    return CacheEntry(path.parent.name, path, sum(item.stat().st_size for item in files), made)

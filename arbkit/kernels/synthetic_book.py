@@ -18,7 +18,7 @@ from arbkit._typing import FloatArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.counter_rng import mix, normal_from_uniform
 
-__all__ = ["BookRules", "TickTable", "fill_book", "spoil", "tick_at"]
+__all__ = ["BookRules", "TickTable", "best_prices", "fill_book", "spoil", "tick_at"]
 
 _UNIT = 1.0 / 9007199254740992.0
 _U1, _U2, _U3 = (np.uint64(v) for v in (0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3))
@@ -169,6 +169,29 @@ def _fill_side(
 
 
 @jit
+def _best(
+    floor: FloatArray, tick: FloatArray, inverse: FloatArray, centre: float, half: float
+) -> tuple[int, float, int, float]:
+    """Band and index of the best bid and of the best ask, at least `half` from the centre and apart."""
+    bid_band, ask_band = tick_at(floor, centre - half), tick_at(floor, centre + half)
+    bid_k = math.floor((centre - half) / tick[bid_band])
+    ask_k = math.ceil((centre + half) / tick[ask_band])
+    if _price(tick[ask_band], inverse[ask_band], ask_k) <= _price(tick[bid_band], inverse[bid_band], bid_k):
+        ask_band, ask_k = bid_band, bid_k + 1.0
+    return bid_band, float(bid_k), ask_band, float(ask_k)
+
+
+@jit
+def best_prices(
+    floor: FloatArray, tick: FloatArray, inverse: FloatArray, centre: float, half: float
+) -> tuple[float, float]:
+    """Return the best bid and ask that `fill_book` writes; a bid below one tick is NaN."""
+    bid_band, bid_k, ask_band, ask_k = _best(floor, tick, inverse, centre, half)
+    bid = _price(tick[bid_band], inverse[bid_band], bid_k) if bid_k >= 1.0 else np.nan
+    return bid, _price(tick[ask_band], inverse[ask_band], ask_k)
+
+
+@jit
 def fill_book(
     rules: BookRules, floor: FloatArray, tick: FloatArray, inverse: FloatArray, sizes: FloatArray,
     centre: float, half: float, ts: int, row: int, columns: FloatArray,
@@ -185,11 +208,7 @@ def fill_book(
         columns: float64[4 * levels, n]: bid price, bid size, ask price, ask size per level, best first; NaN
             where a bid would fall below one tick.
     """
-    bid_band, ask_band = tick_at(floor, centre - half), tick_at(floor, centre + half)
-    bid_k = math.floor((centre - half) / tick[bid_band])
-    ask_k = math.ceil((centre + half) / tick[ask_band])
-    if _price(tick[ask_band], inverse[ask_band], ask_k) <= _price(tick[bid_band], inverse[bid_band], bid_k):
-        ask_band, ask_k = bid_band, bid_k + 1.0
+    bid_band, bid_k, ask_band, ask_k = _best(floor, tick, inverse, centre, half)
     _fill_side(rules, floor, tick, inverse, sizes, 0, bid_band, bid_k, ts, row, columns)
     _fill_side(rules, floor, tick, inverse, sizes, 1, ask_band, ask_k, ts, row, columns)
 

@@ -17,7 +17,7 @@ import numpy as np
 from arbkit._typing import FloatArray, IntArray
 from arbkit.kernels._jit import jit
 from arbkit.kernels.counter_rng import normal, uniform
-from arbkit.kernels.synthetic_book import BookRules, TickTable, fill_book, spoil, tick_at
+from arbkit.kernels.synthetic_book import BookRules, TickTable, best_prices, fill_book, spoil, tick_at
 
 __all__ = [
     "N_LATENT",
@@ -30,6 +30,7 @@ __all__ = [
     "QuoteRules",
     "latent_path",
     "make_books",
+    "make_tops",
     "ou_path",
     "start",
     "walk",
@@ -302,6 +303,38 @@ def make_books(
             spoil(columns, row, uniform(rules.key, n, 3))
         ts_recv[row] = _recv(rules, now, n, stamps[_LAST_RECV])
         stamps[_COUNT], stamps[_LAST_RECV], stamps[_LAST_OWN] = n + 1, ts_recv[row], now
+
+
+@jit
+def make_tops(
+    outlet: Outlet, state: BookState, number: int, stream: Any, ts: IntArray, mid: FloatArray,
+    factor: FloatArray, columns: FloatArray,
+) -> None:  # fmt: skip
+    """Write the best prices of one stream's updates, those of `make_books`, without sizes and receive stamps.
+
+    Args:
+        outlet: the stream's rules.
+        state: as left by the last call; changed in place.
+        number: the stream.
+        stream, ts, mid, factor: int8[n], int64[n], float64[n], float64[n]: the updates of all streams, as
+            `walk` writes them.
+        columns: float64[4, n], written where the update is this stream's: bid price in row 0, ask price in
+            row 2, NaN where a side is missing; row 3 is scratch.
+    """
+    rules = outlet.quote
+    floor, tick, inverse = outlet.ticks
+    stamps, quote = state
+    for row in range(len(ts)):
+        if stream[row] != number:
+            continue
+        now, n = ts[row], stamps[_COUNT]
+        since_s = (now - stamps[_LAST_OWN]) * 1e-9
+        size = tick[tick_at(floor, mid[row])]
+        half = _half_spread(rules, mid[row], size, since_s, n, factor[row], quote)
+        columns[0, row], columns[2, row] = best_prices(floor, tick, inverse, quote[0], half)
+        if uniform(rules.key, n, 2) < rules.bad_row_share:
+            spoil(columns, row, uniform(rules.key, n, 3))
+        stamps[_COUNT], stamps[_LAST_OWN] = n + 1, now
 
 
 @jit

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +20,7 @@ from arbkit.panel.fx_source import check_fx, fx_fingerprint, fx_name, fx_series
 from arbkit.panel.panel import Panel, PanelMeta
 from arbkit.panel.quotes import book_quotes, candle_quotes
 from arbkit.panel.reference import warm_up_ns
+from arbkit.panel.store import is_store, open_store, write_store
 from arbkit.units import DAY_NS, MINUTE_NS, duration_ns, format_duration
 
 if TYPE_CHECKING:
@@ -90,7 +93,8 @@ def load_panel(
         clock: "ts_recv" or "ts_event"; by default the recorder's where both legs have it, else the venue's.
         half_spread_a_bps, half_spread_b_bps: needed for legs that are candles.
         funding: rates of the perpetual legs, as in `Panel.with_funding`.
-        cache: keep the joined panel on disk, keyed by the dataset's fingerprint and these arguments.
+        cache: keep the panel and its index on disk as a panel store, named by the dataset's fingerprint and
+            these arguments: the next call maps both. Where the cache cannot be written, memory holds them.
 
     Raises:
         ConfigError: when an argument breaks its rule, or a conversion is needed and not given.
@@ -118,9 +122,8 @@ def load_panel(
         levels=_levels(levels),
         half_spreads_bps=(half_spread_a_bps, half_spread_b_bps),
     )
-    panel = (_cached if cache else _joined)(source, request, given_fx)
-    if reference != "none":
-        panel = panel.with_reference(reference).slice(begin, None)
+    make = functools.partial(_referred, source, request, given_fx, reference, begin)
+    panel = _cached(source, (asdict(request), given_fx, reference, begin), make) if cache else make()
     if len(panel) == 0:
         raise CoverageError(
             f"both venues must overlap in the period asked for, {request.legs[0]} and {request.legs[1]} "
@@ -169,20 +172,32 @@ def _levels(levels: int) -> int:
     return levels
 
 
-def _cached(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:
+def _cached(source: Dataset, arguments: tuple[Any, ...], make: Callable[[], Panel]) -> Panel:
+    """Open the store of this panel in the cache, or make the panel and store it there."""
     from arbkit import __version__
     from arbkit.data.cache import cache_key, cached_path
 
-    key = cache_key(source.name, source.fingerprint, fx_fingerprint(fx), asdict(request), fx, __version__)
-    path = cached_path("panels", key)
-    if path.is_file():
-        try:
-            return Panel.read(path)
-        except DataError:
-            path.unlink(missing_ok=True)
-    panel = _joined(source, request, fx)
-    panel.write(path)
+    key = cache_key(source.name, source.fingerprint, fx_fingerprint(arguments[1]), *arguments, __version__)
+    try:
+        path = cached_path("panels", key)
+    except DataError:
+        return make()
+    if is_store(path):
+        with contextlib.suppress(DataError):
+            return open_store(path)
+    panel = make()
+    if len(panel):
+        with contextlib.suppress(DataError):
+            return write_store(panel, path, replace=True)
     return panel
+
+
+def _referred(
+    source: Dataset, request: _Request, fx: Mapping[str, Any], reference: str, begin_ns: int | None
+) -> Panel:
+    """Join the panel; a reference is filled before the rows that only warm it up are cut off."""
+    panel = _joined(source, request, fx)
+    return panel if reference == "none" else panel.with_reference(reference).slice(begin_ns, None)
 
 
 def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:

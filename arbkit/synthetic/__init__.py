@@ -1,13 +1,14 @@
 """Seeded two-venue markets, with and without a known truth.
 
 `load_market_spec("kimchi")` reads a market that ships, calibrated on the aligned kimchi premium 2017-2024 and
-on recorded books: `specs/kimchi.yaml` says which figure comes from where. `Market` makes its books and
-`write_market` stores them as a dataset. `noise_panel` and `ou_panel` return panels whose truth is known:
-nothing to find, or a premium that reverts.
+on recorded books: `specs/kimchi.yaml` says which figure comes from where. `Market` makes its books,
+`write_market` stores them as a dataset, `joined_tops` makes the panel of their best prices at once.
+`noise_panel` and `ou_panel` return panels whose truth is known: nothing to find, or a premium that reverts.
 """
 
 from arbkit.synthetic.market import Market
 from arbkit.synthetic.spec import MarketSpec, load_market_spec, shipped_specs
+from arbkit.synthetic.tops import joined_tops, tops_meta
 from arbkit.synthetic.truth import NOISE_KINDS, PanelShape, noise_panel, ou_panel
 from arbkit.synthetic.write import write_market
 
@@ -16,9 +17,11 @@ __all__ = [
     "Market",
     "MarketSpec",
     "PanelShape",
+    "joined_tops",
     "load_market_spec",
     "noise_panel",
     "ou_panel",
     "shipped_specs",
+    "tops_meta",
     "write_market",
 ]

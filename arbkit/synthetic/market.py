@@ -134,9 +134,9 @@ class Market:
             ConfigError: when the spec has no such instrument (with the nearest names).
         """
         wanted = [self._number(leg) for leg in legs] if legs is not None else list(range(STREAMS))
-        outlets = {number: _outlet(self.spec.streams[number], number, self.used_seed) for number in wanted}
+        outlets = self.outlets()
         states = {number: BookState(np.zeros(3, np.int64), np.zeros(2)) for number in wanted}
-        for stream, ts, mid, factor in self._updates(chunk_rows):
+        for stream, ts, mid, factor in self.updates(chunk_rows):
             for number in wanted:
                 own = np.flatnonzero(stream == number)
                 if len(own):
@@ -149,7 +149,17 @@ class Market:
         """Yield one instrument's book in pieces; see `pieces`."""
         return (frame for _, frame in self.pieces(legs=[leg], chunk_rows=chunk_rows))
 
-    def _updates(self, chunk_rows: int) -> Iterator[tuple[Any, IntArray, FloatArray, FloatArray]]:
+    def outlets(self) -> list[Outlet]:
+        """Return what makes the books of A, B and FX."""
+        return [_outlet(item, number, self.used_seed) for number, item in enumerate(self.spec.streams)]
+
+    def updates(self, chunk_rows: int) -> Iterator[tuple[Any, IntArray, FloatArray, FloatArray]]:
+        """Yield all updates of A, B and FX (0, 1, 2) in order of time, in pieces.
+
+        Yields:
+            Stream int8[n], ts int64[n] in ns, latent mid float64[n], factor on spreads float64[n]; a piece of
+            fewer than `chunk_rows` is the last one.
+        """
         rules, regimes, latent, clock = self._opening()
         limit = self.rows or _NO_LIMIT
         count = chunk_rows

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeAlias
-
-import polars as pl
+from collections.abc import Callable
+from typing import Final
 
 from arbkit._typing import PathLike
 from arbkit.data.manifest import InstrumentInfo, Manifest
 from arbkit.data.writer import DatasetWriter, WriteMode
 from arbkit.errors import ConfigError
+from arbkit.synthetic._ahead import made_ahead
 from arbkit.synthetic.market import CHUNK_ROWS, Market
 from arbkit.synthetic.spec import StreamSpec
 
@@ -21,7 +19,6 @@ __all__ = ["Progress", "write_market"]
 Progress = Callable[[int, int], None]
 
 _FLAG: Final = "synthetic"
-_Piece: TypeAlias = tuple[str, pl.DataFrame]
 
 
 def write_market(
@@ -52,7 +49,7 @@ def write_market(
     infos = {stream.leg: _info(stream, market) for stream in market.spec.streams}
     done = dict.fromkeys(infos, 0)
     with DatasetWriter(path, source=_source(market), mode=mode) as writer:
-        for leg, frame in _made_ahead(market.pieces(chunk_rows=chunk_rows)):
+        for leg, frame in made_ahead(market.pieces(chunk_rows=chunk_rows)):
             writer.write(infos[leg], frame)
             done[leg] += frame.height
             if progress is not None:
@@ -61,15 +58,6 @@ def write_market(
             if rows == 0:
                 raise ConfigError(f"the market must last until {leg} has updated once; ask for more rows")
         return writer.commit()
-
-
-def _made_ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
-    """Yield the pieces while the next one is made in a thread; the kernels hold no interpreter lock."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = pool.submit(next, pieces, None)
-        while (piece := waiting.result()) is not None:
-            waiting = pool.submit(next, pieces, None)
-            yield piece
 
 
 def _source(market: Market) -> str:

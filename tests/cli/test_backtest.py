@@ -139,6 +139,30 @@ def test_dataset_is_joined_with_its_rate(run: Run, dataset: Path) -> None:
     assert expected.closed_trades > 0
 
 
+def test_a_second_run_maps_what_the_first_one_joined(run: Run, dataset: Path, monkeypatch: Any) -> None:
+    first = run("--data-file", dataset, *REQUIRED, *RATE)[1]
+    monkeypatch.setattr("arbkit.panel.load._joined", None)
+    code, second, err = run("--data-file", dataset, *REQUIRED, *RATE)
+    assert code == 0, err
+    assert without_runtime(second) == without_runtime(first)
+
+
+def test_a_panel_store_gives_what_its_file_gives(run: Run, pair_csv: Path, tmp_path: Path) -> None:
+    load_pair_file(pair_csv).store(tmp_path / "store")
+    for words in ([], ["--reference", "ewma:10m"], ["--start", "2023-11-15"]):
+        from_file = run("--data-file", pair_csv, *REQUIRED, *words)[1]
+        code, from_store, err = run("--data-file", tmp_path / "store", *REQUIRED, *words)
+        assert code == 0, err
+        assert without_runtime(from_store)["metrics"] == without_runtime(from_file)["metrics"]
+
+
+def test_options_of_datasets_are_refused_for_a_panel_store(run: Run, pair_csv: Path, tmp_path: Path) -> None:
+    load_pair_file(pair_csv).store(tmp_path / "store")
+    code, document, _ = run("--data-file", tmp_path / "store", *REQUIRED, "--grid", "1s")
+    assert code == 1
+    assert "--grid are for datasets" in document["message"]
+
+
 def test_dataset_of_two_instruments_needs_no_pair(run: Run, dataset: Path) -> None:
     named = ["--pair-a", "upbit/KRW-BTC", "--pair-b", "binance/BTCUSDT"]
     code, document, _ = run("--data-file", dataset, *REQUIRED, *RATE)

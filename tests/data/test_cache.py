@@ -29,6 +29,19 @@ def test_cached_files_are_listed_and_cleared():
     assert [entry.path for entry in list_cache()] == [two]
 
 
+def test_a_cached_folder_counts_with_all_its_files_and_is_cleared_whole():
+    folder = cached_path("panels", cache_key(1))
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a").write_bytes(b"123")
+    (folder / "deep" / "b").write_bytes(b"45")
+    half_written = folder.with_name(f".{folder.name}.17.abc.part")
+    half_written.mkdir()
+    assert [(entry.path, entry.bytes) for entry in list_cache()] == [(folder, 5)]
+    clear_cache()
+    assert not folder.exists()
+    assert not half_written.exists()
+
+
 def test_clearing_leaves_files_that_are_not_of_the_cache():
     foreign = cached_path("panels", "x").with_name("thesis.parquet")
     foreign.write_bytes(b"mine")

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import arbkit.panel.load as load_module
+import arbkit.panel.store as store_module
 from arbkit.data.cache import list_cache
 from arbkit.errors import ConfigError, CoverageError, DataError
 from arbkit.panel import Panel, load_panel
@@ -27,6 +28,10 @@ def seconds(panel: Panel) -> list[float]:
 
 def flat(*times: float, bid: float = 100.0, ask: float = 101.0) -> list[Any]:
     return [(time, bid, ask) for time in times]
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def rising(*times: float) -> list[Any]:
@@ -505,9 +510,36 @@ class TestCache:
         data = make_dataset(BOOKS)
         first = load_panel(data, PAIR)
         path = list_cache("panels")[0].path
-        path.write_bytes(path.read_bytes()[:-50])
-        assert load_panel(data, PAIR).fingerprint == first.fingerprint
-        assert Panel.read(path).fingerprint == first.fingerprint
+        for file in ("bid_a.bin", "panel.json"):
+            (path / file).write_bytes((path / file).read_bytes()[:-3])
+            assert load_panel(data, PAIR).fingerprint == first.fingerprint
+            assert Panel.open(path, verify=True).fingerprint == first.fingerprint
+
+    def test_where_the_cache_cannot_be_written_memory_holds_the_panel(
+        self, make_dataset, monkeypatch, tmp_path
+    ):
+        data = make_dataset(BOOKS)
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("ARBKIT_CACHE_DIR", str(tmp_path / "file"))
+        assert load_panel(data, PAIR).fingerprint == load_panel(data, PAIR, cache=False).fingerprint
+        monkeypatch.setenv("ARBKIT_CACHE_DIR", str(tmp_path / "cache"))
+        monkeypatch.setattr(store_module.ColumnFile, "close", full_disk)
+        assert load_panel(data, PAIR).fingerprint == load_panel(data, PAIR, cache=False).fingerprint
+        assert list_cache() == []
+
+    def test_a_panel_with_its_reference_is_cached_with_its_index(self, make_dataset, monkeypatch):
+        monkeypatch.setattr("arbkit.panel.store_index.STORED_FROM", 1)
+        monkeypatch.setattr(store_module, "STORED_FROM", 1)
+        data = make_dataset({"x/BTC": rising(*range(600)), "y/BTC": rising(*range(600))})
+        arguments: dict[str, Any] = {"reference": "ewma:1m", "start": START + 300 * SECOND}
+        first = load_panel(data, PAIR, **arguments)
+        assert first.fair is not None
+        assert first.fingerprint == load_panel(data, PAIR, **arguments, cache=False).fingerprint
+        monkeypatch.setattr(load_module, "_joined", None)
+        monkeypatch.setattr("arbkit.panel.store_index._filled", None)
+        again = load_panel(data, PAIR, **arguments)
+        assert again.fingerprint == first.fingerprint
+        assert np.array_equal(again.index.bounds, first.index.bounds)
 
     def test_the_cache_can_be_left_out(self, make_dataset):
         load_panel(make_dataset(BOOKS), PAIR, cache=False)
