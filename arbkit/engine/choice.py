@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from typing import Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from arbkit._typing import BoolArray, RecordArray
-from arbkit.kernels.search import SEARCH_FROM
+from arbkit.kernels.index import N_PLAIN, Index
+from arbkit.kernels.market import ends
+from arbkit.kernels.search import SEARCH_FROM, searchable
 from arbkit.panel import Panel
 
-__all__ = ["ENGINES", "goes_by_trips"]
+__all__ = ["ENGINES", "goes_by_trips", "index_to_search"]
 
 #: `step` is the reference: every row through the rules, whatever they are.
 ENGINES: Final = ("auto", "scan", "skip", "step")
+#: From so many searches on the index is built: measured 8.6 against 3.1 ns per row of one search without it.
+_INDEX_PAYS: Final = 3
+#: How many searches a panel has had without an index; what is chosen by it changes no result.
+_without_index: Final[WeakKeyDictionary[Panel, int]] = WeakKeyDictionary()
+
+#: Read-only as those of a built index are: of another type, and every kernel would be compiled once more.
+_NO_BOUNDS: Final = np.empty((N_PLAIN, 0), np.float32)
+_NO_BOUNDS.flags.writeable = False
 
 
 def goes_by_trips(panel: Panel, rules: RecordArray) -> BoolArray:
@@ -26,21 +39,33 @@ def goes_by_trips(panel: Panel, rules: RecordArray) -> BoolArray:
     Returns:
         bool (m,).
     """
-    plain: BoolArray = rules["max_open_trades"] == 1
-    if panel.scale is not None or len(panel) < SEARCH_FROM:
-        return plain & False
-    for name in (
-        "ordered",
-        "guard_on",
-        "has_funding",
-        "has_margin",
-        "has_inventory_a",
-        "has_inventory_b",
-        "has_stop_drawdown_mtm",
-        "has_total_limits",
-        "fx_at_exit",
-        "lot",
-        "entry_gap_ns",
-    ):
-        plain = plain & (rules[name] == 0)
-    return plain & (rules["min_notional_usd"] <= rules["notional_usd"])
+    chosen = np.zeros(rules.size, np.bool_)
+    if panel.scale is None and len(panel) >= SEARCH_FROM:
+        searchable(rules, chosen)
+    return chosen
+
+
+def index_to_search(panel: Panel, engine: str, searches: int, measure: bool) -> tuple[Index, bool]:
+    """Return the index with which sets that go by trips are searched, and whether to climb it.
+
+    Where it is there, climbing it is never the slower way, whatever the density of trades: a search looks at
+    the rows next to it first. Only building it costs more than a few scans.
+
+    Args:
+        panel: the market.
+        engine: one of `ENGINES`.
+        searches: how many sets.
+        measure: whether what lies between the trades is wanted too, which needs the index.
+    """
+    if measure or engine == "skip":
+        return panel.index, engine != "scan"
+    if engine == "auto" and (panel.has_index or _pays(panel, searches)):
+        return panel.index, True
+    first, last = ends(panel.market)
+    return Index(_NO_BOUNDS, np.zeros(2, np.int64), first, last, 0), False
+
+
+def _pays(panel: Panel, searches: int) -> bool:
+    """Tell whether to build the index for so many searches more, those before counted with them."""
+    _without_index[panel] = _without_index.get(panel, 0) + searches
+    return _without_index[panel] >= _INDEX_PAYS

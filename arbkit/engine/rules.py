@@ -48,12 +48,15 @@ _GUARD_LIMITS: Final = {
 def rules_of(params: Sequence[Params]) -> RecordArray:
     """Translate parameter sets into an array of `RULES_DTYPE`, one record per set."""
     rules = np.zeros(len(params), RULES_DTYPE)
-    for record, one in zip(rules, params, strict=True):
+    for k, one in enumerate(params):
+        # Writing field by field into a numpy record took three times as long.
+        record: dict[str, Any] = {}
         _fill(record, one)
+        rules[k] = tuple(record.get(name, 0) for name in RULES_DTYPE.names or ())
     return rules
 
 
-def _fill(record: Any, params: Params) -> None:
+def _fill(record: dict[str, Any], params: Params) -> None:
     record["min_spread_bps"] = params.min_spread_bps
     record["cost_bps"] = params.cost_bps
     record["fee_a"] = params.taker_fee_a_bps / 1e4
@@ -90,13 +93,14 @@ def _fill(record: Any, params: Params) -> None:
     record["depth_levels"] = params.depth_levels
     delayed = record["latency_a_ns"] > 0 or record["latency_b_ns"] > 0
     record["ordered"] = delayed or params.depth_levels > 0
-    _fill_guard(record, params.guard or GuardLimits())
+    record.update(_guard_fields(params.guard) if params.guard is not None else _NO_GUARD)
     record["guard_on"] = params.guard is not None
     record["maintenance_b"] = params.maintenance_b
     record["liquidation_fee"] = params.liquidation_fee_bps / 1e4
 
 
-def _fill_guard(record: Any, limits: GuardLimits) -> None:
+def _guard_fields(limits: GuardLimits) -> dict[str, Any]:
+    record: dict[str, Any] = {}
     for field, name in _GUARD_LIMITS.items():
         value = getattr(limits, name)
         absent = -np.inf if name.startswith("min_") else np.inf
@@ -106,6 +110,10 @@ def _fill_guard(record: Any, limits: GuardLimits) -> None:
     record["guard_follows"] = limits.breaker_loss_pct is not None or limits.max_daily_loss_usd is not None
     record["guard_cooldown_ns"] = seconds_to_ns(limits.breaker_cooldown_s)
     record["guard_offset_ns"] = seconds_to_ns(limits.utc_offset_h * 3600)
+    return record
+
+
+_NO_GUARD: Final = _guard_fields(GuardLimits())
 
 
 def check_supported(panel: Panel, params: Params) -> None:

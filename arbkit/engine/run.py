@@ -11,7 +11,7 @@ import numpy as np
 
 from arbkit._typing import RecordArray
 from arbkit.config import Params
-from arbkit.engine.choice import ENGINES, goes_by_trips
+from arbkit.engine.choice import ENGINES, goes_by_trips, index_to_search
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.errors import ConfigError, nearest_names
@@ -183,14 +183,16 @@ def _run_alike(
     """Run sets that one kernel runs, several parts of them at once."""
     if rules.size == 0:
         return
-    market = panel.market
-    index = panel.index if by_trips or engine in ("auto", "skip") else None
+    market, climbs = panel.market, False
+    index = panel.index if engine in ("auto", "skip") and not by_trips else None
+    if by_trips:
+        index, climbs = index_to_search(panel, engine, rules.size, measure)
 
     def work(part: slice) -> None:
         state = np.zeros(1, STATE_DTYPE)
         if by_trips and index is not None:
             trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
-            grid, climbs = _grid_rows(panel, step_ns), engine != "scan"
+            grid = _grid_rows(panel, step_ns) if measure else _no_grid(step_ns)
             trip_sets(market, index, rules[part], state, trips, pnl, climbs, grid, measure, metrics[part])
             return
         trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
@@ -217,6 +219,10 @@ def _scan_grid(panel: Panel, step_ns: int) -> Grid:
 def _grid_rows(panel: Panel, step_ns: int) -> GridRows:
     rows, begin_ns = panel.grid_rows(step_ns)
     return GridRows(rows, np.empty(rows.size), begin_ns, step_ns)
+
+
+def _no_grid(step_ns: int) -> GridRows:
+    return GridRows(np.empty(0, np.int64), np.empty(0), 0, step_ns)
 
 
 def _check_kinds(panel: object, params: Sequence[object]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from arbkit._typing import RecordArray
+from arbkit._typing import BoolArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.exits import exit_reason
 from arbkit.kernels.filter import LANES, stored_flag, stored_int
@@ -35,7 +35,7 @@ from arbkit.kernels.queries import (
 )
 from arbkit.records import ExitReason, Side
 
-__all__ = ["SEARCH_FROM", "Cursor", "begin", "search"]
+__all__ = ["SEARCH_FROM", "Cursor", "begin", "search", "searchable"]
 
 #: Fewest rows of a panel that can be searched: masks hold 16.
 SEARCH_FROM: Final = LANES
@@ -63,6 +63,26 @@ class Cursor(NamedTuple):
     free_ab: int
     free_ba: int
     done: bool
+
+
+@jit
+def searchable(rules: RecordArray, chosen: BoolArray) -> int:
+    """Mark the sets whose rows depend on spreads and time alone, and return how many there are.
+
+    Args:
+        rules: `RULES_DTYPE` (m,).
+        chosen: bool (m,), overwritten.
+    """
+    count = 0
+    for k in range(rules.size):
+        one = rules[k]
+        refuses = one.guard_on | one.has_total_limits | one.has_inventory_a | one.has_inventory_b
+        held_back = refuses != 0 or one.lot != 0 or one.entry_gap_ns != 0
+        follows = one.ordered | one.has_funding | one.has_margin | one.has_stop_drawdown_mtm | one.fx_at_exit
+        small = one.min_notional_usd > one.notional_usd
+        chosen[k] = one.max_open_trades == 1 and follows == 0 and not held_back and not small
+        count += chosen[k]
+    return count
 
 
 @inlined

@@ -384,6 +384,11 @@ class Panel:
         folder, identity = self._home
         return stored_index(self.market, folder / INDEX_FILE, identity)
 
+    @property
+    def has_index(self) -> bool:
+        """Whether the index is made, or stored beside the panel."""
+        return "index" in vars(self) or self._home is not None
+
     def grid_rows(self, step_ns: int) -> tuple[IntArray, int]:
         """Return for each multiple of `step_ns` the last tradable row at or before it, and the first time."""
         if step_ns not in self._grids:
