@@ -73,6 +73,7 @@ QUICK: Final = Sizes(
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
+_DENSE_ROWS: Final = 1_000_000
 
 
 def _trials(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
@@ -82,6 +83,11 @@ def _trials(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
         if rows == _HUGE:
             targets, rounds = [trades for trades in targets if trades <= 10_000], 3
         yield from bench_engine.trials(make_panel(rows), targets, rounds=rounds, sample_s=sizes.sample_s)
+
+
+def _dense(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    for rows in (rows for rows in sizes.rows if rows <= _DENSE_ROWS):
+        yield from bench_engine.dense(make_panel(rows), rounds=sizes.rounds, sample_s=sizes.sample_s)
 
 
 def _batches(sizes: Sizes, folder: Path) -> Rows:
@@ -130,6 +136,7 @@ def _ingest(sizes: Sizes, folder: Path) -> Rows:
 SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
     "trials": _trials,
+    "dense": _dense,
     "batches": _batches,
     "portfolio": _portfolio,
     "decisions": _decisions,
@@ -141,6 +148,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
 }
 _TITLES: Final = {
     "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
+    "dense": "One trial where thresholds are met all the time, CPU microseconds",
     "trials": "One trial, CPU microseconds (median of 32 thresholds in turn; scan and baselines on fewer)",
     "batches": "Many sets in one call (CPU, one thread; gain of a thread per core in wall time)",
     "portfolio": "One set over several pairs on one balance, CPU milliseconds",
@@ -162,7 +170,7 @@ def measure(names: Sequence[str], sizes: Sizes) -> dict[str, Rows]:
             found[name] = list(SECTIONS[name](sizes, Path(folder)))
         _show(_TITLES[name], found[name])
         if name == "trials":
-            multiples = ratios(found[name], "auto", ["skip", "scan", *BASELINES])
+            multiples = ratios(found[name], "auto", ["skip", "scan", "step", *BASELINES])
             _show("The same as multiples of one trial with engine auto", multiples)
     return found
 

@@ -16,7 +16,7 @@ from benchmarks.baselines import BASELINES, differences, found_by_arbkit
 from benchmarks.markets import PARAMS, calibrated, rules_at
 from benchmarks.timing import cpu_in_turns
 
-__all__ = ["EXIT_RULES", "batches", "trials"]
+__all__ = ["EXIT_RULES", "batches", "dense", "trials"]
 
 Row = dict[str, Any]
 
@@ -28,6 +28,8 @@ _MOST_IN_BATCH: Final = 10_000_000
 EXIT_RULES: Final = PARAMS.replace(
     take_profit_bps=8, stop_loss_bps=40, min_hold_s=5, max_hold_s=1800, cooldown_s=60, rearm_spread_bps=5
 )
+#: Entry and exit thresholds, bps, from a trade every few hundred rows to one on nearly every row.
+_DENSE: Final = ((-5.0, 0.0), (-9.5, 0.0), (-14.0, 0.0), (-9.5, 5.0), (-9.5, 20.0), (-60.0, 40.0))
 _RANGES_BPS: Final = {"20-60 bps": (20.0, 60.0), "0-20 bps": (0.0, 20.0)}
 
 
@@ -81,7 +83,8 @@ def _trial_row(
         "auto, all metrics": (_runner(panel, rules, "auto"), rules.size),
         "auto, exit rules": (_runner(panel, exits, "auto", measure=False), rules.size),
         "one backtest()": (partial(arbkit.backtest, panel, middle), 1),
-        "scan": (_runner(panel, few, "scan"), few.size),
+        "scan": (_runner(panel, few, "scan", measure=False), few.size),
+        "step": (_runner(panel, few, "step"), few.size),
     }
     found: Row = {"rows": len(panel), "trades": _mean_trades(panel, rules)}
     found["trades, exit rules"] = _mean_trades(panel, exits)
@@ -95,6 +98,34 @@ def _trial_row(
             works[name] = (partial(_each, run, prepared, thresholds[:count]), count)
     times = cpu_in_turns({name: work for name, (work, _) in works.items()}, rounds=rounds, sample_s=sample_s)
     return found | {name: times[name] / works[name][1] * 1e6 for name in times}
+
+
+def dense(panel: arbkit.Panel, *, rounds: int = 5, sample_s: float = 0.02) -> list[Row]:
+    """Time one trial where thresholds are met all the time, against scans of every row.
+
+    Returns:
+        Per pair of thresholds: rows, trades, rows per trade, CPU microseconds of every engine, or on what a
+        baseline disagrees.
+    """
+    panel.index.first  # noqa: B018 - the index is there, as in every study.
+    found = []
+    for enter, leave in _DENSE:
+        params = PARAMS.replace(min_spread_bps=enter, exit_spread_bps=leave)
+        rules = rules_at(np.array([enter]), params)
+        trades = _mean_trades(panel, rules)
+        row: Row = {"rows": len(panel), "trades": trades, "rows per trade": len(panel) / max(1, trades)}
+        works = {name: _runner(panel, rules, name, measure=False) for name in ("auto", "scan")}
+        ours = found_by_arbkit(panel, params)
+        for name in ("numba scan of prices", "filter of spreads"):
+            run, made = BASELINES[name].run, BASELINES[name].prepare(panel, params)
+            problem = differences(ours, run(made, enter, params))
+            if problem:
+                row[name] = "disagrees: " + problem
+            else:
+                works[name] = partial(run, made, enter, params)
+        times = cpu_in_turns(works, rounds=rounds, sample_s=sample_s)
+        found.append(row | {name: seconds * 1e6 for name, seconds in times.items()})
+    return found
 
 
 def _runner(

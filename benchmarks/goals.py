@@ -37,7 +37,7 @@ class Goal(NamedTuple):
 def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     """Compare the sections of a run with what is to be reached; sections not measured are left out."""
     makers = {
-        "trials": _trials, "batches": _batches, "memory": _memory, "start-up": _start_up,
+        "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "start-up": _start_up,
         "decisions": _decisions, "screening": _screening,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
@@ -56,12 +56,21 @@ def _trials(rows: Sequence[Row]) -> Iterator[Goal]:
         yield Goal(
             f"all metrics over realized ones, {where}", 2.5, True, row["auto, all metrics"] / row["auto"]
         )
-        best = min(row[name] for name in _SCANS if isinstance(row.get(name), float))
-        yield Goal(f"against the best scan, {where}", 1.1, True, row["auto"] / best)
+        yield _against_scans(row)
         numpy_us = row.get("careful numpy")
         if row["rows"] == 1_000_000 and 150 < row["trades"] < 250 and isinstance(numpy_us, float):
             yield Goal(f"careful numpy over arbkit, {where}", 40, False, numpy_us / row["auto"])
     yield from _flat_in_rows(rows)
+
+
+def _dense(rows: Sequence[Row]) -> Iterator[Goal]:
+    yield from map(_against_scans, rows)
+
+
+def _against_scans(row: Row) -> Goal:
+    best = min(row[name] for name in _SCANS if isinstance(row.get(name), float))
+    where = f"{row['rows']:,} rows, {row['trades']:,.0f} trades"
+    return Goal(f"against the best scan, {where}", 1.1, True, row["auto"] / best)
 
 
 def _flat_in_rows(rows: Sequence[Row]) -> Iterator[Goal]:

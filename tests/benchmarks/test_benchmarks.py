@@ -29,11 +29,12 @@ def panel() -> arbkit.Panel:
 def test_whole_run_prints_every_section_and_writes_json(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    command.main(["--quick", "--only", "memory", "trials", "batches", "study", "--json", str(tmp_path / "f")])
+    names = ["memory", "trials", "dense", "batches", "study"]
+    command.main(["--quick", "--only", *names, "--json", str(tmp_path / "f")])
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "f").read_text(encoding="utf-8"))
-    assert list(found["sections"]) == ["memory", "trials", "batches", "study"]
-    assert printed.count("\n## ") == 6
+    assert list(found["sections"]) == names
+    assert printed.count("\n## ") == len(names) + 2
     assert found["machine"]["cores"] >= 1
     assert found["goals"]
 
