@@ -20,6 +20,7 @@ from benchmarks import (
     bench_memory,
     bench_portfolio,
     bench_process,
+    bench_store,
     bench_study,
     machine,
 )
@@ -53,6 +54,7 @@ class Sizes(NamedTuple):
     pairs: int
     pair_rows: int
     pair_trades: int
+    store_rows: int
     decisions: tuple[int, int, int, int, int]
     screened: tuple[int, int, int, int]
 
@@ -62,18 +64,19 @@ FULL: Final = Sizes(
     sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
     study_rows=1_000_000, study_trials=2_000,     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     samplers=("random", "qmc", "tpe"), cold=True, recorded=True,
-    pairs=50, pair_rows=1_000_000, pair_trades=300,
+    pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study_trials=64, synthetic_rows=2_000, ingest_rows=2_000,
     samplers=("random",), cold=False, recorded=False,
-    pairs=3, pair_rows=20_000, pair_trades=10,
+    pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 _DENSE_ROWS: Final = 1_000_000
+_HUGE_STORE: Final = 500_000_000
 
 
 def _trials(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
@@ -114,6 +117,10 @@ def _screening(sizes: Sizes, folder: Path) -> Rows:
     return [bench_decisions.screening(*sizes.screened)]
 
 
+def _store(sizes: Sizes, folder: Path) -> Rows:
+    return bench_store.large_panel(sizes.store_rows, folder, apart=sizes.cold)
+
+
 def _start_up(sizes: Sizes, folder: Path) -> Rows:
     return bench_process.start_up(sizes.csv_rows, folder, rounds=sizes.rounds, cold=sizes.cold)
 
@@ -141,6 +148,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "portfolio": _portfolio,
     "decisions": _decisions,
     "screening": _screening,
+    "store": _store,
     "start-up": _start_up,
     "study": _study,
     "synthetic": _synthetic,
@@ -154,6 +162,7 @@ _TITLES: Final = {
     "portfolio": "One set over several pairs on one balance, CPU milliseconds",
     "decisions": "A year of seconds re-tuned every day, with bootstrap refits and scenarios",
     "screening": "Many pairs, every set on each, with all metrics",
+    "store": "A panel larger than memory, each process capped at 4 GiB",
     "start-up": "A whole process, 100,000 rows of pair CSV",
     "study": "Studies stored in SQLite",
     "synthetic": "Synthetic market, a process of its own",
@@ -183,7 +192,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, and print tables; with `--json` write all figures to a file too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="these sections")
-    parser.add_argument("--huge", action="store_true", help="also 100,000,000 rows: 16 GB of memory, minutes")
+    parser.add_argument(
+        "--huge",
+        action="store_true",
+        help="also 100,000,000 rows (16 GB of memory) and a store of 500,000,000 (25 GB of disk)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing"
     )
@@ -191,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else FULL
     if options.huge:
-        sizes = sizes._replace(rows=(*sizes.rows, _HUGE))
+        sizes = sizes._replace(rows=(*sizes.rows, _HUGE), store_rows=_HUGE_STORE)
     about = machine.describe()
     print("\n".join(f"{name:10} {value}" for name, value in about.items()), flush=True)
     found = measure(options.only, sizes)

@@ -42,14 +42,16 @@ PARAMS: Final = arbkit.Params(
 )
 
 
-def large_panel(rows: int, folder: Path) -> list[dict[str, Any]]:
-    """Make a panel of `rows` updates and simulate it, each in a process of its own.
+def large_panel(rows: int, folder: Path, *, apart: bool = True) -> list[dict[str, Any]]:
+    """Make a panel of `rows` updates and simulate it, `apart` in processes with little memory.
 
     Returns:
         One line per step: wall seconds, CPU seconds, rows a second, bytes read a second and their share of
         what plain reading of the same disk gave in the same run, highest resident memory.
     """
     store = folder / "panel"
+    if not apart:
+        return make_store(store, rows) + simulate_store(store)
     command = [sys.executable, "-m", "benchmarks.bench_store"]
     lines: list[dict[str, Any]] = []
     for words in (["make", str(store), str(rows)], ["run", str(store)]):
