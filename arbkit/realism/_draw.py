@@ -81,11 +81,15 @@ def plain_numbers(axis: Any) -> None:
 
 def duration_axis(axis: Any) -> None:
     """Write a logarithmic axis of milliseconds with the units people use."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from arbkit.realism._words import duration
 
     written = FuncFormatter(lambda value, _: duration(value) if value else "0")
-    low, high = axis.get_view_interval()
     axis.set_major_formatter(written)
-    axis.set_minor_formatter(written if low > 0 and high < 30 * low else NullFormatter())
+    low, high = axis.get_view_interval()
+    if low > 0 and high < 30 * low:
+        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_formatter(written)
+    else:
+        axis.set_minor_formatter(NullFormatter())
