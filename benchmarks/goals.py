@@ -37,7 +37,7 @@ class Goal(NamedTuple):
 def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     """Compare the sections of a run with what is to be reached; sections not measured are left out."""
     makers = {
-        "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "start-up": _start_up,
+        "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
         "decisions": _decisions, "screening": _screening,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]

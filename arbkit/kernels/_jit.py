@@ -4,68 +4,29 @@
 configuration tried. `error_model="numpy"`: a zero price must give inf, not an exception, and the check
 for it would block vectorisation. `nogil`: batches run in threads.
 
-Compiled code is kept on disk, so that compilation is paid once per machine and not once per run. numba
-renews it when the file of the kernel itself changes, and would go on using a kernel whose callee in another
-file has changed. So every kernel is stamped with the content of all files that its module imports, directly
-or through others; kernels are imported by name from `arbkit.kernels.MODULE` and in no other way.
+Compiled code is kept on disk by `_cache`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
-from arbkit import records
+from arbkit.kernels._cache import KernelCache
 
 __all__ = ["borrowed", "inlined", "jit", "placed"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _stamps(folder: Path) -> dict[str, str]:
-    """Return for each kernel module a hash of every file that its compiled code may depend on.
-
-    That is its own file, those it imports, those they import, and so on. The name "" stands for all files.
-    """
-    texts = {f"arbkit.kernels.{path.stem}": path.read_text() for path in sorted(folder.glob("*.py"))}
-    uses = {name: set(_KERNEL_IMPORT.findall(text)) for name, text in texts.items()}
-    base = Path(records.__file__).read_text() + texts["arbkit.kernels._jit"]
-    stamps = {"": _hash_of([base, *texts.values()])}
-    for name in texts:
-        reached, upcoming = {name}, [name]
-        while upcoming:
-            new = uses.get(upcoming.pop(), set()) - reached
-            reached |= new
-            upcoming += new
-        stamps[name] = _hash_of([base, *(texts[one] for one in sorted(reached & texts.keys()))])
-    return stamps
-
-
-def _hash_of(texts: list[str]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for text in texts:
-        digest.update(text.encode())
-    return digest.hexdigest()
-
-
-_KERNEL_IMPORT = re.compile(r"^ *(?:from|import) +(arbkit\.kernels\.\w+)", re.MULTILINE)
-_STAMPS = _stamps(Path(__file__).parent)
-
-
 def _compiled(function: _F, **flags: Any) -> _F:
-    dispatcher = numba.njit(cache=True, error_model="numpy", nogil=True, **flags)(function)
-    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if file is not None:
-        stamp = _STAMPS.get(function.__module__, _STAMPS[""])
-        file._source_stamp = (file._source_stamp, stamp)
+    dispatcher = numba.njit(error_model="numpy", nogil=True, **flags)(function)
+    if hasattr(dispatcher, "enable_caching"):
+        dispatcher._cache = KernelCache(function)
     return dispatcher  # type: ignore[no-any-return]
 
 
@@ -87,6 +48,8 @@ def _borrowed(typingctx: Any, array: Any) -> Any:
     """
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        from numba.np.arrayobj import make_array
+
         struct = make_array(signature.return_type)(context, builder, value=args[0])
         struct.meminfo = cgutils.get_null_value(struct.meminfo.type)
         struct.parent = cgutils.get_null_value(struct.parent.type)
@@ -106,6 +69,8 @@ def _placed(typingctx: Any, like: Any, address: Any, rows: Any, columns: Any) ->
     """
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        from numba.np.arrayobj import make_array, populate_array
+
         template = make_array(signature.return_type)(context, builder, value=args[0])
         struct = make_array(signature.return_type)(context, builder)
         shape, strides = [args[2]], [template.itemsize]

@@ -39,7 +39,7 @@ def test_whole_run_prints_every_section_and_writes_json(
     assert found["goals"]
 
 
-@pytest.mark.parametrize("name", ["start-up", "synthetic", "ingest"])
+@pytest.mark.parametrize("name", ["startup", "synthetic", "ingest"])
 def test_section_with_processes_and_files_measures(name: str) -> None:
     (rows,) = command.measure([name], command.QUICK).values()
     assert rows
@@ -112,7 +112,7 @@ def test_calibrated_thresholds_give_the_number_of_trades_or_none(panel: arbkit.P
 
 def test_goal_that_is_missed_is_listed_as_missed() -> None:
     row = {"process": "arbkit backtest", "wall ratio": 1.6}
-    (goal,) = goals({"start-up": [row]})
+    (goal,) = goals({"startup": [row]})
     assert goal.as_row() == {
         "goal": "warm backtest over bare imports, wall", "bound": "<= 1.5", "measured": 1.6, "met": "no"
     }  # fmt: skip

@@ -1,0 +1,137 @@
+"""Compiled kernels on disk, loaded without numba's compiler.
+
+Compilation is paid once per machine and not once per run. Two things differ from `njit(cache=True)`:
+
+- numba renews what it kept when the file of the kernel itself changes, and would go on using a kernel whose
+  callee in another file has changed. Here every kernel is stamped with the content of all files that its
+  module imports, directly or through others; kernels are imported by name from `arbkit.kernels.MODULE`.
+- Before it loads anything, numba fills the tables of its compiler: every implementation of every function it
+  knows, SciPy for its BLAS, a runtime library compiled anew. That was 1.2 s of the 2.6 s of CPU of a whole
+  `arbkit backtest`, and code that is compiled already needs none of it. What must be compiled after all
+  fills the tables then.
+
+`tests/kernels/test_cache.py` holds it to the same results as a process that compiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
+from numba.core import caching, environment
+from numba.core.runtime import _nrt_python as runtime  # type: ignore[attr-defined]
+
+from arbkit import records
+
+__all__ = ["KernelCache"]
+
+
+def _stamps(folder: Path) -> dict[str, str]:
+    """Return for each kernel module a hash of every file that its compiled code may depend on.
+
+    That is its own file, those it imports, those they import, and so on. The name "" stands for all files.
+    """
+    texts = {f"arbkit.kernels.{path.stem}": path.read_text() for path in sorted(folder.glob("*.py"))}
+    uses = {name: set(_KERNEL_IMPORT.findall(text)) for name, text in texts.items()}
+    base = Path(records.__file__).read_text() + texts["arbkit.kernels._jit"] + texts["arbkit.kernels._cache"]
+    stamps = {"": _hash_of([base, *texts.values()])}
+    for name in texts:
+        reached, upcoming = {name}, [name]
+        while upcoming:
+            new = uses.get(upcoming.pop(), set()) - reached
+            reached |= new
+            upcoming += new
+        stamps[name] = _hash_of([base, *(texts[one] for one in sorted(reached & texts.keys()))])
+    return stamps
+
+
+def _hash_of(texts: list[str]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+_KERNEL_IMPORT = re.compile(r"^ *(?:from|import) +(arbkit\.kernels\.\w+)", re.MULTILINE)
+_STAMPS = _stamps(Path(__file__).parent)
+_FunctionCache: Any = caching.FunctionCache
+_DataFile: Any = caching.IndexDataCacheFile
+
+
+class KernelCache:
+    """What a dispatcher of numba asks for compiled code; touches no file before its kernel is called."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def _kept(self) -> Any:
+        return _Kept(self._function)
+
+    @property
+    def cache_path(self) -> str:
+        """Folder of the files."""
+        return str(self._kept.cache_path)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Return the compiled code of a signature, or None."""
+        return self._kept.load_overload(signature, target_context)
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep the compiled code of a signature."""
+        self._kept.save_overload(signature, compiled)
+
+    def flush(self) -> None:
+        """Forget what is kept."""
+        self._kept.flush()
+
+
+class _Kept(_FunctionCache):  # type: ignore[misc]
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        kept = self._cache_file
+        kept.__class__ = _KeptFile
+        kept._source_stamp = (kept._source_stamp, _STAMPS.get(function.__module__, _STAMPS[""]))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        for name, address in runtime.c_helpers.items():
+            llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+class _KeptFile(_DataFile):  # type: ignore[misc]
+    def _load_data(self, name: str) -> Any:
+        return _Unpickler(io.BytesIO(Path(self._data_path(name)).read_bytes())).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what is pickled by name, but the maker of environments, which is replaced by ours."""
+        if (module, name) == (environment.__name__, "_rebuild_env"):
+            return _environment
+        return super().find_class(module, name)
+
+
+def _environment(module: str, constants: list[Any], name: str) -> Any:
+    """Return the environment of compiled code: its constants, and globals that only interpreted code reads.
+
+    numba imports the module for those globals, which for its own array functions is the compiler again.
+    """
+    known = environment.lookup_environment(name)
+    if known is not None:
+        return known
+    names = vars(sys.modules[module]) if module in sys.modules else {"__name__": module}
+    made: Any = environment.Environment(names)
+    made.consts[:] = constants
+    made.env_name = name
+    environment.Environment._memo[name] = made
+    return made

@@ -1,0 +1,103 @@
+"""Kernels from disk: the same results, without numba's compiler in the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KERNELS = """
+import json
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from arbkit.kernels import _cache
+from arbkit.kernels._jit import borrowed, inlined, jit
+
+
+class Pair(NamedTuple):
+    low: np.ndarray
+    count: int
+
+
+@inlined
+def half(x):
+    return x / 2
+
+
+@jit
+def work(values, row):
+    if values.size == 0:
+        raise ValueError("no values at all")
+    low = np.empty(values.size)
+    for i in range(values.size):
+        low[i] = half(borrowed(values)[i])
+    row.n = low.size
+    return Pair(np.concatenate((low, np.sort(low))), values.size)
+
+
+@jit
+def other(values):
+    return np.linalg.norm(values) + np.log1p(values.sum())
+
+
+if "--changed" in sys.argv:
+    _cache._STAMPS[""] = "another"
+row = np.zeros(1, [("n", np.int64)])
+pair = work(np.arange(4.0, 0.0, -1.0), row[0])
+try:
+    work(np.empty(0), row[0])
+except ValueError as error:
+    said = str(error)
+known = sorted({"scipy.linalg", "numba.np.arraymath", "numba.np.arrayobj"} & set(sys.modules))
+hits = sum(work.stats.cache_hits.values())
+found = {"low": pair.low.tolist(), "count": pair.count, "row": int(row[0]["n"]), "said": said}
+late = other(np.array([3.0, 4.0])) if "--late" in sys.argv else None
+print(json.dumps({"found": found, "known": known, "hits": hits, "late": late}))
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    script = tmp_path / "kernels_of_a_test.py"
+    script.write_text(KERNELS, encoding="utf-8")
+
+    def start(*arguments: str) -> Any:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
+        return json.loads(done.stdout)
+
+    return start
+
+
+def test_second_process_computes_the_same_without_the_compiler(run: Any) -> None:
+    first, second = run(), run()
+    assert first["hits"] == 0
+    assert "numba.np.arraymath" in first["known"]
+    assert second["hits"] == 1
+    assert second["known"] == []
+    assert second["found"] == first["found"]
+    assert first["found"]["said"] == "no values at all"
+    assert first["found"]["low"] == [2.0, 1.5, 1.0, 0.5, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_what_is_not_kept_compiles_after_kept_code_was_loaded(run: Any) -> None:
+    run()
+    late = run("--late")
+    assert late["hits"] == 1
+    assert late["late"] == pytest.approx(5 + 2.0794415416798357, rel=1e-15)
+
+
+def test_changed_source_of_any_kernel_compiles_anew(run: Any) -> None:
+    run()
+    assert run("--changed")["hits"] == 0
