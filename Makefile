@@ -21,7 +21,7 @@ BENCH_ARGS ?=
 .PHONY: help
 help:  ## Show this list
 	@echo "arbkit, a research toolkit for cross-exchange arbitrage"; echo
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # The lock holds exact versions and no addresses; the stamp makes later runs free.
 $(READY): requirements.lock pyproject.toml
@@ -64,6 +64,10 @@ format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
 bench: $(READY)  ## Measure everything in one run (BENCH_ARGS="--only trials --huge" changes what)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(READY)  ## Time other engines on the same data, each in an environment of its own
+	@$(BIN)/python -m benchmarks.peers $(BENCH_ARGS)
+
 .PHONY: lab
 lab: $(READY)  ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_quickstart.ipynb
@@ -79,5 +83,5 @@ hooks: $(READY)  ## Install the pre-commit hooks into this clone
 
 .PHONY: clean
 clean:  ## Remove the environment and every cache; keeps datasets, studies and reports
-	rm -rf $(VENV) .arbkit-cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) benchmarks/peers/.environments .arbkit-cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find arbkit tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -39,7 +39,8 @@ def test_make_alone_lists_every_target() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "test", "lint", "types", "format", "lab", "clean", "lock", "hooks", "bench"]
+    "target",
+    ["demo", "test", "lint", "types", "format", "lab", "clean", "lock", "hooks", "bench", "bench-peers"],
 )
 def test_target_can_be_planned(target: str) -> None:
     done = make("--dry-run", target)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 import arbkit.kernels
-from arbkit.kernels._jit import _stamps, borrowed, jit
+from arbkit.kernels._cache import _stamps
+from arbkit.kernels._jit import borrowed, jit
 
 KERNELS = Path(arbkit.kernels.__file__).parent
 
@@ -26,18 +27,31 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 def test_a_change_reaches_whoever_imports_the_file_and_nobody_else(tmp_path: Path) -> None:
     imports = "from arbkit.kernels.%s import thing\n"
     before = write(
-        tmp_path, _jit="", leaf="x = 1\n", middle=imports % "leaf", top=imports % "middle", other="y = 1\n"
+        tmp_path,
+        _jit="",
+        _cache="",
+        leaf="x = 1\n",
+        middle=imports % "leaf",
+        top=imports % "middle",
+        other="y = 1\n",
     )
     assert changed(before, write(tmp_path, leaf="x = 2\n")) == {"leaf", "middle", "top"}
     before = _stamps(tmp_path)
     assert changed(before, write(tmp_path, other="y = 2\n")) == {"other"}
     before = _stamps(tmp_path)
-    assert changed(before, write(tmp_path, _jit="z = 1\n")) == {"_jit", "leaf", "middle", "top", "other"}
+    assert changed(before, write(tmp_path, _jit="z = 1\n")) == {
+        "_jit",
+        "_cache",
+        "leaf",
+        "middle",
+        "top",
+        "other",
+    }
 
 
 def test_modules_that_import_each_other_depend_on_both(tmp_path: Path) -> None:
     imports = "from arbkit.kernels.%s import thing\n"
-    before = write(tmp_path, _jit="", one=imports % "two", two=imports % "one")
+    before = write(tmp_path, _jit="", _cache="", one=imports % "two", two=imports % "one")
     assert changed(before, write(tmp_path, two=imports % "one" + "x = 1\n")) == {"one", "two"}
 
 
