@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 __all__ = [
     "LANES",
     "address",
+    "at_or_above",
     "entry_rows",
     "exit_rows",
     "first_bit",
@@ -188,6 +189,12 @@ def _flagged_rows(typingctx: Any, base: Any, row: Any) -> Any:
         return _bits(builder, _flags(builder, args[0], args[1]))
 
     return types.int64(types.int64, types.int64), code
+
+
+def at_or_above(builder: Any, base: Any, position: Any, level: Any) -> Any:
+    """Return the bits of those of 16 float64 that reach a level, for an intrinsic of another module."""
+    column = _column(builder, base, position)
+    return _bits(builder, builder.fcmp_ordered(">=", column, _spread(builder, level, _DOUBLES)))
 
 
 def _node_hits(typingctx: Any, series: Any, node: Any, level: Any) -> Any:

@@ -23,6 +23,7 @@ from arbkit.kernels.market import Market
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
+from arbkit.panel.excursions import ExcursionTables
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
 from arbkit.panel.store_index import INDEX_FILE, built_index, stored_index
 
@@ -388,6 +389,11 @@ class Panel:
     def has_index(self) -> bool:
         """Whether the index is made, or stored beside the panel."""
         return "index" in vars(self) or self._home is not None
+
+    @cached_property
+    def excursions(self) -> ExcursionTables:
+        """The tables of record highs, by exit level."""
+        return ExcursionTables(self.market, self.index)
 
     def grid_rows(self, step_ns: int) -> tuple[IntArray, int]:
         """Return for each multiple of `step_ns` the last tradable row at or before it, and the first time."""

@@ -1,0 +1,148 @@
+"""Batches of the plain reversal rule, answered from a table of excursions instead of one search per set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+
+from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
+from arbkit.kernels.excursions import Excursions, entry_levels
+from arbkit.kernels.lanes import table_sets
+from arbkit.panel import Panel
+from arbkit.records import PnlModel
+
+__all__ = ["run_by_tables", "run_table_sets", "table_applies", "table_groups"]
+
+#: Sets that go over a table together: what they keep then stays in the cache of one core.
+_PART: Final = 1024
+#: From this many sets on a few are run to see how many trades the others will have.
+_PROBED_FROM: Final = 16
+_PROBES: Final = (0.1, 0.5, 0.9)
+#: What sets of one pass over a table must have in common.
+_SHARED: Final = ("exit_spread_bps", "allow_ab", "allow_ba", "close_at_end")
+_OFF: Final = ("has_take_profit", "has_stop_loss", "has_max_hold", "min_hold_ns", "has_stop_drawdown")
+
+
+def table_applies(rules: RecordArray) -> BoolArray:
+    """Tell which sets a table of excursions answers: a fixed exit level E >= 0 and no other way out.
+
+    It covers realised metrics of the executable model. Entries must lie above the exit level: then each run
+    of rows with x >= E holds one trade at most. That a set uses nothing of section 6 is the caller's to know.
+
+    Args:
+        rules: `RULES_DTYPE` (m,).
+
+    Returns:
+        bool (m,).
+    """
+    level = rules["exit_spread_bps"]
+    plain: BoolArray = (rules["has_reversal"] == 1) & (level >= 0)
+    plain &= rules["pnl_model"] == int(PnlModel.EXECUTABLE)
+    for name in _OFF:
+        plain &= rules[name] == 0
+    # The highest signal below the exit level must not enter; the exact rule, as a row would meet it.
+    plain &= ~(np.nextafter(level, -np.inf) - rules["cost_bps"] >= rules["min_spread_bps"])
+    return plain
+
+
+def table_groups(rules: RecordArray) -> list[IntArray]:
+    """Split sets into those that one pass over a table can run together, each as positions in `rules`."""
+    if rules.size == 0:
+        return []
+    shared = np.column_stack([rules[name] for name in _SHARED])
+    if (shared == shared[0]).all():
+        return [np.arange(rules.size)]
+    group = np.unique(shared, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def run_by_tables(
+    panel: Panel,
+    rules: RecordArray,
+    candidates: BoolArray,
+    trades_of: Callable[[RecordArray], IntArray],
+    step_ns: int,
+    threads: int,
+    metrics: RecordArray,
+) -> BoolArray:
+    """Run those sets for which a table of the panel is there already, or is worth building.
+
+    Args:
+        panel: the market.
+        rules: `RULES_DTYPE` (m,).
+        candidates: bool (m,), the sets that use nothing of section 6.
+        trades_of: runs sets in another way and returns how many trades each has, to estimate the others.
+        step_ns: grid of the ratios, which are NaN here.
+        threads: passes that run at once.
+        metrics: `METRICS_DTYPE` (m,), those of the sets that were run are overwritten.
+
+    Returns:
+        bool (m,), the sets that were run.
+    """
+    chosen = np.flatnonzero(candidates & table_applies(rules))
+    done = np.zeros(rules.size, np.bool_)
+    for part in table_groups(rules[chosen]):
+        group = chosen[part]
+        level = float(rules["exit_spread_bps"][group[0]])
+        levels = entry_levels(rules[group])
+        if not _is_worth_it(panel, level, rules[group], levels, trades_of):
+            continue
+        table = panel.excursions.at(level)
+        if table is None:
+            continue
+        found = metrics if group.size == metrics.size else np.empty(group.size, metrics.dtype)
+        run_table_sets(panel, table, rules[group], step_ns, threads, found)
+        if found is not metrics:
+            metrics[group] = found
+        done[group] = True
+    return done
+
+
+def _is_worth_it(
+    panel: Panel,
+    level: float,
+    rules: RecordArray,
+    levels: FloatArray,
+    trades_of: Callable[[RecordArray], IntArray],
+) -> bool:
+    if level in panel.excursions:
+        return True
+    if rules.size < _PROBED_FROM:
+        return False
+    order = np.argsort(levels)
+    probes = order[[int(share * (order.size - 1)) for share in _PROBES]]
+    return panel.excursions.pays(level, float(trades_of(rules[probes]).mean()) * rules.size)
+
+
+def run_table_sets(
+    panel: Panel, table: Excursions, rules: RecordArray, step_ns: int, threads: int, metrics: RecordArray
+) -> None:
+    """Run sets of one group of `table_groups` and write their realised metrics.
+
+    Args:
+        panel: the market.
+        table: its excursions at the exit level of the group.
+        rules: `RULES_DTYPE` (m,), to which `table_applies`.
+        step_ns: grid of the ratios, which are NaN here.
+        threads: passes that run at once.
+        metrics: `METRICS_DTYPE` (m,), overwritten.
+    """
+    levels = entry_levels(rules)
+    order = np.argsort(levels, kind="stable")
+    parts = np.array_split(order, -(-order.size // _PART))
+
+    def work(part: IntArray) -> None:
+        own = np.append(levels[part], np.nan)
+        table_sets(panel.market, table, rules, part, own, step_ns, metrics)
+
+    work(parts[0])
+    if threads <= 1 or len(parts) <= 2:
+        for part in parts[1:]:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts[1:]))
