@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from arbkit.data import Dataset, open_dataset
     from arbkit.engine import (
         BacktestResult,
+        ParamSets,
         PeriodPnl,
         Portfolio,
         PortfolioResult,
@@ -43,6 +44,7 @@ __all__ = [
     "Dataset",
     "Metrics",
     "Panel",
+    "ParamSets",
     "Params",
     "PeriodPnl",
     "Portfolio",
@@ -79,6 +81,7 @@ _HOMES: Final = {
     "Dataset": "arbkit.data",
     "Metrics": "arbkit.metrics",
     "Panel": "arbkit.panel",
+    "ParamSets": "arbkit.engine",
     "Params": "arbkit.config",
     "PeriodPnl": "arbkit.engine",
     "Portfolio": "arbkit.engine",

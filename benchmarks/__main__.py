@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks import (
+    bench_batches,
     bench_data,
     bench_decisions,
     bench_engine,
@@ -95,7 +96,7 @@ def _dense(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _batches(sizes: Sizes, folder: Path) -> Rows:
     rows = min(max(sizes.rows), 10_000_000)
-    return bench_engine.batches(make_panel(rows), sizes.sets, rounds=sizes.rounds, sample_s=sizes.sample_s)
+    return bench_batches.batches(make_panel(rows), sizes.sets, rounds=sizes.rounds, sample_s=sizes.sample_s)
 
 
 def _memory(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,7 @@
-"""Trials: against rows and against trades, with more rules, in batches, and against baselines."""
+"""Trials: against rows and against trades, with more rules, and against baselines."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -16,21 +15,19 @@ from benchmarks.baselines import BASELINES, differences, found_by_arbkit
 from benchmarks.markets import PARAMS, calibrated, rules_at
 from benchmarks.timing import cpu_in_turns
 
-__all__ = ["EXIT_RULES", "batches", "dense", "trials"]
+__all__ = ["EXIT_RULES", "dense", "trials"]
 
 Row = dict[str, Any]
 
 #: Thresholds tried in turn in one measurement; fewer where all of them would give more trades than this.
 SETS: Final = 32
 _MOST_TRADES: Final = 400_000
-_MOST_IN_BATCH: Final = 10_000_000
 #: All exit rules on.
 EXIT_RULES: Final = PARAMS.replace(
     take_profit_bps=8, stop_loss_bps=40, min_hold_s=5, max_hold_s=1800, cooldown_s=60, rearm_spread_bps=5
 )
 #: Entry and exit thresholds, bps, from a trade every few hundred rows to one on nearly every row.
 _DENSE: Final = ((-5.0, 0.0), (-9.5, 0.0), (-14.0, 0.0), (-9.5, 5.0), (-9.5, 20.0), (-60.0, 40.0))
-_RANGES_BPS: Final = {"20-60 bps": (20.0, 60.0), "0-20 bps": (0.0, 20.0)}
 
 
 def trials(
@@ -153,45 +150,3 @@ def _disagreement(panel: arbkit.Panel, name: str, made: dict[Any, Any], threshol
         if problem:
             return "disagrees: " + problem
     return ""
-
-
-def batches(
-    panel: arbkit.Panel, counts: Sequence[int], *, rounds: int = 3, sample_s: float = 0.02
-) -> list[Row]:
-    """Time many sets in one call: CPU of one thread, and wall time with one thread per core.
-
-    A batch of more than 10,000,000 trades is left out: it tells nothing new and takes minutes.
-
-    Returns:
-        Per range of thresholds and number of sets: trades in all, CPU microseconds per set and sets a second
-        of one thread, CPU nanoseconds per trade, and how much less wall time the default threads take.
-    """
-    found = []
-    for name, (low, high) in _RANGES_BPS.items():
-        for count in counts:
-            rules = rules_at(np.random.default_rng(0).permutation(np.linspace(low, high, count)))
-            trades = int(run_sets(panel, rules, engine="auto", measure=False)["total_trades"].sum())
-            if trades > _MOST_IN_BATCH:
-                continue
-            work = _runner(panel, rules, "auto", measure=False)
-            cpu = cpu_in_turns({"work": work}, rounds=rounds, sample_s=sample_s)["work"]
-            found.append({
-                "rows": len(panel), "thresholds": name, "sets": count, "trades": trades,
-                "us per set": cpu / count * 1e6, "sets/s": count / cpu,
-                "ns per trade": cpu / max(1, trades) * 1e9,
-                "threads gain": _wall(work, rounds) / _wall(_threaded(panel, rules), rounds),
-            })  # fmt: skip
-    return found
-
-
-def _threaded(panel: arbkit.Panel, rules: RecordArray) -> Callable[[], object]:
-    return lambda: run_sets(panel, rules, measure=False)
-
-
-def _wall(work: Callable[[], object], rounds: int) -> float:
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))

@@ -8,11 +8,13 @@ from arbkit.engine.portfolio_result import PortfolioResult
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import rules_of
 from arbkit.engine.run import backtest, backtest_many, run_sets
+from arbkit.engine.sets import ParamSets
 from arbkit.engine.split import Split, split_panel, walk_forward
 
 __all__ = [
     "BacktestResult",
     "PairParams",
+    "ParamSets",
     "PeriodPnl",
     "Portfolio",
     "PortfolioResult",

@@ -15,10 +15,11 @@ from arbkit.panel import Panel
 from arbkit.records import PnlModel
 from arbkit.units import seconds_to_ns
 
-__all__ = ["check_supported", "rules_of"]
+__all__ = ["FOREVER_NS", "OPTIONAL", "PNL_MODELS", "check_supported", "rules_of"]
 
-_PNL_MODELS: Final = {"executable": PnlModel.EXECUTABLE, "convergence": PnlModel.CONVERGENCE}
-_OPTIONAL: Final = {
+PNL_MODELS: Final = {"executable": PnlModel.EXECUTABLE, "convergence": PnlModel.CONVERGENCE}
+#: Parameters that may be none, and the flag that says whether they are set.
+OPTIONAL: Final = {
     "take_profit_bps": "has_take_profit",
     "stop_loss_bps": "has_stop_loss",
     "rearm_spread_bps": "has_rearm",
@@ -30,7 +31,7 @@ _OPTIONAL: Final = {
 }
 
 #: A delay that no data outlast, and that added to a stamp still fits into 64 bits.
-_FOREVER_NS: Final = 4 * 10**18
+FOREVER_NS: Final = 4 * 10**18
 
 _GUARD_LIMITS: Final = {
     "guard_max_notional": "max_position_usd",
@@ -69,7 +70,7 @@ def _fill(record: dict[str, Any], params: Params) -> None:
     record["allow_ba"] = params.direction != "long_a_short_b"
     record["has_reversal"] = params.close_on_spread_reversal
     record["exit_spread_bps"] = params.exit_spread_bps
-    for name, flag in _OPTIONAL.items():
+    for name, flag in OPTIONAL.items():
         value = getattr(params, name)
         record[flag] = value is not None
         record[name] = 0.0 if value is None else value
@@ -78,7 +79,7 @@ def _fill(record: dict[str, Any], params: Params) -> None:
     record["max_hold_ns"] = seconds_to_ns(params.max_hold_s or 0.0)
     record["cooldown_ns"] = seconds_to_ns(params.cooldown_s)
     record["close_at_end"] = params.close_at_end
-    record["pnl_model"] = _PNL_MODELS[params.pnl_model]
+    record["pnl_model"] = PNL_MODELS[params.pnl_model]
     record["entry_step_bps"] = params.entry_step_bps
     record["entry_gap_ns"] = seconds_to_ns(params.min_entry_gap_s)
     record["fx_at_exit"] = params.fx_settlement == "at_exit"
@@ -87,7 +88,7 @@ def _fill(record: dict[str, Any], params: Params) -> None:
     record["has_funding"] = params.funding
     for leg, own in (("a", params.latency_a_ms), ("b", params.latency_b_ms)):
         record[f"latency_{leg}_ns"] = min(
-            round((params.latency_ms if own is None else own) * 1e6), _FOREVER_NS
+            round((params.latency_ms if own is None else own) * 1e6), FOREVER_NS
         )
     record["max_slip_bps"] = np.inf if params.max_slip_bps is None else params.max_slip_bps
     record["depth_levels"] = params.depth_levels

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from arbkit._typing import RecordArray
+from arbkit._typing import BoolArray, IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.engine.choice import ENGINES, goes_by_trips, index_to_search
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
+from arbkit.engine.sets import ParamSets, check_all, rules_of_all
+from arbkit.engine.tables import run_by_tables
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.market import Grid, grid_size
 from arbkit.kernels.measure import measure_trips, trip_sets
@@ -107,7 +109,7 @@ def _by_trips(
 
 def backtest_many(
     panel: Panel,
-    params: Sequence[Params],
+    params: Sequence[Params] | ParamSets,
     *,
     metrics: str = "all",
     engine: str = "auto",
@@ -118,7 +120,7 @@ def backtest_many(
 
     Args:
         panel: the market.
-        params: the strategies.
+        params: the strategies, or `ParamSets`, which needs no object per set.
         metrics: "all", or "realized" to leave out what needs equity between the events (marked drawdown,
             Sharpe, Sortino, excursions), which is faster.
         engine: as in `backtest`.
@@ -136,12 +138,11 @@ def backtest_many(
 
     _check_choice("engine", engine, ENGINES)
     _check_choice("metrics", metrics, _DETAIL)
-    _check_kinds(panel, params)
-    for one in params:
-        check_supported(panel, one)
+    _check_kinds(panel, () if isinstance(params, ParamSets) else params)
+    check_all(panel, params)
     measure = metrics == "all"
     records = run_sets(
-        panel, rules_of(params), _interval_ns(interval), threads=threads, engine=engine, measure=measure
+        panel, rules_of_all(params), _interval_ns(interval), threads=threads, engine=engine, measure=measure
     )
     frame = pl.DataFrame({"set": np.arange(len(params)), **metric_columns(records)})
     return frame.drop(() if measure else _MEASURED).with_columns(cs.float().fill_nan(None))
@@ -159,6 +160,49 @@ def run_sets(
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     by_trips = goes_by_trips(panel, rules) & (engine != "step")
+    if not measure and engine in ("auto", "skip") and rules.size > 1:
+        done = _by_tables(panel, rules, by_trips, step_ns, threads, metrics)
+        if done.any():
+            rest = np.flatnonzero(~done)
+            if rest.size:
+                by_trips = by_trips[rest]
+                metrics[rest] = _run_rest(panel, rules[rest], by_trips, step_ns, threads, engine, measure)
+            return metrics
+    return _run_rest(panel, rules, by_trips, step_ns, threads, engine, measure)
+
+
+def _by_tables(
+    panel: Panel,
+    rules: RecordArray,
+    by_trips: BoolArray,
+    step_ns: int,
+    threads: int | None,
+    metrics: RecordArray,
+) -> BoolArray:
+    """Run what tables of excursions answer, where they pay, and tell which sets that were."""
+
+    def trades_of(sets: RecordArray) -> IntArray:
+        few = _run_rest(panel, sets, np.ones(sets.size, np.bool_), step_ns, 1, "auto", False)
+        return few["total_trades"]
+
+    return run_by_tables(panel, rules, by_trips, trades_of, step_ns, _wanted(threads), metrics)
+
+
+def _wanted(threads: int | None) -> int:
+    return threads if threads is not None else (os.cpu_count() or 1)
+
+
+def _run_rest(
+    panel: Panel,
+    rules: RecordArray,
+    by_trips: BoolArray,
+    step_ns: int,
+    threads: int | None,
+    engine: str,
+    measure: bool,
+) -> RecordArray:
+    """Run sets one by one, those that go by trips and the others."""
+    metrics = np.zeros(rules.size, METRICS_DTYPE)
     if by_trips.all():
         _run_alike(panel, rules, step_ns, threads, engine, measure, True, metrics)
         return metrics
@@ -202,7 +246,7 @@ def _run_alike(
             grid = _grid_rows(panel, step_ns)
             skip_sets(market, index, rules[part], state, trades, grid, measure, metrics[part])
 
-    wanted = threads if threads is not None else (os.cpu_count() or 1)
+    wanted = _wanted(threads)
     if wanted <= 1 or rules.size < _THREADS_FROM:
         work(slice(0, rules.size))
         return

@@ -376,10 +376,7 @@ class Panel:
 
     @cached_property
     def index(self) -> Index:
-        """Block maxima and minima of this panel: mapped where it is stored, else built when first asked for.
-
-        Building takes about 2 ns per row.
-        """
+        """Block maxima and minima: mapped where the panel is stored, else built (about 2 ns per row)."""
         if self._home is None:
             return built_index(self.market)
         folder, identity = self._home
@@ -438,8 +435,7 @@ class Panel:
         import polars as pl
 
         s_ab, s_ba = spreads(self.bid_a, self.ask_a, self.bid_b, self.ask_b, self.tradable)
-        market = self.market
-        x_ab, x_ba = signals(self.bid_a, self.ask_a, self.bid_b, self.ask_b, market.fair, self.tradable)
+        x_ab, x_ba = signals(self.bid_a, self.ask_a, self.bid_b, self.ask_b, self.market.fair, self.tradable)
         with np.errstate(all="ignore"):
             premium = ((self.bid_a + self.ask_a) / (self.bid_b + self.ask_b) - 1) * 1e4
         premium[~self.tradable] = np.nan
