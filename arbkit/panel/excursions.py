@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from arbkit.kernels.excursions import Excursions, excursions_of
-from arbkit.kernels.index import Index
-from arbkit.kernels.market import Market
+from arbkit.kernels.market import Market, ends
 
 __all__ = ["ExcursionTables"]
 
@@ -23,12 +22,10 @@ class ExcursionTables:
 
     Args:
         market: arrays of the panel.
-        index: its index, which knows the first and the last tradable row.
     """
 
-    def __init__(self, market: Market, index: Index) -> None:
+    def __init__(self, market: Market) -> None:
         self._market = market
-        self._ends = index.first, index.last
         self._tables: dict[float, Excursions | None] = {}
         self._trades: dict[float, float] = {}
 
@@ -45,7 +42,7 @@ class ExcursionTables:
         if level not in self._tables:
             while len(self._tables) >= _KEPT:
                 self._tables.pop(next(iter(self._tables)), None)
-            self._tables[level] = excursions_of(self._market, level, *self._ends)
+            self._tables[level] = excursions_of(self._market, level, *ends(self._market))
         return self._tables[level]
 
     def pays(self, level: float, trades: float) -> bool:

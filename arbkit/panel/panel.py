@@ -390,7 +390,7 @@ class Panel:
     @cached_property
     def excursions(self) -> ExcursionTables:
         """The tables of record highs, by exit level."""
-        return ExcursionTables(self.market, self.index)
+        return ExcursionTables(self.market)
 
     def grid_rows(self, step_ns: int) -> tuple[IntArray, int]:
         """Return for each multiple of `step_ns` the last tradable row at or before it, and the first time."""
