@@ -18,6 +18,7 @@ from benchmarks import (
     bench_data,
     bench_decisions,
     bench_engine,
+    bench_measure,
     bench_memory,
     bench_portfolio,
     bench_process,
@@ -99,6 +100,12 @@ def _batches(sizes: Sizes, folder: Path) -> Rows:
     return bench_batches.batches(make_panel(rows), sizes.sets, rounds=sizes.rounds, sample_s=sizes.sample_s)
 
 
+def _measured(sizes: Sizes, folder: Path) -> Rows:
+    panel = make_panel(min(max(sizes.rows), 10_000_000))
+    targets = [trades for trades in sizes.trades if trades in (10, 100, 1_000, 10_000)]
+    return bench_measure.measured(panel, targets, rounds=sizes.rounds, sample_s=sizes.sample_s)
+
+
 def _memory(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     for rows in (rows for rows in sizes.rows if rows < _HUGE):
         yield bench_memory.index_and_scan(make_panel(rows), rounds=sizes.rounds, buffer_mib=sizes.buffer_mib)
@@ -145,6 +152,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
     "trials": _trials,
     "dense": _dense,
+    "measure": _measured,
     "batches": _batches,
     "portfolio": _portfolio,
     "decisions": _decisions,
@@ -159,6 +167,7 @@ _TITLES: Final = {
     "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
     "dense": "One trial where thresholds are met all the time, CPU microseconds",
     "trials": "One trial, CPU microseconds (median of 32 thresholds in turn; scan and baselines on fewer)",
+    "measure": "What lies between the events: all metrics against the realized ones (CPU, one thread)",
     "batches": "Many sets in one call (CPU, one thread; gain of a thread per core in wall time)",
     "portfolio": "One set over several pairs on one balance, CPU milliseconds",
     "decisions": "A year of seconds re-tuned every day, with bootstrap refits and scenarios",

@@ -13,7 +13,7 @@ from arbkit.kernels.market import ends
 from arbkit.kernels.search import SEARCH_FROM, searchable
 from arbkit.panel import Panel
 
-__all__ = ["ENGINES", "goes_by_trips", "index_to_search"]
+__all__ = ["ENGINES", "goes_by_trips", "index_to_search", "lowest_signal"]
 
 #: `step` is the reference: every row through the rules, whatever they are.
 ENGINES: Final = ("auto", "scan", "skip", "step")
@@ -69,3 +69,9 @@ def _pays(panel: Panel, searches: int) -> bool:
     """Tell whether to build the index for so many searches more, those before counted with them."""
     _without_index[panel] = _without_index.get(panel, 0) + searches
     return _without_index[panel] >= _INDEX_PAYS
+
+
+def lowest_signal(rules: RecordArray) -> float:
+    """Return a signal in bps just below the lowest at which one of these sets would enter."""
+    level, cost = rules["min_spread_bps"], rules["cost_bps"]
+    return float((level + cost - 1e-9 * (1 + np.abs(level) + np.abs(cost))).min())

@@ -85,7 +85,7 @@ def period_pnl(
             equity_by_trips(market, index, rules[fast], trips, pnl, rows, out)
             equity[fast] = out
         if general.size:
-            grid = GridRows(rows, np.empty(rows.size), grid_begin, step_ns)
+            grid = GridRows(rows, np.empty(rows.size), np.empty((2, 0)), grid_begin, step_ns)
             out = np.empty((general.size, rows.size))
             trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
             equity_by_skipping(market, index, rules[general], trades, grid, out)

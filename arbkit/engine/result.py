@@ -13,7 +13,9 @@ import numpy as np
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.errors import ConfigError
-from arbkit.kernels.scan import held_extremes, scan_curve
+from arbkit.kernels.held import held_extremes
+from arbkit.kernels.scan import scan_curve
+from arbkit.kernels.skip import GridRows, skip
 from arbkit.metrics import Metrics
 from arbkit.panel import Panel
 from arbkit.records import STATE_DTYPE, TRADE_DTYPE, ExitReason, Side
@@ -104,7 +106,7 @@ class BacktestResult:
         import polars as pl
 
         records = self.records
-        held_extremes(self.panel.market, self._rules[0], records, self._last_row)
+        held_extremes(self.panel.market, self.panel.index, self._rules[0], records, self._last_row)
         sides = np.array([side.name for side in Side])
         reasons = np.array([reason.name.lower() for reason in ExitReason])
         is_open = records["exit_index"] < 0
@@ -158,27 +160,35 @@ class BacktestResult:
         """
         import polars as pl
 
-        state = np.zeros(1, STATE_DTYPE)
-        scratch = np.empty(max(1, self.records.size), TRADE_DTYPE)
-        balance, equity, rows = scan_curve(self.panel.market, self._rules[0], state[0], scratch)
-        ts = self.panel.ts[rows]
-        peak = np.maximum(np.maximum.accumulate(equity), self.params.initial_balance_usd)
-        drawdown = (peak - equity) / peak * 100
-        if every is not None:
-            step = duration_ns(every, name="every")
-            if step <= 0:
-                raise ConfigError(f"`every` must be longer than 0, was {every!r}")
-            grid = np.arange(-(-ts[0] // step), ts[-1] // step + 1) * step if ts.size else ts
-            at = np.searchsorted(ts, grid, side="right") - 1
-            ts, balance, equity, drawdown = grid, balance[at], equity[at], drawdown[at]
+        ts, balance, equity, peak = self._whole_curve() if every is None else self._curve_on_grid(every)
         return pl.DataFrame(
             {
                 "ts": pl.Series(ts).cast(pl.Datetime("ns", "UTC")),
                 "balance_usd": balance,
                 "equity_usd": equity,
-                "drawdown_pct": drawdown,
+                "drawdown_pct": (peak - equity) / peak * 100,
             }
         )
+
+    def _whole_curve(self) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+        """Return time, balance, equity and its peak at every tradable row of the run."""
+        state = np.zeros(1, STATE_DTYPE)
+        scratch = np.empty(max(1, self.records.size), TRADE_DTYPE)
+        balance, equity, rows = scan_curve(self.panel.market, self._rules[0], state[0], scratch)
+        peak = np.maximum(np.maximum.accumulate(equity), self.params.initial_balance_usd)
+        return self.panel.ts[rows], balance, equity, peak
+
+    def _curve_on_grid(self, every: str) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+        """Return the same on a grid, without walking the rows between events."""
+        step = duration_ns(every, name="every")
+        if step <= 0:
+            raise ConfigError(f"`every` must be longer than 0, was {every!r}")
+        rows, begin = self.panel.grid_rows(step)
+        grid = GridRows(rows, np.empty(rows.size), np.empty((2, rows.size)), begin, step)
+        state = np.zeros(1, STATE_DTYPE)
+        scratch = np.empty(max(1, self.records.size), TRADE_DTYPE)
+        _, n = skip(self.panel.market, self.panel.index, self._rules[0], state[0], scratch, grid, True)
+        return begin + np.arange(n) * step, grid.curve[0, :n], grid.equity[:n], grid.curve[1, :n]
 
     def attribution(self) -> pl.DataFrame:
         """Split the PnL of each closed trade into premium, book, slippage, fees and, where it is apart, FX.

@@ -11,14 +11,14 @@ import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
 from arbkit.config import Params
-from arbkit.engine.choice import ENGINES, goes_by_trips, index_to_search
+from arbkit.engine.choice import ENGINES, goes_by_trips, index_to_search, lowest_signal
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.engine.sets import ParamSets, check_all, rules_of_all
 from arbkit.engine.tables import run_by_tables
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.market import Grid, grid_size
-from arbkit.kernels.measure import measure_trips, trip_sets
+from arbkit.kernels.measure import measure_trips, trip_sets, write_measured
 from arbkit.kernels.scan import scan, scan_sets
 from arbkit.kernels.skip import GridRows, skip, skip_sets
 from arbkit.kernels.summary import summarize
@@ -87,16 +87,17 @@ def _by_trips(
     rules: RecordArray,
     state: RecordArray,
     step_ns: int,
-    climbs: bool,
+    by_index: bool,
     metrics: RecordArray,
 ) -> BacktestResult:
     """Run one set by its trips; the records of its trades are made when they are asked for."""
     trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
-    trips, pnl, n = run_trips(panel.market, panel.index, rules[0], state[0], trips, pnl, climbs)
+    trips, pnl, n = run_trips(panel.market, panel.index, rules[0], state[0], trips, pnl, by_index)
     grid = _grid_rows(panel, step_ns)
-    filled = measure_trips(panel.market, panel.index, rules[0], state[0], trips[:n], pnl[:n], grid)
-    none = np.empty(0, TRADE_DTYPE)
-    summarize(state[0], rules[0], none, grid.equity[:filled], step_ns, metrics[0])
+    summarize(state[0], rules[0], np.empty(0, TRADE_DTYPE), np.empty(0), step_ns, metrics[0])
+    market, index, rises = panel.market, panel.index, panel.rises(lowest_signal(rules))
+    found = measure_trips(market, index, rises, rules[0], state[0], trips[:n], pnl[:n], grid)
+    write_measured(state[0], rules[0], found, grid, metrics[0])
     last = int(state[0]["last_index"])
 
     def records() -> RecordArray:
@@ -231,13 +232,16 @@ def _run_alike(
     index = panel.index if engine in ("auto", "skip") and not by_trips else None
     if by_trips:
         index, climbs = index_to_search(panel, engine, rules.size, measure)
+    rises = panel.rises(lowest_signal(rules) if by_trips and measure else np.inf)
 
     def work(part: slice) -> None:
         state = np.zeros(1, STATE_DTYPE)
         if by_trips and index is not None:
             trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
             grid = _grid_rows(panel, step_ns) if measure else _no_grid(step_ns)
-            trip_sets(market, index, rules[part], state, trips, pnl, climbs, grid, measure, metrics[part])
+            trip_sets(
+                market, index, rises, rules[part], state, trips, pnl, climbs, grid, measure, metrics[part]
+            )
             return
         trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
         if index is None:
@@ -262,11 +266,11 @@ def _scan_grid(panel: Panel, step_ns: int) -> Grid:
 
 def _grid_rows(panel: Panel, step_ns: int) -> GridRows:
     rows, begin_ns = panel.grid_rows(step_ns)
-    return GridRows(rows, np.empty(rows.size), begin_ns, step_ns)
+    return GridRows(rows, np.empty(rows.size), np.empty((2, 0)), begin_ns, step_ns)
 
 
 def _no_grid(step_ns: int) -> GridRows:
-    return GridRows(np.empty(0, np.int64), np.empty(0), 0, step_ns)
+    return GridRows(np.empty(0, np.int64), np.empty(0), np.empty((2, 0)), 0, step_ns)
 
 
 def _check_kinds(panel: object, params: Sequence[object]) -> None:

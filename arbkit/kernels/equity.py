@@ -30,7 +30,7 @@ from arbkit.kernels.index import (
 from arbkit.kernels.market import Market, quote_at
 from arbkit.kernels.money import open_value
 
-__all__ = ["drawdown_between", "equity_at", "linear_equity", "node_bounds"]
+__all__ = ["drawdown_between", "equity_at", "linear_equity", "node_bounds", "peak_between"]
 
 
 class _Linear(NamedTuple):
@@ -176,7 +176,7 @@ def equity_at(
 
 
 @jit
-def _peak_of(
+def peak_between(
     market: Market,
     index: Index,
     start: int,
@@ -265,7 +265,7 @@ def drawdown_between(
             continue
         first, last = max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)
         if upper > peak:
-            peak = _peak_of(market, index, settled, first, peak, line, rules, state, trades, open_ids)
+            peak = peak_between(market, index, settled, first, peak, line, rules, state, trades, open_ids)
         for i in range(first, last):
             if market.tradable[i]:
                 equity = equity_at(market, i, balance, rules, state, trades, open_ids)
@@ -285,6 +285,6 @@ def drawdown_between(
             i -= 1
         if market.tradable[i]:
             peak = max(peak, equity_at(market, i, balance, rules, state, trades, open_ids))
-        peak = _peak_of(market, index, settled, stop, peak, line, rules, state, trades, open_ids)
+        peak = peak_between(market, index, settled, stop, peak, line, rules, state, trades, open_ids)
     state.peak_equity, state.max_drawdown_mtm = peak, deepest
     return stop

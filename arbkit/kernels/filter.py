@@ -30,6 +30,7 @@ __all__ = [
     "flagged_rows",
     "node_hits",
     "reversal_rows",
+    "stored_bound",
     "stored_flag",
     "stored_float",
     "stored_int",
@@ -248,6 +249,15 @@ def _stored_flag(typingctx: Any, base: Any, position: Any) -> Any:
     return types.boolean(types.int64, types.int64), code
 
 
+def _stored_bound(typingctx: Any, base: Any, position: Any) -> Any:
+    """Return a float32 by the address of its array and its position."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _load(builder, ir.FloatType(), args[0], args[1], 4)
+
+    return types.float32(types.int64, types.int64), code
+
+
 def _stored_float(typingctx: Any, base: Any, position: Any) -> Any:
     """Return a float64 by the address of its array and its position."""
 
@@ -264,6 +274,7 @@ flagged_rows: Any = intrinsic(_flagged_rows)
 node_hits: Any = intrinsic(_node_hits)
 first_bit: Any = intrinsic(_first_bit)
 address: Any = intrinsic(_address)
+stored_bound: Any = intrinsic(_stored_bound)
 stored_flag: Any = intrinsic(_stored_flag)
 stored_float: Any = intrinsic(_stored_float)
 stored_int: Any = intrinsic(_stored_int)

@@ -1,95 +1,298 @@
-"""What lies between the events of trips: marked drawdown, equity on the grid, excursions."""
+"""What lies between the events of trips: marked drawdown, changes of equity on the grid, excursions.
+
+The deepest drawdown is found by branch and bound over the trades. One pass bounds, for each, the drawdown
+that may lie in it; the most promising one is then followed exactly, and after it only those, mostly none,
+whose bound is above the deepest drawdown found. Between trades equity stands still, so on the grid only
+points inside a trade are valued, and only differences that are not 0 are kept.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from arbkit._typing import FloatArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
-from arbkit.kernels.equity import drawdown_between, equity_at
+from arbkit._typing import FloatArray, IntArray, RecordArray
+from arbkit.kernels._jit import borrowed, inlined, jit
+from arbkit.kernels.equity import drawdown_between, linear_equity, peak_between
+from arbkit.kernels.filter import stored_int
 from arbkit.kernels.index import Index
-from arbkit.kernels.market import Market, quote_at
-from arbkit.kernels.runs import excursions_until
+from arbkit.kernels.market import Market
+from arbkit.kernels.position import position_at, span_of, steepest_fall, value_at
+from arbkit.kernels.queries import Columns, columns_of
+from arbkit.kernels.runs import Rises, count_excursions
 from arbkit.kernels.skip import GridRows
 from arbkit.kernels.state import new_state
-from arbkit.kernels.step import mark
-from arbkit.kernels.summary import summarize
+from arbkit.kernels.summary import ratios_of_changes, summarize
 from arbkit.kernels.trips import opened, run_trips
 from arbkit.records import STATE_DTYPE, TRADE_DTYPE
 
-__all__ = ["measure_trips", "trip_sets"]
+__all__ = ["Changes", "measure_trips", "trip_sets", "write_measured"]
+
+#: What the first pass notes about a trade: a bound of the drawdown in it, of the equity in it, the realised
+#: PnL before it, the highest equity known exactly before it, and the first trade whose peak that leaves out.
+_BOUND: Final = 0
+_HIGH: Final = 1
+_REALIZED: Final = 2
+_PEAK: Final = 3
+_SINCE: Final = 4
+_NOTES: Final = 5
+
+
+class Changes(NamedTuple):
+    """Differences of equity on a grid: how many are not 0 (in `GridRows.equity`), and how many there are."""
+
+    moved: int
+    total: int
 
 
 @jit
 def measure_trips(
-    market: Market, index: Index, rules: Any, state: Any, trips: RecordArray, pnl: FloatArray, grid: GridRows
-) -> int:
-    """Measure a run of `run_trips` as `skip` measures its own; return how many grid points are filled.
+    market: Market,
+    index: Index,
+    rises: Rises,
+    rules: Any,
+    state: Any,
+    trips: RecordArray,
+    pnl: FloatArray,
+    grid: GridRows,
+) -> Changes:
+    """Measure a run of `run_trips`, to the last bit of what `skip` measures on its way.
 
     Args:
         market, index: the panel and its index.
-        rules: record of `RULES_DTYPE`.
-        state: record of `STATE_DTYPE` as the run left it; marked drawdown and excursions are written.
+        rises: the panel's table of rises, made or not.
+        rules: record of `RULES_DTYPE`, such as `run_trips` takes.
+        state: record of `STATE_DTYPE` as the run left it; `max_drawdown_mtm` and `excursions` are written.
         trips: `TRIP_DTYPE` (n,), all of the run.
         pnl: float64 (n,), their PnL.
-        grid: rows of the grid, and where to put equity on it.
+        grid: rows of the grid; its `equity` is overwritten with the differences that are not 0.
+
+    Returns:
+        How many differences there are: `ratios_of_changes(grid.equity[:moved], total, ...)` takes them.
     """
     if state.last_index < 0:
-        return 0
+        return Changes(0, 0)
+    columns = columns_of(market, index, True)
+    if trips.size > 0:
+        notes = np.empty((trips.size, _NOTES))
+        _bound_trades(columns, rules, state.last_index, borrowed(trips), borrowed(pnl), borrowed(notes))
+        state.max_drawdown_mtm = _deepest(market, index, rules, state.last_index, trips, pnl, notes)
+    state.excursions = count_excursions(market, index, rises, state.last_index, rules)
+    return _changes(
+        columns, rules, state, borrowed(trips), borrowed(pnl), borrowed(grid.rows), borrowed(grid.equity),
+        grid.begin_ns, grid.step_ns,
+    )  # fmt: skip
+
+
+@jit
+def _bound_trades(
+    columns: Columns, rules: Any, last: int, trips: RecordArray, pnl: FloatArray, notes: FloatArray
+) -> None:
+    """Write the notes of all trades.
+
+    Within a trade a fall may begin at the peak before it, which bounds it by the lowest value, or at a peak
+    of its own. A trade that wins rises far above its lowest value, but later: where the difference could
+    count, blocks are looked at in their order.
+
+    The running peak is known between two bounds: `peak`, over the rows that are valued here exactly (entries,
+    and exits that are no entries), and `upper`, with what may have been reached while trades were held. Where
+    they meet, which a new high of the balance mostly brings about, the peak is exact again.
+    """
+    initial, scale = rules.initial_balance_usd, 4 * rules.notional_usd
+    realized, peak, upper, since, sure = 0.0, initial, initial, 0, 0.0
+    for k in range(trips.size):
+        entry, leave = trips[k].entry_row, trips[k].exit_row
+        position = position_at(columns, rules, entry, trips[k].side)
+        balance = initial + realized
+        equity = balance + value_at(position, entry)
+        notes[k, _REALIZED], notes[k, _PEAK], notes[k, _SINCE] = realized, peak, since
+        known, peak, upper = peak, max(peak, equity), max(upper, equity)
+        sure = max(sure, (peak - equity) / peak)
+        low, high, fall = equity, equity, 0.0
+        final = leave - 1 if leave >= 0 else last
+        if final > entry:
+            span = span_of(columns, position, rules, entry + 1, final)
+            if span.high > -np.inf:
+                slack = 1e-11 * (abs(balance) + scale * (1 + abs(position.entry_spread) / 1e4))
+                loose = span.loose + slack
+                low = min(low, balance + span.base + span.slope * span.low - loose)
+                high = max(high, balance + span.base + span.slope * span.high + loose)
+                fall = high - low
+                if fall > sure * known:
+                    fall = min(fall, steepest_fall(columns, position, span, entry + 1, final) + 2 * slack)
+        notes[k, _HIGH] = high
+        deepest = max(upper - low, fall)
+        upper = max(upper, high)
+        if leave >= 0:
+            realized += pnl[k]
+            if k + 1 == trips.size or trips[k + 1].entry_row > leave:
+                deepest = max(deepest, upper - (initial + realized))
+                peak = max(peak, initial + realized)
+        upper = max(upper, peak)
+        notes[k, _BOUND] = deepest / known
+        if upper <= peak:
+            since = k + 1
+
+
+@jit
+def _deepest(
+    market: Market,
+    index: Index,
+    rules: Any,
+    last: int,
+    trips: RecordArray,
+    pnl: FloatArray,
+    notes: FloatArray,
+) -> float:
+    """Return the deepest marked drawdown (a fraction): that of the trades whose bound leaves room for it."""
     trade, ids, states = np.empty(1, TRADE_DTYPE), np.zeros(1, np.int64), np.empty(1, STATE_DTYPE)
     work = states[0]
     new_state(work, rules)
-    filled, end = 0, grid.rows.size
+    work.n_open = 1
+    first = 0
     for k in range(trips.size):
-        trip = trips[k]
-        entry, leave = trip.entry_row, trip.exit_row
-        filled = _flat(grid, filled, entry, rules.initial_balance_usd + work.realized_pnl + 0.0)
-        opened(market, rules, trip, trade[0])
-        work.n_open = 1
-        mark(quote_at(market, entry), rules, work, trade, ids)
-        stop = leave if leave >= 0 else state.last_index + 1
-        if stop > entry + 1:
-            drawdown_between(market, index, entry + 1, stop, rules, work, trade, ids)
-        balance = rules.initial_balance_usd + work.realized_pnl
-        while filled < end and grid.rows[filled] < stop:
-            row = grid.rows[filled]
-            grid.equity[filled] = equity_at(market, row, balance, rules, work, trade, ids)
-            filled += 1
-        if leave < 0:
-            break
-        work.n_open = 0
-        work.realized_pnl += pnl[k]
-        if k + 1 == trips.size or trips[k + 1].entry_row > leave:
-            mark(quote_at(market, leave), rules, work, trade, ids)
-    equity = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
-    while filled < end and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
-        grid.equity[filled] = equity
-        filled += 1
-    state.peak_equity, state.max_drawdown_mtm = work.peak_equity, work.max_drawdown_mtm
-    state.excursions = excursions_until(market, index, state.last_index, rules)
-    return filled
+        if notes[k, _BOUND] > notes[first, _BOUND]:
+            first = k
+    if not notes[first, _BOUND] > 0:
+        return 0.0
+    _follow(
+        market, index, rules, last, trips, pnl, notes, first, 0, rules.initial_balance_usd, work, trade, ids
+    )
+    settled, peak = 0, rules.initial_balance_usd
+    for k in range(trips.size):
+        if k != first and notes[k, _BOUND] > work.max_drawdown_mtm:
+            peak = _follow(market, index, rules, last, trips, pnl, notes, k, settled, peak, work, trade, ids)
+            settled = k + 1
+    return work.max_drawdown_mtm  # type: ignore[no-any-return]
+
+
+@jit
+def _follow(
+    market: Market,
+    index: Index,
+    rules: Any,
+    last: int,
+    trips: RecordArray,
+    pnl: FloatArray,
+    notes: FloatArray,
+    k: int,
+    settled: int,
+    peak: float,
+    work: Any,
+    trade: RecordArray,
+    ids: IntArray,
+) -> float:
+    """Follow equity through one trade, and return its exact peak up to the trade's last row.
+
+    `peak` is that before trade `settled`, where this lies behind what the notes know.
+    """
+    since = int(notes[k, _SINCE])
+    begin = max(settled, since)
+    peak = max(peak if settled > since else rules.initial_balance_usd, notes[k, _PEAK])
+    for j in range(begin, k):
+        if notes[j, _HIGH] > peak:
+            stop = _take(market, rules, last, trips, notes, j, work, trade)
+            line = linear_equity(rules, work, trade, ids)
+            peak = peak_between(market, index, trips[j].entry_row, stop, peak, line, rules, work, trade, ids)
+    stop = _take(market, rules, last, trips, notes, k, work, trade)
+    work.peak_equity = peak
+    drawdown_between(market, index, trips[k].entry_row, stop, rules, work, trade, ids)
+    peak, leave = work.peak_equity, trips[k].exit_row
+    if leave >= 0 and (k + 1 == trips.size or trips[k + 1].entry_row > leave):
+        equity = rules.initial_balance_usd + (notes[k, _REALIZED] + pnl[k])
+        peak = max(peak, equity)
+        work.max_drawdown_mtm = max(work.max_drawdown_mtm, (peak - equity) / peak)
+    return peak
 
 
 @inlined
-def _flat(grid: GridRows, filled: int, stop: int, equity: float) -> int:
-    """Write the same equity at the grid points up to a row, and return how many are filled."""
-    while filled < grid.rows.size and grid.rows[filled] < stop:
-        grid.equity[filled] = equity
-        filled += 1
-    return filled
+def _take(
+    market: Market,
+    rules: Any,
+    last: int,
+    trips: RecordArray,
+    notes: FloatArray,
+    k: int,
+    work: Any,
+    trade: RecordArray,
+) -> int:
+    """Let a trade be the open one, and return the row up to which it is."""
+    opened(market, rules, trips[k], trade[0])
+    work.realized_pnl = notes[k, _REALIZED]
+    return trips[k].exit_row if trips[k].exit_row >= 0 else last + 1
+
+
+@jit
+def _changes(
+    columns: Columns,
+    rules: Any,
+    state: Any,
+    trips: RecordArray,
+    pnl: FloatArray,
+    rows: IntArray,
+    out: FloatArray,
+    begin_ns: int,
+    step_ns: int,
+) -> Changes:
+    """Write the differences of equity on the grid that are not 0, in their order.
+
+    A grid point sees an entry, or an exit, when it stands at or after its stamp.
+    """
+    points = 0
+    if state.last_ts >= begin_ns:
+        points = min(rows.size, (state.last_ts - begin_ns) // step_ns + 1)
+    realized, at, moved, before = 0.0, 0, 0, 0.0
+    for k in range(trips.size):
+        balance = rules.initial_balance_usd + realized
+        entry, leave = trips[k].entry_row, trips[k].exit_row
+        until = stored_int(columns.ts, leave) if leave >= 0 else state.last_ts + 1
+        if until > begin_ns + at * step_ns:
+            opens = min(points, _point(stored_int(columns.ts, entry), begin_ns, step_ns))
+            if opens > at:
+                moved, before = _put(out, at, moved, before, balance)
+                at = opens
+            closes = min(points, _point(until, begin_ns, step_ns))
+            if closes > at:
+                position = position_at(columns, rules, entry, trips[k].side)
+                while at < closes:
+                    equity = balance + value_at(position, rows[at])
+                    moved, before = _put(out, at, moved, before, equity)
+                    at += 1
+        if leave >= 0:
+            realized += pnl[k]
+    if points > at:
+        equity = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
+        moved, before = _put(out, at, moved, before, equity)
+    return Changes(moved, max(0, points - 1))
+
+
+@inlined
+def _point(ts: int, begin_ns: int, step_ns: int) -> int:
+    """Return the number of the first grid point at or after a stamp."""
+    return max(0, -((begin_ns - ts) // step_ns))
+
+
+@inlined
+def _put(out: FloatArray, at: int, moved: int, before: float, equity: float) -> tuple[int, float]:
+    """Append the difference of equity at a grid point to that before, unless it is the first or is 0."""
+    change = equity - before
+    if at > 0 and change != 0:
+        out[moved] = change
+        moved += 1
+    return moved, equity
 
 
 @jit
 def trip_sets(
     market: Market,
     index: Index,
+    rises: Rises,
     rules: RecordArray,
     states: RecordArray,
     trips: RecordArray,
     pnl: FloatArray,
-    climbs: bool,
+    by_index: bool,
     grid: GridRows,
     measure: bool,
     metrics: RecordArray,
@@ -98,20 +301,31 @@ def trip_sets(
 
     Args:
         market, index: the panel and its index.
+        rises: the panel's table of rises, made or not.
         rules: `RULES_DTYPE` (m,).
         states: `STATE_DTYPE` (1,), scratch.
         trips, pnl: `TRIP_DTYPE` and float64 (capacity >= 1,), scratch.
-        climbs: whether to climb the index, which measuring needs too.
+        by_index: whether to search by the index, which measuring needs too; else prices stream.
         grid: rows of the grid of the Sharpe and Sortino ratios, and scratch for equity on it.
         measure: whether marked drawdown, Sharpe, Sortino and excursions are wanted; else they are NaN and 0.
         metrics: `METRICS_DTYPE` (m,), overwritten.
     """
-    none = np.empty(0, TRADE_DTYPE)
+    none, flat = np.empty(0, TRADE_DTYPE), np.empty(0, np.float64)
     for k in range(rules.size):
-        trips, pnl, n = run_trips(market, index, rules[k], states[0], trips, pnl, climbs)
-        filled = 0
+        trips, pnl, n = run_trips(market, index, rules[k], states[0], trips, pnl, by_index)
+        out = metrics[k]
+        summarize(states[0], rules[k], none, flat, grid.step_ns, out)
+        out.max_drawdown_mtm_pct = np.nan
         if measure:
-            filled = measure_trips(market, index, rules[k], states[0], trips[:n], pnl[:n], grid)
-        summarize(states[0], rules[k], none, grid.equity[:filled], grid.step_ns, metrics[k])
-        if not measure:
-            metrics[k].max_drawdown_mtm_pct = np.nan
+            found = measure_trips(market, index, rises, rules[k], states[0], trips[:n], pnl[:n], grid)
+            write_measured(states[0], rules[k], found, grid, out)
+
+
+@jit
+def write_measured(state: Any, rules: Any, found: Changes, grid: GridRows, out: Any) -> None:
+    """Write what `measure_trips` found into metrics that hold the realised ones."""
+    out.max_drawdown_mtm_pct = state.max_drawdown_mtm * 100
+    out.excursions = state.excursions
+    out.sharpe, out.sortino = ratios_of_changes(
+        grid.equity[: found.moved], found.total, rules.initial_balance_usd, grid.step_ns
+    )

@@ -13,12 +13,11 @@ from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quo
 from arbkit.kernels.money import mark_trades
 from arbkit.kernels.orders import Flight, borrowed_flight, has_room, new_flight, roomier
 from arbkit.kernels.refusals import count_refusals
-from arbkit.kernels.spread import spread_ab, spread_ba
 from arbkit.kernels.state import new_state
 from arbkit.kernels.step import count_excursions, mark, step
 from arbkit.kernels.summary import summarize
 
-__all__ = ["grown", "held_extremes", "scan", "scan_curve", "scan_sets"]
+__all__ = ["grown", "scan", "scan_curve", "scan_sets"]
 
 
 class _Place(NamedTuple):
@@ -184,32 +183,3 @@ def scan_sets(
     for k in range(rules.size):
         trades, filled = scan(market, rules[k], states[0], trades, grid, none, none)
         summarize(states[0], rules[k], trades, grid.equity[:filled], step_ns, metrics[k])
-
-
-@jit
-def held_extremes(market: Market, rules: Any, trades: RecordArray, last_row: int) -> None:
-    """Write `mae_bps` and `mfe_bps` of every trade: its worst and best mark after the entry, up to the exit.
-
-    Args:
-        market: arrays of the panel.
-        rules: record of `RULES_DTYPE`.
-        trades: `TRADE_DTYPE` (n,), changed in place.
-        last_row: the last row of the run, where an open trade is last marked.
-    """
-    for k in range(trades.size):
-        trade = trades[k]
-        end = trade.exit_index if trade.exit_index >= 0 else last_row
-        trade.mae_bps = np.nan
-        trade.mfe_bps = np.nan
-        for i in range(trade.entry_index + 1, end + 1):
-            if not market.tradable[i]:
-                continue
-            if trade.side == 0:
-                unwind = spread_ba(market.bid_a[i], market.ask_b[i])
-            else:
-                unwind = spread_ab(market.ask_a[i], market.bid_b[i])
-            mark_bps = trade.entry_spread_bps + unwind - 2 * rules.cost_bps
-            if not (trade.mae_bps <= mark_bps):
-                trade.mae_bps = mark_bps
-            if not (trade.mfe_bps >= mark_bps):
-                trade.mfe_bps = mark_bps

@@ -35,11 +35,13 @@ __all__ = ["GridRows", "exit_row", "grid_rows", "next_event", "skip", "skip_sets
 class GridRows(NamedTuple):
     """Equity on a time grid: for each grid point the last tradable row at or before it, and room for equity.
 
-    Grid point k stands at begin_ns + k * step_ns.
+    Grid point k stands at begin_ns + k * step_ns. `curve`, float64 (2, m) or (2, 0), takes balance and peak
+    of equity too, where it has room.
     """
 
     rows: IntArray
     equity: FloatArray
+    curve: FloatArray
     begin_ns: int
     step_ns: int
 
@@ -133,6 +135,7 @@ def skip(
     if measure:
         while filled < grid.rows.size and grid.begin_ns + filled * grid.step_ns <= state.last_ts:
             grid.equity[filled] = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
+            _put_curve(grid, filled, rules, state)
             filled += 1
         state.excursions = excursions_until(market, index, row, rules)
     return trades, filled
@@ -189,7 +192,12 @@ def _skip_rows(
         if rules.guard_follows == 1:
             upcoming = guard_event(market, index, row, upcoming, rules, state, trades, open_ids)
         if follow and state.n_open > 0 and upcoming > row + 1:
-            upcoming = drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
+            if measure and grid.curve.size:
+                upcoming = _curve_between(
+                    market, index, row, upcoming, rules, state, trades, open_ids, grid, filled
+                )
+            else:
+                upcoming = drawdown_between(market, index, row + 1, upcoming, rules, state, trades, open_ids)
         if measure:
             filled = _fill_grid(market, row, upcoming, rules, state, trades, open_ids, grid, filled)
         row = upcoming
@@ -381,8 +389,50 @@ def _fill_grid(
             quote = quote_at(market, grid.rows[filled])
             equity = balance + open_value(quote, rules, state, trades, open_ids)
         grid.equity[filled] = equity
+        if state.n_open == 0 or upcoming == row + 1:
+            _put_curve(grid, filled, rules, state)
         filled += 1
     return filled
+
+
+@inlined
+def _put_curve(grid: GridRows, k: int, rules: Any, state: Any) -> None:
+    """Write balance and peak of equity at a grid point, where they are wanted."""
+    if grid.curve.size:
+        grid.curve[0, k] = rules.initial_balance_usd + state.realized_pnl
+        grid.curve[1, k] = state.peak_equity
+
+
+@jit
+def _curve_between(
+    market: Market,
+    index: Index,
+    row: int,
+    upcoming: int,
+    rules: Any,
+    state: Any,
+    trades: RecordArray,
+    open_ids: IntArray,
+    grid: GridRows,
+    k: int,
+) -> int:
+    """Do what `drawdown_between` does, from grid point to grid point, and write balance and peak at each.
+
+    `_fill_grid`, which comes when the peak has gone on to the next event, leaves them to this.
+    """
+    start = row + 1
+    while k < grid.rows.size and grid.rows[k] < upcoming:
+        if grid.rows[k] >= start:
+            stop = grid.rows[k] + 1
+            reached = drawdown_between(market, index, start, stop, rules, state, trades, open_ids)
+            if reached < stop:
+                return reached
+            start = stop
+        _put_curve(grid, k, rules, state)
+        k += 1
+    if start < upcoming:
+        return drawdown_between(market, index, start, upcoming, rules, state, trades, open_ids)
+    return upcoming
 
 
 @jit

@@ -20,7 +20,7 @@ from arbkit.kernels.state import (
 )
 from arbkit.records import ExitReason
 
-__all__ = ["MIN_DIFFERENCES", "ratios", "summarize"]
+__all__ = ["MIN_DIFFERENCES", "ratios", "ratios_of_changes", "summarize"]
 
 #: Fewer differences of equity than this give no Sharpe and no Sortino ratio.
 MIN_DIFFERENCES: Final = 30
@@ -47,20 +47,37 @@ def ratios(equity: FloatArray, initial: float, step_ns: int) -> tuple[float, flo
         Sharpe (sample deviation, ddof 1) and Sortino (root mean square of the losses over all n, target 0),
         times the square root of the grid points in 365 days; NaN below 30 differences or without deviation.
     """
-    n = equity.size - 1
+    changes = np.empty(max(0, equity.size - 1), np.float64)
+    m = 0
+    for i in range(changes.size):
+        change = equity[i + 1] - equity[i]
+        if change != 0:
+            changes[m] = change
+            m += 1
+    return ratios_of_changes(changes[:m], changes.size, initial, step_ns)
+
+
+@jit
+def ratios_of_changes(changes: FloatArray, n: int, initial: float, step_ns: int) -> tuple[float, float]:
+    """Like `ratios`, from the differences that are not 0, in their order, and the number of all.
+
+    This defines the order of summation: equity that stands still adds nothing to the mean and, all its points
+    at once, their number times mean squared to the squares.
+    """
     if n < MIN_DIFFERENCES:
         return np.nan, np.nan
     mean = 0.0
-    for i in range(n):
-        mean += (equity[i + 1] - equity[i]) / initial
+    for i in range(changes.size):
+        mean += changes[i] / initial
     mean /= n
     squares = 0.0
     losses = 0.0
-    for i in range(n):
-        r = (equity[i + 1] - equity[i]) / initial
+    for i in range(changes.size):
+        r = changes[i] / initial
         squares += (r - mean) * (r - mean)
         if r < 0:
             losses += r * r
+    squares += (n - changes.size) * (mean * mean)
     year = np.sqrt(_YEAR_NS / step_ns)
     deviation = np.sqrt(squares / (n - 1))
     downside = np.sqrt(losses / n)

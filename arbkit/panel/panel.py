@@ -20,11 +20,13 @@ from arbkit.errors import DataError
 from arbkit.kernels.index import Index
 from arbkit.kernels.ladder import Books, first_unordered
 from arbkit.kernels.market import Market
+from arbkit.kernels.runs import Rises
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
 from arbkit.panel.excursions import ExcursionTables
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
+from arbkit.panel.rises import NO_RISES, sorted_rises
 from arbkit.panel.store_index import INDEX_FILE, built_index, stored_index
 
 if TYPE_CHECKING:
@@ -166,6 +168,7 @@ class Panel:
         if missed:
             self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
+        self._rises = NO_RISES
         self._ladders_checked = False
         self._home: tuple[Path, str] | None = None
         _check_order(self.ts)
@@ -251,7 +254,7 @@ class Panel:
             fingerprint: where it is known.
         """
         panel = cls.__new__(cls)
-        vars(panel).update(parts, _grids={}, _ladders_checked=False, _home=home)
+        vars(panel).update(parts, _grids={}, _rises=NO_RISES, _ladders_checked=False, _home=home)
         if tradable is not None:
             vars(panel)["tradable"] = tradable
         if fingerprint:
@@ -398,6 +401,19 @@ class Panel:
             rows, begin = grid_rows(self.market, self.index.first, self.index.last, step_ns)
             self._grids[step_ns] = (rows, int(begin))
         return self._grids[step_ns]
+
+    def rises(self, floor_bps: float = np.inf) -> Rises:
+        """Return the sorted table that counts excursions beyond any level by two searches.
+
+        Making it costs about as much as counting them once, at the floor, on the rows.
+
+        Args:
+            floor_bps: lowest signal at which they will be counted. A table that does not reach down so far is
+                made anew; below 0, where nearly every row counts, none is.
+        """
+        if 0 <= floor_bps < self._rises.floor:
+            self._rises = sorted_rises(self.market, self.index, floor_bps)
+        return self._rises
 
     @cached_property
     def fingerprint(self) -> str:

@@ -171,3 +171,19 @@ def test_the_comparison_can_fail() -> None:
         one = params(rng, panel)
     other = one.replace(taker_fee_a_bps=one.taker_fee_a_bps + 0.5)
     assert backtest(panel, one, engine="skip").metrics != backtest(panel, other, engine="step").metrics
+
+
+@pytest.mark.parametrize("seed", range(PANELS // 3))
+def test_equity_on_a_grid_is_the_whole_curve_seen_at_its_points(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    panel = market(rng)
+    result = backtest(panel, params(rng, panel))
+    whole = result.equity()
+    ts = whole["ts"].to_physical().to_numpy()
+    for every in ("1h", "1m"):
+        step = {"1h": 3600, "1m": 60}[every] * 10**9
+        points = np.arange(-(-ts[0] // step), ts[-1] // step + 1) * step if ts.size else ts
+        at = np.searchsorted(ts, points, side="right") - 1
+        seen = result.equity(every=every)
+        assert seen["ts"].to_physical().to_list() == points.tolist()
+        assert seen.drop("ts").equals(whole.drop("ts")[at] if at.size else whole.drop("ts")[:0])
