@@ -52,6 +52,12 @@ def test_portfolio_section_measures_every_limit() -> None:
     assert all(row["trades"] > 0 and row["skip, realized ms"] > 0 for row in rows)
 
 
+def test_all_metrics_are_timed_against_the_realized_ones() -> None:
+    (rows,) = command.measure(["measure"], command.QUICK).values()
+    assert [row["rules"] for row in rows] == ["reversal", "exit rules"]
+    assert all(row["all / realized"] > 0 and row["walk ms"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize("name", ["decisions", "screening"])
 def test_decisions_are_counted_and_timed(name: str) -> None:
     (row,) = command.measure([name], command.QUICK)[name]
