@@ -11,19 +11,19 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
 from arbkit.errors import DataError
 from arbkit.kernels.index import Index
-from arbkit.kernels.ladder import Books, first_unordered
 from arbkit.kernels.market import Market
 from arbkit.kernels.runs import Rises
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
+from arbkit.panel.arrays import Ladders, check_levels, checked_ladders, frozen_array, ladder_addresses
 from arbkit.panel.excursions import ExcursionTables
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
 from arbkit.panel.rises import NO_RISES, sorted_rises
@@ -35,27 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Ladders", "Panel", "PanelMeta"]
 
 _PRICES: Final = ("bid_a", "ask_a", "bid_b", "ask_b")
-
-
-class Ladders(NamedTuple):
-    """Book levels of both venues, float64 (n, levels); level 0 is the top, NaN where a level is missing.
-
-    Prices are in the account currency, sizes in base units.
-    """
-
-    bid_px_a: FloatArray
-    bid_sz_a: FloatArray
-    ask_px_a: FloatArray
-    ask_sz_a: FloatArray
-    bid_px_b: FloatArray
-    bid_sz_b: FloatArray
-    ask_px_b: FloatArray
-    ask_sz_b: FloatArray
-
-    @property
-    def levels(self) -> int:
-        """How many levels each side has."""
-        return int(self.bid_px_a.shape[1])
 
 
 @dataclass(frozen=True)
@@ -81,21 +60,6 @@ class PanelMeta:
     spot_b: bool = True
     max_age_ns: int = -1
     flags: tuple[str, ...] = ()
-
-
-def frozen_array(values: Any, dtype: Any, name: str, length: int | None = None) -> Any:
-    """Return a contiguous read-only array of one dtype and length, without copying where possible."""
-    given = np.asarray(values)
-    if given.dtype.kind not in "fiub":
-        raise DataError(f"column `{name}` must hold numbers, was {given.dtype}")
-    array = np.ascontiguousarray(given, dtype=dtype)
-    if length is not None and array.shape[0] != length:
-        raise DataError(
-            f"all columns of a panel must have one length, `{name}` had {array.shape[0]} rows, `ts` {length}"
-        )
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def _frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:
@@ -159,7 +123,7 @@ class Panel:
         self.fx_a: FloatArray | None = _optional(fx_a, np.float64, "fx_a", n)
         self.fx_b: FloatArray | None = _optional(fx_b, np.float64, "fx_b", n)
         self.scale: FloatArray | None = _optional(scale, np.float64, "scale", n)
-        self.ladders = None if ladders is None else _checked_ladders(ladders, n)
+        self.ladders = None if ladders is None else checked_ladders(ladders, n)
         self.columns: dict[str, FloatArray] = {
             name: _frozen_column(values, np.float64, name, n) for name, values in (columns or {}).items()
         }
@@ -359,7 +323,7 @@ class Panel:
             payments_on(
                 self.funding, self.ts, (self.bid_a, self.ask_a, self.bid_b, self.ask_b), self.tradable
             ),
-            _addresses(self.ladders),
+            ladder_addresses(self.ladders),
         )
 
     @property
@@ -374,7 +338,8 @@ class Panel:
             DataError: naming the first row and level out of order.
         """
         if not self._ladders_checked:
-            _check_levels(self)
+            tops = {name: getattr(self, name) for name in ("bid_a", "ask_a", "bid_b", "ask_b")}
+            check_levels(self.ladders, tops, self.tradable)
             self._ladders_checked = True
 
     @cached_property
@@ -548,31 +513,6 @@ _NO_FLOATS: Final[FloatArray] = frozen_array(np.empty(0), np.float64, "empty")
 _NO_BOOLS: Final[BoolArray] = frozen_array(np.empty(0, np.bool_), np.bool_, "empty")
 
 
-def _addresses(ladders: Ladders | None) -> Books:
-    if ladders is None or ladders[0].size == 0:
-        return Books(0, 0, 0, 0, 0, 0, 0, 0, 0)
-    named = {name: array.ctypes.data for name, array in ladders._asdict().items()}
-    return Books(**named, levels=ladders[0].shape[1])
-
-
-def _check_levels(panel: Panel) -> None:
-    assert panel.ladders is not None
-    for side in ("bid", "ask"):
-        for venue in ("a", "b"):
-            name = f"{side}_px_{venue}"
-            prices, sizes = getattr(panel.ladders, name), getattr(panel.ladders, f"{side}_sz_{venue}")
-            top = getattr(panel, f"{side}_{venue}")
-            row, level = first_unordered(prices, sizes, top, panel.tradable, side == "bid")
-            if row >= 0:
-                better = "fall" if side == "bid" else "rise"
-                before = top[row] if level == 0 else prices[row, level - 1]
-                raise DataError(
-                    f"prices of `{name}` must {better} from the best one down the ladder, row {row} has "
-                    f"{prices[row, level]:g} at level {level + 1} after {before:g}; "
-                    "sort the levels of the books"
-                )
-
-
 def _opened_again(folder: Path, identity: str) -> Panel:
     panel = Panel.open(folder)
     if panel._home != (folder, identity):
@@ -582,16 +522,6 @@ def _opened_again(folder: Path, identity: str) -> Panel:
 
 def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:
     return None if values is None else _frozen_column(values, dtype, name, n)
-
-
-def _checked_ladders(ladders: Ladders, n: int) -> Ladders:
-    checked = Ladders(
-        *(frozen_array(a, np.float64, f, n) for f, a in zip(Ladders._fields, ladders, strict=True))
-    )
-    shapes = {array.shape for array in checked}
-    if len(shapes) != 1 or checked.bid_px_a.ndim != 2:
-        raise DataError(f"all ladders must have one shape (rows, levels), had {sorted(shapes)}")
-    return checked
 
 
 def _check_fair(fair: FloatArray | None) -> None:
