@@ -1,0 +1,206 @@
+"""`TrialBlock`: finished trials as columns; a batch is stored and read without an object per trial."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from arbkit._typing import FloatArray
+
+__all__ = ["CONSTRAINT", "REPORT_DTYPE", "TrialBlock"]
+
+#: How Optuna keeps a constraint: a system attribute with this before its name.
+CONSTRAINT: Final = "constraints:"
+#: One intermediate value: the trial's place in the block, the step, the value.
+REPORT_DTYPE: Final = np.dtype([("row", np.int64), ("step", np.int64), ("value", np.float64)])
+
+#: JSON text per trial, None where a trial has no such attribute.
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialBlock:
+    """Trials with consecutive numbers, as columns.
+
+    Attributes:
+        first: number of the first one.
+        distributions: the distribution of each parameter; their order is that of the columns of `params`.
+        states: uint8 (n,), the values of `optuna.trial.TrialState`.
+        params: float64 (n, p) in Optuna's internal representation (the index of a choice, numbers as they
+            are); NaN where the parameter is no part of the trial.
+        values: float64 (n, k), one column per objective; a row of NaN is a trial without values.
+        started: datetime64[us] (n,) in UTC, NaT where unknown.
+        completed: the same.
+        constraints: float64 (n,) per name: above zero is broken, NaN was not judged.
+        attrs: user attributes by name, JSON text per trial.
+        system_attrs: what Optuna and its samplers keep, the same; constraints are not among them.
+        reports: `REPORT_DTYPE` (m,), the intermediate values in order of row and step.
+    """
+
+    first: int
+    distributions: Mapping[str, BaseDistribution]
+    states: NDArray[np.uint8]
+    params: FloatArray
+    values: FloatArray
+    started: NDArray[np.datetime64]
+    completed: NDArray[np.datetime64]
+    constraints: Mapping[str, FloatArray] = field(default_factory=dict)
+    attrs: Mapping[str, Texts] = field(default_factory=dict)
+    system_attrs: Mapping[str, Texts] = field(default_factory=dict)
+    reports: NDArray[Any] = field(default_factory=lambda: np.empty(0, REPORT_DTYPE))
+
+    def __len__(self) -> int:
+        return self.states.size
+
+    @property
+    def end(self) -> int:
+        """The number after the last one."""
+        return self.first + len(self)
+
+    def rows(self, start: int, end: int | None = None) -> TrialBlock:
+        """Return the trials at places `start` to `end` of this block, as views."""
+        part = slice(*slice(start, end).indices(len(self)))
+        inside = (self.reports["row"] >= part.start) & (self.reports["row"] < part.stop)
+        reports = self.reports[inside].copy()
+        reports["row"] -= part.start
+        return TrialBlock(
+            self.first + part.start,
+            self.distributions,
+            self.states[part],
+            self.params[part],
+            self.values[part],
+            self.started[part],
+            self.completed[part],
+            {name: column[part] for name, column in self.constraints.items()},
+            {name: column[part] for name, column in self.attrs.items()},
+            {name: column[part] for name, column in self.system_attrs.items()},
+            reports,
+        )
+
+    def to_frozen(self) -> list[FrozenTrial]:
+        """Return Optuna's own objects, with the number as the id."""
+        reports: dict[int, dict[int, float]] = {}
+        for row, step, value in self.reports.tolist():
+            reports.setdefault(row, {})[step] = value
+        return [self._frozen(row, reports.get(row, {})) for row in range(len(self))]
+
+    def _frozen(self, row: int, reports: dict[int, float]) -> FrozenTrial:
+        own = zip(self.distributions.items(), self.params[row].tolist(), strict=True)
+        given = {name: (item, value) for (name, item), value in own if value == value}
+        values = self.values[row].tolist()
+        broken = {name: column[row].item() for name, column in self.constraints.items()}
+        system = {CONSTRAINT + name: value for name, value in broken.items() if value == value}
+        return FrozenTrial(
+            number=self.first + row,
+            state=TrialState(int(self.states[row])),
+            value=None,
+            values=None if any(value != value for value in values) else values,
+            datetime_start=_local(self.started[row]),
+            datetime_complete=_local(self.completed[row]),
+            params={name: item.to_external_repr(value) for name, (item, value) in given.items()},
+            distributions={name: item for name, (item, _) in given.items()},
+            user_attrs=_attrs_at(self.attrs, row),
+            system_attrs=_attrs_at(self.system_attrs, row) | system,
+            intermediate_values=reports,
+            trial_id=self.first + row,
+        )
+
+    @classmethod
+    def from_frozen(
+        cls, trials: Sequence[FrozenTrial], distributions: Mapping[str, BaseDistribution], objectives: int
+    ) -> TrialBlock:
+        """Build from Optuna's own objects.
+
+        Args:
+            trials: with consecutive numbers.
+            distributions: every parameter that may occur in them.
+            objectives: how many values a complete trial has.
+
+        Raises:
+            ValueError: when numbers have gaps, or a parameter has another distribution in one of the trials.
+        """
+        first = trials[0].number if trials else 0
+        if [item.number for item in trials] != list(range(first, first + len(trials))):
+            raise ValueError("the trials of a block must have consecutive numbers")
+        params = np.full((len(trials), len(distributions)), np.nan)
+        for row, trial in enumerate(trials):
+            params[row] = _internal(trial, distributions)
+        values = np.full((len(trials), objectives), np.nan)
+        for row, trial in enumerate(trials):
+            if trial.values is not None:
+                values[row] = trial.values
+        reports = [
+            (row, step, value)
+            for row, trial in enumerate(trials)
+            for step, value in sorted(trial.intermediate_values.items())
+        ]
+        return cls(
+            first,
+            dict(distributions),
+            np.array([trial.state.value for trial in trials], np.uint8),
+            params,
+            values,
+            np.array([_utc(trial.datetime_start) for trial in trials], "datetime64[us]"),
+            np.array([_utc(trial.datetime_complete) for trial in trials], "datetime64[us]"),
+            _constraints(trials),
+            _texts([trial.user_attrs for trial in trials]),
+            _texts([_own(trial.system_attrs) for trial in trials]),
+            np.array(reports, REPORT_DTYPE),
+        )
+
+
+def _internal(trial: FrozenTrial, distributions: Mapping[str, BaseDistribution]) -> list[float]:
+    for name, item in trial.distributions.items():
+        if distributions.get(name) != item:
+            raise ValueError(f"trial {trial.number} has another distribution for {name!r}: {item}")
+    return [
+        item.to_internal_repr(trial.params[name]) if name in trial.params else np.nan
+        for name, item in distributions.items()
+    ]
+
+
+def _constraints(trials: Sequence[FrozenTrial]) -> dict[str, FloatArray]:
+    keys = _names(trial.system_attrs for trial in trials)
+    return {
+        key.removeprefix(CONSTRAINT): np.array([t.system_attrs.get(key, np.nan) for t in trials], np.float64)
+        for key in keys
+        if key.startswith(CONSTRAINT)
+    }
+
+
+def _own(system_attrs: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in system_attrs.items() if not key.startswith(CONSTRAINT)}
+
+
+def _texts(attrs: Sequence[Mapping[str, Any]]) -> dict[str, Texts]:
+    return {name: [json.dumps(one[name]) if name in one else None for one in attrs] for name in _names(attrs)}
+
+
+def _names(attrs: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for one in attrs for name in one))
+
+
+def _attrs_at(attrs: Mapping[str, Texts], row: int) -> dict[str, Any]:
+    texts = {name: column[row] for name, column in attrs.items()}
+    return {name: json.loads(text) for name, text in texts.items() if text is not None}
+
+
+def _local(stamp: np.datetime64) -> dt.datetime | None:
+    """Turn UTC into the naive local time that Optuna's objects hold."""
+    utc = stamp.item()
+    if utc is None:
+        return None
+    assert isinstance(utc, dt.datetime)
+    return utc.replace(tzinfo=dt.UTC).astimezone().replace(tzinfo=None)
+
+
+def _utc(local: dt.datetime | None) -> dt.datetime | None:
+    return None if local is None else local.astimezone(dt.UTC).replace(tzinfo=None)
