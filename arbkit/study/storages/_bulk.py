@@ -3,7 +3,7 @@
 Optuna stores a trial with some thirty statements and one commit: 14 to 118 ms on SQLite. Here a batch is
 six statements and one commit, all of it or nothing. It writes the tables of Optuna's schema 12, through
 Optuna's own table definitions; `supports` says whether they are what this code knows, and
-tests/study/test_storages.py reads the rows back with `optuna.load_study` and compares every field.
+tests/study/storages/test_opening.py reads the rows back with `optuna.load_study` and compares every field.
 """
 
 from __future__ import annotations

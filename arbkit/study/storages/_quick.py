@@ -2,8 +2,8 @@
 
 Optuna builds one object of its object mapper for every parameter and attribute of every trial: 8.9 s of
 CPU for ten thousand trials with six parameters, 2.1 s this way. What is returned is what Optuna returns:
-tests/study/test_quick.py compares every field. Where this code does not know the schema or the question,
-Optuna's own method answers.
+tests/study/storages/test_quick.py compares every field. Where this code does not know the schema or the
+question, Optuna's own method answers.
 """
 
 from __future__ import annotations

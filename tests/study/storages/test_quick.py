@@ -11,8 +11,8 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
-from arbkit.study._quick import QuickStorage
 from arbkit.study.batches import quiet_optuna
+from arbkit.study.storages._quick import QuickStorage
 
 SPACE = {
     "a": FloatDistribution(1e-3, 1.0, log=True),
@@ -81,7 +81,7 @@ def test_another_schema_is_left_to_optuna(url: str, monkeypatch: pytest.MonkeyPa
         quick = QuickStorage(url)
         expected = everything(quick, "one")
         monkeypatch.setattr(models, "SCHEMA_VERSION", 13)
-        monkeypatch.setattr("arbkit.study._quick._trials_after", None)
+        monkeypatch.setattr("arbkit.study.storages._quick._trials_after", None)
         assert everything(quick, "one") == expected
         quick.engine.dispose()
 
