@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
+from arbkit._typing import BoolArray, IntArray, RecordArray
 from arbkit.kernels.excursions import Excursions, entry_levels
 from arbkit.kernels.lanes import table_sets
 from arbkit.panel import Panel
@@ -85,35 +85,43 @@ def run_by_tables(
     """
     chosen = np.flatnonzero(candidates & table_applies(rules))
     done = np.zeros(rules.size, np.bool_)
-    for part in table_groups(rules[chosen]):
+    for part in table_groups(_taken(rules, chosen)):
         group = chosen[part]
         level = float(rules["exit_spread_bps"][group[0]])
-        levels = entry_levels(rules[group])
-        if not _is_worth_it(panel, level, rules[group], levels, trades_of):
+        alike = _taken(rules, group)
+        if not _is_worth_it(panel, level, alike, trades_of):
             continue
         table = panel.excursions.at(level)
         if table is None:
             continue
         found = metrics if group.size == metrics.size else np.empty(group.size, metrics.dtype)
-        run_table_sets(panel, table, rules[group], step_ns, threads, found)
+        run_table_sets(panel, table, alike, step_ns, threads, found)
         if found is not metrics:
             metrics[group] = found
         done[group] = True
     return done
 
 
+def _taken(rules: RecordArray, positions: IntArray) -> RecordArray:
+    """Return `rules[positions]` (ascending): no copy where that is all, and else not one per field."""
+    if positions.size == rules.size:
+        return rules
+    whole = np.dtype((np.void, rules.itemsize))
+    taken: RecordArray = np.ascontiguousarray(rules).view(whole)[positions].view(rules.dtype)
+    return taken
+
+
 def _is_worth_it(
     panel: Panel,
     level: float,
     rules: RecordArray,
-    levels: FloatArray,
     trades_of: Callable[[RecordArray], IntArray],
 ) -> bool:
     if level in panel.excursions:
         return True
     if rules.size < _PROBED_FROM:
         return False
-    order = np.argsort(levels)
+    order = np.argsort(entry_levels(rules))
     probes = order[[int(share * (order.size - 1)) for share in _PROBES]]
     return panel.excursions.pays(level, float(trades_of(rules[probes]).mean()) * rules.size)
 
