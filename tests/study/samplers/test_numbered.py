@@ -1,20 +1,19 @@
-"""The registry of samplers, and the ones that draw from (seed, trial number)."""
+"""The samplers that draw from (seed, trial number)."""
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from arbkit.errors import ConfigError, MissingDependencyError
-from arbkit.study.numbered import GridSampler, QmcSampler, RandomSampler, from_unit
-from arbkit.study.samplers import SAMPLERS, make_sampler
-from arbkit.study.space import Categorical, FloatRange, IntRange
+from arbkit.errors import ConfigError
+from arbkit.study.samplers import BatchSampler, History, external, internal, make_batch_sampler, make_sampler
+from arbkit.study.samplers.numbered import GridSampler, QmcSampler, RandomSampler
+from arbkit.study.samplers.units import counted_units, from_units
+from arbkit.study.space import Categorical, FloatRange, IntRange, distributions
 
 RANGES = {
     "min_spread_bps": FloatRange(type="float", low=0, high=10, step=2.5),
@@ -31,41 +30,15 @@ SPACE = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name, info in SAMPLERS.items() if not info.missing])
-def test_every_installed_sampler_proposes_points_of_the_space(name: str) -> None:
-    ranges = {**RANGES, "exit_spread_bps": FloatRange(type="float", low=-5, high=5, step=1)}
-    sampler = make_sampler(name, {}, seed=1, done=0, ranges=ranges)
-    from arbkit.study.space import distributions
-
-    trial = optuna.create_study(sampler=sampler).ask(distributions(ranges))
-
-    assert list(trial.params) == list(ranges)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
-def test_a_sampler_whose_package_is_missing_says_what_to_install() -> None:
-    with pytest.raises(MissingDependencyError, match=r"the gp sampler needs .* pip install torch"):
-        make_sampler("gp", {}, seed=1, done=0, ranges=RANGES)
-
-
-def test_an_option_that_optuna_refuses_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="the options of the nsgaii sampler break a rule"):
-        make_sampler("nsgaii", {"population_size": 1}, seed=1, done=0, ranges=RANGES)
-
-
-def test_a_whole_number_is_taken_where_an_option_is_real() -> None:
-    make_sampler("nsgaii", {"crossover_prob": 1}, seed=1, done=0, ranges=RANGES)
-
-
 @pytest.mark.parametrize("item", SPACE.values(), ids=SPACE)
 def test_the_unit_interval_maps_into_the_distribution(item: Any) -> None:
-    for u in (0.0, 0.25, 0.5, 0.999999999):
-        value = from_unit(item, u)
-        assert item._contains(item.to_internal_repr(value))
+    values = from_units(item, np.array([0.0, 0.25, 0.5, 0.999999999]))
+
+    assert all(item._contains(value) for value in values.tolist())
 
 
 def test_choices_and_steps_are_equally_likely() -> None:
-    draws = [from_unit(SPACE["f"], u) for u in np.linspace(0, 1, 400, endpoint=False)]
+    draws = from_units(SPACE["f"], np.linspace(0, 1, 400, endpoint=False)).tolist()
 
     assert {value: draws.count(value) for value in set(draws)} == {0: 100, 3: 100, 6: 100, 9: 100}
 
@@ -95,11 +68,6 @@ def test_qmc_goes_on_past_its_first_block() -> None:
     assert 0 <= sampler.point(3000)["a"] <= 1
 
 
-def test_an_unknown_sequence_is_refused() -> None:
-    with pytest.raises(ConfigError, match="must be sobol or halton, was 'sobel'"):
-        make_sampler("qmc", {"sequence": "sobel"}, seed=1, done=0, ranges=RANGES)
-
-
 def test_a_grid_gives_every_combination_once_in_an_order_set_by_the_seed() -> None:
     sampler = make_sampler("grid", {}, seed=1, done=0, ranges=RANGES)
     assert isinstance(sampler, GridSampler)
@@ -126,3 +94,33 @@ def test_a_grid_too_large_to_list_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="at most 20,000,000 points, was 100,000,000"):
         make_sampler("grid", {}, seed=1, done=0, ranges=ranges)
+
+
+@pytest.mark.parametrize("name", ["random", "qmc", "grid"])
+def test_a_block_holds_what_the_trials_would_be_one_by_one(name: str) -> None:
+    sampler = make_batch_sampler(name, {}, seed=3, ranges=RANGES)
+    assert isinstance(sampler, BatchSampler)
+    history = History(distributions(RANGES), ["maximize"])
+
+    block = sampler.propose(history, 7, 20)
+
+    singles = [make_sampler(name, {}, seed=3, done=0, ranges=RANGES) for _ in range(20)]
+    points = [single.point(7 + row) for row, single in enumerate(singles)]  # type: ignore[attr-defined]
+    assert [external(history.space, row) for row in block] == points
+    assert [internal(history.space, point) for point in points] == block.tolist()
+
+
+def test_uniform_numbers_are_uniform_and_independent_over_columns_and_trials() -> None:
+    units = counted_units(1, 0, 20_000, np.arange(4, dtype=np.uint64))
+
+    counts = np.histogramdd(units[:, :3], bins=5, range=[(0, 1)] * 3)[0]
+    assert ((counts - 160) ** 2 / 160).sum() < 190  # chi square, 124 degrees of freedom: p = 1e-4
+    assert abs(np.corrcoef(units.T)[np.triu_indices(4, 1)]).max() < 0.03
+    assert abs(np.corrcoef(units[:-1, 0], units[1:, 0])[0, 1]) < 0.03
+    assert len(np.unique(counted_units(2, 0, 20_000, np.arange(4, dtype=np.uint64)))) == 80_000
+
+
+def test_a_fine_step_gives_decimal_values_without_a_table() -> None:
+    item = FloatDistribution(0.0, 1.0, step=0.000001)
+
+    assert from_units(item, np.array([0.3000001])).tolist() == [0.3]

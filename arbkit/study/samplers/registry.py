@@ -17,10 +17,19 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 
 from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
-from arbkit.study.numbered import GridSampler, QmcSampler, RandomSampler
+from arbkit.study.samplers.batch import BatchSampler
+from arbkit.study.samplers.numbered import GridSampler, QmcSampler, RandomSampler
 from arbkit.study.space import Range, distributions, grid_values
 
-__all__ = ["SAMPLERS", "Request", "SamplerInfo", "grid_size", "make_sampler", "sampler_info"]
+__all__ = [
+    "SAMPLERS",
+    "Request",
+    "SamplerInfo",
+    "grid_size",
+    "make_batch_sampler",
+    "make_sampler",
+    "sampler_info",
+]
 
 _SEEDS: Final = 2**32
 
@@ -51,7 +60,8 @@ class SamplerInfo:
     """One sampler that a spec can name.
 
     `make` gets the request and the options as keywords, `options` maps each option to its type,
-    `needs` maps packages to import onto what to install.
+    `needs` maps packages to import onto what to install; `in_blocks` says that what is made is a
+    `BatchSampler` too.
     """
 
     name: str
@@ -61,6 +71,7 @@ class SamplerInfo:
     needs: Mapping[str, str] = field(default_factory=dict)
     many_objectives: bool = True
     uses_constraints: bool = True
+    in_blocks: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -115,12 +126,14 @@ SAMPLERS: Final[dict[str, SamplerInfo]] = {
             _grid,
             {"points": int, "shuffle": bool},
             uses_constraints=False,
+            in_blocks=True,
         ),
         SamplerInfo(
             "random",
             "independent uniform draws; the honest baseline, and the basis of fair statistics",
             _random,
             uses_constraints=False,
+            in_blocks=True,
         ),
         SamplerInfo(
             "tpe",
@@ -140,6 +153,7 @@ SAMPLERS: Final[dict[str, SamplerInfo]] = {
             _qmc,
             {"sequence": str, "scramble": bool},
             uses_constraints=False,
+            in_blocks=True,
         ),
         SamplerInfo(
             "cmaes",
@@ -218,6 +232,28 @@ def make_sampler(
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"the options of the {name} sampler break a rule: {error}") from error
+
+
+def make_batch_sampler(
+    name: str, options: Mapping[str, Any], *, seed: int, ranges: Mapping[str, Range]
+) -> BatchSampler | None:
+    """Make the sampler that proposes a whole study in blocks; None where only Optuna's ask and tell will do.
+
+    Args:
+        name: its name in the spec.
+        options: its options in the spec.
+        seed: the seed of the study.
+        ranges: the search space.
+
+    Raises:
+        ConfigError: for an unknown sampler or option, or an option that breaks its rule.
+        MissingDependencyError: naming the package to install.
+    """
+    if not sampler_info(name).in_blocks:
+        return None
+    sampler = make_sampler(name, options, seed=seed, done=0, ranges=ranges)
+    assert isinstance(sampler, BatchSampler)
+    return sampler
 
 
 def grid_size(options: Mapping[str, Any], ranges: Mapping[str, Range]) -> int:
