@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -76,12 +76,13 @@ def steps_of(item: FloatDistribution | IntDistribution, index: FloatArray) -> Fl
         return item.low + item.step * index
     count = round((item.high - item.low) / item.step) + 1
     if count <= _MOST_LISTED:
-        return _listed(item.low, item.step, count)[index.astype(np.int64)]
+        listed: FloatArray = _listed(item.low, item.step, count)
+        return listed.take(index.astype(np.int64))
     return np.array([nth_step(item.low, item.step, int(k)) for k in index.tolist()], np.float64)
 
 
 @lru_cache(maxsize=64)
-def _listed(low: float, step: float, count: int) -> Any:
+def _listed(low: float, step: float, count: int) -> FloatArray:
     values = np.array([nth_step(low, step, k) for k in range(count)], np.float64)
     values.flags.writeable = False
     return values
