@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from arbkit._files import sync_folder
 from arbkit.data.schema import book_schema, candle_schema
 from arbkit.errors import DataError
 
@@ -23,7 +24,6 @@ __all__ = [
     "Kind",
     "Manifest",
     "Partition",
-    "sync_folder",
     "utc_now",
 ]
 
@@ -213,15 +213,6 @@ class Manifest(_Frozen):
 def utc_now() -> datetime:
     """Return the present time, UTC, in whole seconds."""
     return datetime.now(tz=UTC).replace(microsecond=0)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside the folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _no_dataset(folder: Path) -> str:

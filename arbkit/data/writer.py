@@ -22,6 +22,7 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
+from arbkit._files import sync_folder
 from arbkit._typing import IntArray, PathLike
 from arbkit.data._parts import Part, merge_parts, sync_file
 from arbkit.data.manifest import (
@@ -29,7 +30,6 @@ from arbkit.data.manifest import (
     FileInfo,
     InstrumentInfo,
     Manifest,
-    sync_folder,
     utc_now,
 )
 from arbkit.data.schema import QUARANTINE_SCHEMA, conform

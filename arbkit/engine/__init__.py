@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from arbkit.engine.periods import PeriodPnl, Retuned, period_pnl, retune
-from arbkit.engine.portfolio import PairParams, Portfolio
-from arbkit.engine.portfolio_result import PortfolioResult
-from arbkit.engine.result import BacktestResult
-from arbkit.engine.rules import rules_of
-from arbkit.engine.run import backtest, backtest_many, run_sets
-from arbkit.engine.sets import ParamSets
-from arbkit.engine.split import Split, split_panel, walk_forward
+from typing import TYPE_CHECKING, Final
+
+from arbkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from arbkit.engine.periods import PeriodPnl, Retuned, period_pnl, retune
+    from arbkit.engine.portfolio import PairParams, Portfolio
+    from arbkit.engine.portfolio_result import PortfolioResult
+    from arbkit.engine.result import BacktestResult
+    from arbkit.engine.rules import rules_of
+    from arbkit.engine.run import backtest, backtest_many, run_sets
+    from arbkit.engine.sets import ParamSets
+    from arbkit.engine.split import Split, split_panel, walk_forward
 
 __all__ = [
     "BacktestResult",
@@ -29,3 +34,24 @@ __all__ = [
     "split_panel",
     "walk_forward",
 ]
+
+_HOMES: Final = {
+    "BacktestResult": "arbkit.engine.result",
+    "PairParams": "arbkit.engine.portfolio",
+    "ParamSets": "arbkit.engine.sets",
+    "PeriodPnl": "arbkit.engine.periods",
+    "Portfolio": "arbkit.engine.portfolio",
+    "PortfolioResult": "arbkit.engine.portfolio_result",
+    "Retuned": "arbkit.engine.periods",
+    "Split": "arbkit.engine.split",
+    "backtest": "arbkit.engine.run",
+    "backtest_many": "arbkit.engine.run",
+    "period_pnl": "arbkit.engine.periods",
+    "retune": "arbkit.engine.periods",
+    "rules_of": "arbkit.engine.rules",
+    "run_sets": "arbkit.engine.run",
+    "split_panel": "arbkit.engine.split",
+    "walk_forward": "arbkit.engine.split",
+}
+
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from arbkit.panel.files import load_pair_file
-from arbkit.panel.funding import Funding
-from arbkit.panel.load import load_panel
-from arbkit.panel.panel import Ladders, Panel, PanelMeta
-from arbkit.panel.reference import parse_reference, warm_up_ns
-from arbkit.panel.store import StoreWriter, is_store, write_store
+from typing import TYPE_CHECKING, Final
+
+from arbkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from arbkit.panel.files import load_pair_file
+    from arbkit.panel.funding import Funding
+    from arbkit.panel.load import load_panel
+    from arbkit.panel.panel import Ladders, Panel, PanelMeta
+    from arbkit.panel.reference import parse_reference, warm_up_ns
+    from arbkit.panel.store import StoreWriter, is_store, write_store
 
 __all__ = [
     "Funding",
@@ -22,3 +27,19 @@ __all__ = [
     "warm_up_ns",
     "write_store",
 ]
+
+_HOMES: Final = {
+    "Funding": "arbkit.panel.funding",
+    "Ladders": "arbkit.panel.panel",
+    "Panel": "arbkit.panel.panel",
+    "PanelMeta": "arbkit.panel.panel",
+    "StoreWriter": "arbkit.panel.store",
+    "is_store": "arbkit.panel.store",
+    "load_pair_file": "arbkit.panel.files",
+    "load_panel": "arbkit.panel.load",
+    "parse_reference": "arbkit.panel.reference",
+    "warm_up_ns": "arbkit.panel.reference",
+    "write_store": "arbkit.panel.store",
+}
+
+__getattr__ = lazy_names(__name__, _HOMES)

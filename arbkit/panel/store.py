@@ -21,8 +21,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from arbkit._files import sync_folder
 from arbkit._typing import PathLike
-from arbkit.data.manifest import sync_folder
 from arbkit.errors import DataError
 from arbkit.panel.funding import Funding
 from arbkit.panel.mapped import ColumnFile, checksum_of, mapped_array, release_rows
