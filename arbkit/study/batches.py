@@ -1,46 +1,64 @@
-"""The loop of a study: ask a batch, simulate it in one go, tell it, store it.
+"""The loop of a study: ask a batch, simulate it in one go, tell it, store it behind the search.
 
-The sampler works on a copy of the study in memory, and only finished trials are stored, batch by batch
-and in order. So a stored study never holds a trial that says RUNNING, a kill costs the batch in flight,
-and a resume is exact: it goes back to the last full batch, asks again (which gives the same proposals,
-because a batch depends only on the trials before it and on `seed + trials before it`) and stores what is
-not there yet. Talking to a database for each proposal instead would cost 14 ms a trial on SQLite.
+Only finished trials are stored, block by block and in order, each block in one transaction. So a stored
+study never holds a trial that says RUNNING, a kill costs at most a second of work, and a resume is exact: it
+goes back to the last full batch, asks again (which gives the same proposals, because a batch depends only on
+the trials before it and on the seed) and stores what is not there yet. Samplers whose proposals do not depend
+on other trials go on where the study ended, and their batches have the size that takes a quarter of a second.
 """
 
 from __future__ import annotations
 
+import bisect
+import datetime as dt
+import functools
+import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+import numpy as np
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import FrozenTrial, Trial
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
-from arbkit.study.evaluator import Evaluator, MetricValues, Point
-from arbkit.study.objective import DUPLICATE_OF, METRICS, Judge, Proposal, finish
-from arbkit.study.samplers import make_sampler
+from arbkit._typing import FloatArray, IntArray, RecordArray
+from arbkit.records import METRICS_DTYPE
+from arbkit.study.behind import WriteBehind
+from arbkit.study.block import TrialBlock
+from arbkit.study.detail import metric_names
+from arbkit.study.evaluator import Evaluator
+from arbkit.study.folds import FOLD_DTYPE, FoldFiles, fold_rows
+from arbkit.study.objective import DUPLICATE_OF, METRICS, REASON, Checked, Judge
+from arbkit.study.packing import pack_metrics, unpack_metrics
+from arbkit.study.proposals import Proposer, make_proposer
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import append_trials
+from arbkit.study.tally import Tally
 
-__all__ = ["BatchRun", "Progress", "quiet_optuna"]
+__all__ = ["BatchRun", "Ending", "Progress", "quiet_optuna"]
 
 #: Study attribute with what a sampler keeps about the study as a whole, and after how many trials.
 _SAMPLER_ATTR: Final = "arbkit:sampler"
+#: A block that may have any size is to take about this long: one is simulated, one waits, one is written.
+_BLOCK_S: Final = 0.25
+_LEAST, _MOST, _GROWTH = 16, 8192, 4
+
+#: Why a run ended: all planned trials are there, its time is up, or nothing better was found for long.
+Ending = Literal["complete", "timeout", "stagnation"]
 
 
 class Progress(NamedTuple):
     """How far a study is.
 
     Attributes:
-        done: trials stored.
+        done: trials finished; all but those of the last second are stored.
         total: trials planned.
         best: best feasible value of the first objective so far; None before there is one.
         rate: trials per second since the first batch of this run, which waits for compilation and for the
-            index of the panel; None until a second batch is stored.
+            index of the panel; None until a second batch is finished.
         remaining_s: seconds still to go at that rate; None before it is known.
         duplicates: trials that were a point already simulated.
     """
@@ -54,125 +72,241 @@ class Progress(NamedTuple):
 
 
 class BatchRun:
-    """Runs one study up to its number of trials; `run` may be called again after an interruption."""
+    """Runs one study up to its number of trials.
 
-    def __init__(self, spec: StudySpec, storage: BaseStorage, study_id: int, evaluator: Evaluator) -> None:
+    Args:
+        spec: what to search.
+        storage: where the study is.
+        study_id: its id there.
+        evaluator: turns points into metrics.
+        folds: where the metrics of folds are kept; None without folds.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        storage: BaseStorage,
+        study_id: int,
+        evaluator: Evaluator,
+        folds: FoldFiles | None = None,
+    ) -> None:
         self._spec = spec
         self._storage = storage
         self._study_id = study_id
         self._evaluator = evaluator
+        self._folds = folds
         self._judge = Judge(spec)
         self._space = distributions(spec.space)
-        self._known: dict[Point, tuple[int, MetricValues]] = {}
-        self._best: float | None = None
-        self._duplicates = 0
+        self._names = metric_names(spec.metrics)
+        self._known = _Known()
+        self._tally = Tally(spec.directions[0], spec.stagnation)
 
-    def run(self, total: int, progress: Callable[[Progress], None] | None = None) -> None:
-        """Store trials until there are `total`.
+    def run(
+        self, total: int, progress: Callable[[Progress], None] | None = None, timeout_s: float | None = None
+    ) -> Ending:
+        """Store trials until there are `total`, the time is up or the study stagnates.
 
         Args:
             total: how many trials the study is to have.
-            progress: called after each stored batch.
+            progress: called after each batch.
+            timeout_s: no batch is begun after so many seconds.
         """
-        stored = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        began = time.monotonic()
+        stored = self._stored()
         self._remember(stored)
-        pace = _Pace()
-        mirror, done = self._mirror(stored)
-        while done < total:
-            end = min(done + self._spec.batch, total)
-            trials = self._batch(mirror, done, end)
-            overlap = stored[done:end]
-            if not _same(overlap, trials):
-                # Another version proposed other points: what is stored counts, go on after it.
-                mirror, done, stored = self._from(stored, len(stored), {}), len(stored), []
-                continue
-            append_trials(self._storage, self._study_id, trials[len(overlap) :])
-            self._remember(trials[len(overlap) :])
-            done = end
-            self._keep_sampler(mirror, done)
-            rate = pace.after(done)
-            if progress is not None:
-                progress(self._progress(done, total, rate))
+        self._tally.take(stored)
+        if self._folds is not None:
+            self._folds.restart(len(stored))
+        proposer = make_proposer(self._spec)
+        done = self._restart(proposer, stored)
+        pace, size = _Pace(), _Size(self._spec.batch, proposer.free)
+        with WriteBehind() as writer:
+            while done < total and not self._tally.stagnated:
+                if timeout_s is not None and time.monotonic() - began >= timeout_s:
+                    return "timeout"
+                asked_at, end = time.monotonic(), min(done + size.next, total)
+                params = proposer.propose(done, end - done)
+                old = stored.rows(done, end) if done < len(stored) else None
+                if old is not None and not _same(old.params, params[: len(old)]):
+                    # Another version proposed other points: what is stored counts, go on after it.
+                    proposer.restart(stored, {})
+                    done = len(stored)
+                    continue
+                done = self._batch(proposer, writer, done, params, old)
+                size.took(len(params), time.monotonic() - asked_at)
+                if progress is not None:
+                    progress(self._progress(done, total, pace.after(done)))
+        return "stagnation" if self._tally.stagnated else "complete"
 
-    def _mirror(self, stored: Sequence[FrozenTrial]) -> tuple[optuna.Study, int]:
-        """Copy the stored study into memory, up to its last full batch."""
-        kept = self._storage.get_study_system_attrs(self._study_id).get(_SAMPLER_ATTR)
-        done = len(stored) // self._spec.batch * self._spec.batch
-        if kept is not None and kept["trials"] <= done:
-            return self._from(stored, kept["trials"], kept["attrs"]), kept["trials"]
-        return self._from(stored, done, {}), done
+    def _stored(self) -> TrialBlock:
+        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        return TrialBlock.from_frozen(trials, self._space, len(self._spec.objective), strict=False)
 
-    def _from(self, stored: Sequence[FrozenTrial], done: int, attrs: dict[str, Any]) -> optuna.Study:
-        memory = InMemoryStorage()
-        study = optuna.create_study(storage=memory, study_name="mirror", directions=self._spec.directions)
-        study.add_trials(stored[:done])
-        for key, value in attrs.items():
-            memory.set_study_system_attr(memory.get_study_id_from_name("mirror"), key, value)
-        return study
+    def _restart(self, proposer: Proposer, stored: TrialBlock) -> int:
+        """Take the sampler to the last full batch of the stored study; return how many trials it knows."""
+        done = len(stored)
+        attrs: dict[str, Any] = {}
+        if not proposer.free:
+            done = done // self._spec.batch * self._spec.batch
+            kept = self._storage.get_study_system_attrs(self._study_id).get(_SAMPLER_ATTR)
+            if kept is not None and kept["trials"] <= done:
+                done, attrs = kept["trials"], kept["attrs"]
+        proposer.restart(stored.rows(0, done), attrs)
+        return done
 
-    def _keep_sampler(self, mirror: optuna.Study, done: int) -> None:
-        """Store what the sampler keeps about the study as a whole (a genetic one: its parents)."""
-        memory = mirror._storage
-        attrs = memory.get_study_system_attrs(memory.get_study_id_from_name("mirror"))
-        attrs = {key: value for key, value in attrs.items() if not key.startswith("study:")}
-        if attrs and done % self._spec.batch == 0:
-            self._storage.set_study_system_attr(
-                self._study_id, _SAMPLER_ATTR, {"trials": done, "attrs": attrs}
-            )
+    def _batch(
+        self,
+        proposer: Proposer,
+        writer: WriteBehind,
+        first: int,
+        params: FloatArray,
+        old: TrialBlock | None,
+    ) -> int:
+        """Finish a batch, whose first trials may be stored already; return the number after its last."""
+        known = 0 if old is None else len(old)
+        block, folds = self._finished(first + known, params[known:])
+        told = proposer.tell(block if old is None else old.joined(block))
+        block = told.rows(known)
+        block = block.rows(0, self._tally.take(block))
+        if self._folds is not None:
+            folds = folds[folds["number"] < block.end]
+        attrs = proposer.kept() if told.end % self._spec.batch == 0 else {}
+        writer.put(functools.partial(self._store, block, folds, attrs, told.end))
+        return block.end
 
-    def _batch(self, mirror: optuna.Study, start: int, end: int) -> list[FrozenTrial]:
-        """Ask for trials `start` to `end`, simulate and tell them; return them finished."""
-        spec = self._spec
-        mirror.sampler = make_sampler(
-            spec.sampler.name, spec.sampler.options, seed=spec.seed, done=start, ranges=spec.space
-        )
-        trials = [mirror.ask(self._space) for _ in range(start, end)]
-        proposals = [self._judge.propose(trial.params) for trial in trials]
-        self._simulate(trials, proposals)
-        with _without_constraint_warning():
-            for trial, proposal in zip(trials, proposals, strict=True):
-                self._tell(trial, proposal)
-        return mirror.get_trials(deepcopy=False)[start:end]
+    def _store(self, block: TrialBlock, folds: RecordArray, attrs: dict[str, Any], end: int) -> None:
+        """Store a block: its folds first, so that a stored trial always has them."""
+        if self._folds is not None and folds.size:
+            self._folds.write(block.first, folds)
+        append_trials(self._storage, self._study_id, block.to_frozen())
+        if attrs:
+            kept = {"trials": end, "attrs": attrs}
+            self._storage.set_study_system_attr(self._study_id, _SAMPLER_ATTR, kept)
 
-    def _simulate(self, trials: Sequence[Trial], proposals: Sequence[Proposal]) -> None:
-        """Simulate each point that was never seen before, once."""
-        fresh: dict[Point, int] = {}
-        for trial, proposal in zip(trials, proposals, strict=True):
-            if proposal.point is not None and proposal.point not in self._known:
-                fresh.setdefault(proposal.point, trial.number)
-        if fresh:
-            results = self._evaluator.evaluate(list(fresh))
-            for (point, number), metrics in zip(fresh.items(), results, strict=True):
-                self._known[point] = (number, metrics)
+    def _finished(self, first: int, params: FloatArray) -> tuple[TrialBlock, RecordArray]:
+        """Simulate what was never simulated before and judge all of it."""
+        began = _now()
+        checked = self._judge.check(params)
+        simulated = np.flatnonzero(~checked.refused)
+        keys = self._judge.keys(params[simulated])
+        source = self._known.take(keys, first + simulated)
+        fresh = simulated[source == first + simulated]
+        records, folds = self._evaluate(first, params, fresh)
+        self._known.add(first, records)
+        for row, number in zip(simulated, source, strict=True):
+            if number != first + row:
+                records[row] = self._known.record(int(number))
+        return self._judged(first, params, checked, simulated, source, records, began), folds
 
-    def _tell(self, trial: Trial, proposal: Proposal) -> None:
-        if proposal.point is None:
-            assert proposal.refusal is not None
-            finish(trial, proposal.refusal)
-            return
-        first, metrics = self._known[proposal.point]
-        trial.set_user_attr(METRICS, metrics)
-        if first < trial.number:
-            trial.set_user_attr(DUPLICATE_OF, first)
-        finish(trial, self._judge.judge(proposal, trial.params, metrics))
+    def _evaluate(self, first: int, params: FloatArray, fresh: IntArray) -> tuple[RecordArray, RecordArray]:
+        """Return the metrics of every row, those that are not simulated as zeros, and those of the folds."""
+        records = np.zeros(len(params), METRICS_DTYPE)
+        folds = np.zeros(0, FOLD_DTYPE)
+        if fresh.size:
+            points = self._judge.points(params[fresh])
+            records[fresh] = self._evaluator.evaluate(points)
+            if self._folds is not None:
+                parts = [self._evaluator.evaluate(points, fold) for fold in range(self._folds.count)]
+                folds = fold_rows(first + fresh, parts)
+        return records, folds
 
-    def _remember(self, trials: Sequence[FrozenTrial]) -> None:
+    def _judged(
+        self,
+        first: int,
+        params: FloatArray,
+        checked: Checked,
+        simulated: IntArray,
+        source: IntArray,
+        records: RecordArray,
+        began: np.datetime64,
+    ) -> TrialBlock:
+        n, reasons = len(params), list(checked.reasons)
+        judged = self._judge.judge(params[simulated], records[simulated])
+        values = np.full((n, judged.values.shape[1]), np.nan)
+        values[simulated] = judged.values
+        constraints = dict(checked.constraints)
+        for name, column in judged.constraints.items():
+            constraints[name] = np.full(n, np.nan)
+            constraints[name][simulated] = column
+        packed: list[str | None] = [None] * n
+        repeated: list[str | None] = [None] * n
+        texts = pack_metrics(records[simulated], self._names)
+        for row, text, reason, number in zip(
+            simulated.tolist(), texts, judged.reasons, source.tolist(), strict=True
+        ):
+            packed[row] = text
+            if reason is not None:
+                reasons[row] = reason
+            if number != first + row:
+                repeated[row] = str(number)
+        attrs: dict[str, list[str | None]] = {METRICS: packed}
+        if any(text is not None for text in repeated):
+            attrs[DUPLICATE_OF] = repeated
+        if any(reason is not None for reason in reasons):
+            attrs[REASON] = [None if reason is None else json.dumps(reason) for reason in reasons]
+        complete = ~np.isnan(values).any(axis=1)
+        states = np.where(complete, TrialState.COMPLETE.value, TrialState.PRUNED.value).astype(np.uint8)
+        stamps = np.full(n, began), np.full(n, _now())
+        return TrialBlock(first, self._space, states, params, values, *stamps, constraints, attrs)
+
+    def _remember(self, stored: TrialBlock) -> None:
         """Take in stored trials: their points need not be simulated again."""
-        sign = 1 if self._spec.directions[0] == "maximize" else -1
-        for trial in trials:
-            self._duplicates += DUPLICATE_OF in trial.user_attrs
-            metrics = trial.user_attrs.get(METRICS)
-            point = self._judge.propose(trial.params).point if metrics is not None else None
-            if point is not None and metrics is not None:
-                self._known.setdefault(point, (trial.number, metrics))
-            if trial.values and all(item <= 0 for item in trial.constraints.values()):
-                value = trial.values[0]
-                if self._best is None or sign * value > sign * self._best:
-                    self._best = value
+        texts = stored.attrs.get(METRICS, ())
+        rows = np.array([row for row, text in enumerate(texts) if text is not None], np.int64)
+        self._known.take(self._judge.keys(stored.params[rows]), rows)
+        self._known.add_stored(texts)
 
     def _progress(self, done: int, total: int, rate: float | None) -> Progress:
-        remaining = 0.0 if done == total else (total - done) / rate if rate else None
-        return Progress(done, total, self._best, rate, remaining, self._duplicates)
+        remaining = 0.0 if done >= total else (total - done) / rate if rate else None
+        return Progress(done, total, self._tally.best, rate, remaining, self._tally.duplicates)
+
+
+class _Known:
+    """The points simulated so far, and their metrics."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._texts: Sequence[str | None] = ()
+        self._starts: list[int] = []
+        self._records: list[RecordArray] = []
+
+    def take(self, keys: list[bytes], numbers: IntArray) -> IntArray:
+        """Return the first trial with each point, which is the trial's own number where it is new."""
+        first = self._numbers.setdefault
+        return np.fromiter(map(first, keys, numbers.tolist()), np.int64, len(keys))
+
+    def add(self, start: int, records: RecordArray) -> None:
+        """Keep the metrics of the trials from a number on."""
+        self._starts.append(start)
+        self._records.append(records)
+
+    def add_stored(self, texts: Sequence[str | None]) -> None:
+        """Keep the packed metrics of the stored trials, to be read when one of them is met again."""
+        self._texts = texts
+
+    def record(self, number: int) -> Any:
+        """Return the metrics of a trial."""
+        if number < len(self._texts):
+            text = self._texts[number]
+            assert text is not None
+            return unpack_metrics(text)[0]
+        place = bisect.bisect_right(self._starts, number) - 1
+        return self._records[place][number - self._starts[place]]
+
+
+class _Size:
+    """How many trials a batch has: what the spec says, or what takes a fixed time where that is free."""
+
+    def __init__(self, batch: int, free: bool) -> None:
+        self.next = batch
+        self._free = free
+        self._least = min(batch, _LEAST)
+
+    def took(self, n: int, seconds: float) -> None:
+        """Take note of how long a batch took."""
+        if self._free:
+            fitting = int(n * _BLOCK_S / max(seconds, 1e-9))
+            self.next = max(min(fitting, _GROWTH * self.next, _MOST), self._least)
 
 
 class _Pace:
@@ -182,7 +316,7 @@ class _Pace:
         self._from: tuple[int, float] | None = None
 
     def after(self, done: int) -> float | None:
-        """Take note that `done` trials are stored now; return the rate, None where it is not known yet."""
+        """Take note that `done` trials are finished; return the rate, None where it is not known yet."""
         now = time.monotonic()
         if self._from is None:
             self._from = (done, now)
@@ -190,16 +324,12 @@ class _Pace:
         return (done - first) / (now - began) if done > first and now > began else None
 
 
-def _same(stored: Sequence[FrozenTrial], asked: Sequence[FrozenTrial]) -> bool:
-    return all(old.params == new.params for old, new in zip(stored, asked, strict=False))
+def _same(stored: FloatArray, asked: FloatArray) -> bool:
+    return bool(np.array_equal(stored, asked, equal_nan=True))
 
 
-@contextmanager
-def _without_constraint_warning() -> Iterator[None]:
-    """CMA-ES says at every trial that it does not use constraints; `study samplers` says so once."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Constraints have been set, but CmaEsSampler", UserWarning)
-        yield
+def _now() -> np.datetime64:
+    return np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
 
 
 @contextmanager

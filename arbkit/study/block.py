@@ -85,6 +85,37 @@ class TrialBlock:
             reports,
         )
 
+    def joined(self, other: TrialBlock) -> TrialBlock:
+        """Return these trials and those that follow them.
+
+        Raises:
+            ValueError: when the others begin at another number than `end`.
+        """
+        if other.first != self.end:
+            raise ValueError(f"trial {self.end} was to come next, was {other.first}")
+        own, more = len(self), len(other)
+        reports = other.reports.copy()
+        reports["row"] += own
+        gaps = np.full(own, np.nan), np.full(more, np.nan)
+        return TrialBlock(
+            self.first,
+            self.distributions,
+            np.concatenate([self.states, other.states]),
+            np.concatenate([self.params, other.params]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.started, other.started]),
+            np.concatenate([self.completed, other.completed]),
+            {
+                name: np.concatenate(
+                    [self.constraints.get(name, gaps[0]), other.constraints.get(name, gaps[1])]
+                )
+                for name in dict.fromkeys((*self.constraints, *other.constraints))
+            },
+            _joined_texts(self.attrs, other.attrs, own, more),
+            _joined_texts(self.system_attrs, other.system_attrs, own, more),
+            np.concatenate([self.reports, reports]),
+        )
+
     def to_frozen(self) -> list[FrozenTrial]:
         """Return Optuna's own objects, with the number as the id."""
         reports: dict[int, dict[int, float]] = {}
@@ -115,7 +146,12 @@ class TrialBlock:
 
     @classmethod
     def from_frozen(
-        cls, trials: Sequence[FrozenTrial], distributions: Mapping[str, BaseDistribution], objectives: int
+        cls,
+        trials: Sequence[FrozenTrial],
+        distributions: Mapping[str, BaseDistribution],
+        objectives: int,
+        *,
+        strict: bool = True,
     ) -> TrialBlock:
         """Build from Optuna's own objects.
 
@@ -123,6 +159,7 @@ class TrialBlock:
             trials: with consecutive numbers.
             distributions: every parameter that may occur in them.
             objectives: how many values a complete trial has.
+            strict: refuse a parameter of another distribution; without it, it is left out.
 
         Raises:
             ValueError: when numbers have gaps, or a parameter has another distribution in one of the trials.
@@ -132,7 +169,7 @@ class TrialBlock:
             raise ValueError("the trials of a block must have consecutive numbers")
         params = np.full((len(trials), len(distributions)), np.nan)
         for row, trial in enumerate(trials):
-            params[row] = _internal(trial, distributions)
+            params[row] = _internal(trial, distributions, strict)
         values = np.full((len(trials), objectives), np.nan)
         for row, trial in enumerate(trials):
             if trial.values is not None:
@@ -157,12 +194,12 @@ class TrialBlock:
         )
 
 
-def _internal(trial: FrozenTrial, distributions: Mapping[str, BaseDistribution]) -> list[float]:
+def _internal(trial: FrozenTrial, distributions: Mapping[str, BaseDistribution], strict: bool) -> list[float]:
     for name, item in trial.distributions.items():
-        if distributions.get(name) != item:
+        if strict and distributions.get(name) != item:
             raise ValueError(f"trial {trial.number} has another distribution for {name!r}: {item}")
     return [
-        item.to_internal_repr(trial.params[name]) if name in trial.params else np.nan
+        item.to_internal_repr(trial.params[name]) if trial.distributions.get(name) == item else np.nan
         for name, item in distributions.items()
     ]
 
@@ -182,6 +219,15 @@ def _own(system_attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _texts(attrs: Sequence[Mapping[str, Any]]) -> dict[str, Texts]:
     return {name: [json.dumps(one[name]) if name in one else None for one in attrs] for name in _names(attrs)}
+
+
+def _joined_texts(
+    first: Mapping[str, Texts], second: Mapping[str, Texts], n_first: int, n_second: int
+) -> dict[str, Texts]:
+    return {
+        name: [*first.get(name, [None] * n_first), *second.get(name, [None] * n_second)]
+        for name in dict.fromkeys((*first, *second))
+    }
 
 
 def _names(attrs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,17 +11,20 @@ comparison with an undefined metric does not hold: nobody can show that it does.
 from __future__ import annotations
 
 import ast
-import math
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
+from arbkit._typing import FloatArray
 from arbkit.errors import ConfigError, nearest_names
 
 __all__ = ["Constraint", "parse_constraint"]
 
-_ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
+_ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -49,20 +52,35 @@ class Constraint:
         """Whether the constraint reads a metric."""
         return bool(self.metrics)
 
+    def violations(self, columns: Mapping[str, Any]) -> FloatArray:
+        """Return by how much the constraint is broken in each row: zero or less means that it holds.
+
+        Args:
+            columns: float64 (n,) for every name in `names`; NaN is switched off, or undefined.
+
+        Returns:
+            float64 (n,); never NaN.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            numbers = [_number(node, columns) for node in (self.tree.left, *self.tree.comparators)]
+            pairs = zip(numbers, self.tree.ops, numbers[1:], strict=False)
+            worst = functools.reduce(np.maximum, [_excess(left, op, right) for left, op, right in pairs])
+        shape = np.broadcast_shapes(*(np.shape(columns[name]) for name in self.names), np.shape(worst))
+        found = np.where(np.isnan(worst), 1.0, worst) * np.ones(shape)
+        for name in self.names - self.metrics:
+            found = np.where(np.isnan(columns[name]), -1.0, found)
+        for name in self.metrics:
+            found = np.where(np.isnan(columns[name]), 1.0, found)
+        return found
+
     def violation(self, values: Mapping[str, Any]) -> float:
-        """Return by how much the constraint is broken: zero or less means that it holds.
+        """Return the same for one row.
 
         Args:
             values: a number or None (switched off, or undefined) for every name in `names`.
         """
-        if any(values[name] is None for name in self.metrics):
-            return 1.0
-        if any(values[name] is None for name in self.names):
-            return -1.0
-        numbers = [_number(node, values) for node in (self.tree.left, *self.tree.comparators)]
-        pairs = zip(numbers, self.tree.ops, numbers[1:], strict=False)
-        worst = max(_excess(left, op, right) for left, op, right in pairs)
-        return 1.0 if math.isnan(worst) else worst
+        row = {name: np.array([np.nan if values[name] is None else values[name]]) for name in self.names}
+        return float(np.ravel(self.violations(row))[0])
 
 
 def parse_constraint(text: str, parameters: Iterable[str], metrics: Iterable[str]) -> Constraint:
@@ -110,27 +128,25 @@ def _collect(node: ast.expr, text: str, names: set[str]) -> None:
         )
 
 
-def _number(node: ast.expr, values: Mapping[str, Any]) -> float:
+def _number(node: ast.expr, columns: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name):
-        return float(values[node.id])
+        return np.asarray(columns[node.id], np.float64)
     if isinstance(node, ast.BinOp):
-        left, right = _number(node.left, values), _number(node.right, values)
-        if isinstance(node.op, ast.Div) and right == 0:
-            return math.nan
+        left, right = _number(node.left, columns), _number(node.right, columns)
+        if isinstance(node.op, ast.Div):
+            right = np.where(right == 0, np.nan, right)
         return _ARITHMETIC[type(node.op)](left, right)
     if isinstance(node, ast.UnaryOp):
         sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
-        return sign * _number(node.operand, values)
+        return sign * _number(node.operand, columns)
     assert isinstance(node, ast.Constant)
-    return float(node.value)  # type: ignore[arg-type]  # checked by _collect when parsed
+    return np.float64(node.value)  # type: ignore[arg-type]  # checked by _collect when parsed
 
 
-def _excess(left: float, op: ast.cmpop, right: float) -> float:
+def _excess(left: Any, op: ast.cmpop, right: Any) -> Any:
     """How far one comparison is from holding; above zero it does not hold."""
     excess = right - left if isinstance(op, (ast.Gt, ast.GtE)) else left - right
-    if excess == 0 and isinstance(op, (ast.Lt, ast.Gt)):
-        return _TIE
-    return excess
+    return np.where(excess == 0, _TIE, excess) if isinstance(op, (ast.Lt, ast.Gt)) else excess
 
 
 def _refused(text: str, reason: str) -> ConfigError:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
 from arbkit.engine import split_panel
-from arbkit.errors import ConfigError
+from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel, load_pair_file, load_panel
 from arbkit.study.space import Categorical
-from arbkit.study.spec import MARKET_KEYS, StudySpec
+from arbkit.study.spec import MARKET_KEYS, Folds, StudySpec
+from arbkit.units import DAY_NS
 
 __all__ = ["Market", "Segment"]
 
@@ -23,10 +25,12 @@ class Market:
     made: nothing here returns it.
     """
 
-    def __init__(self, panel: Panel, out_of_sample: float) -> None:
+    def __init__(self, panel: Panel, out_of_sample: float, folds: Folds = 0) -> None:
         self._panel = panel
         self._out_of_sample = out_of_sample
+        self._folds = folds
         self._segments: dict[str, dict[str, Panel]] = {}
+        self._fold_panels: dict[tuple[str, int], Panel] = {}
         self._cut("none")
 
     @classmethod
@@ -43,7 +47,7 @@ class Market:
         else:
             assert spec.dataset is not None
             panel = load_panel(spec.dataset, **_arguments(spec))
-        return cls(panel, spec.split.out_of_sample)
+        return cls(panel, spec.split.out_of_sample, spec.folds)
 
     @property
     def fingerprint(self) -> str:
@@ -68,6 +72,35 @@ class Market:
         if reference not in self._segments:
             self._cut(reference)
         return self._segments[reference][segment]
+
+    @functools.cached_property
+    def fold_edges(self) -> list[int]:
+        """Where the folds of the training part begin, and the end of the last, in nanoseconds; empty without.
+
+        Folds are equal shares of the time, or days in UTC.
+        """
+        if self._folds == 0:
+            return []
+        train = self.panel_for("none")
+        start, end = train.start_ns, train.end_ns + 1
+        if self._folds == "day":
+            midnights = range(-(-start // DAY_NS) * DAY_NS, end, DAY_NS)
+            return [start, *(at for at in midnights if at > start), end]
+        return [start + (end - start) * k // self._folds for k in range(self._folds + 1)]
+
+    def fold(self, reference: str, k: int) -> Panel:
+        """Return one fold of the training part, measured from a reference.
+
+        Raises:
+            DataError: when it has no row.
+        """
+        if (reference, k) not in self._fold_panels:
+            start, end = self.fold_edges[k : k + 2]
+            panel = self.panel_for(reference).slice(start, end)
+            if len(panel) == 0:
+                raise DataError(f"every fold of a study needs rows, fold {k} had none; make fewer `folds`")
+            self._fold_panels[reference, k] = panel
+        return self._fold_panels[reference, k]
 
     def _cut(self, reference: str) -> None:
         panel = self._panel if reference == "none" else self._panel.with_reference(reference)

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import (
@@ -24,10 +24,13 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.metrics import METRIC_NAMES
 from arbkit.study._messages import config_error
 from arbkit.study.constraints import Constraint, parse_constraint
+from arbkit.study.detail import MEASURED, Detail
+from arbkit.study.points import check_point, read_points
 from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
+from arbkit.units import duration_ns
 
-__all__ = ["MARKET_KEYS", "Objective", "SamplerSpec", "SplitSpec", "StudySpec"]
+__all__ = ["MARKET_KEYS", "Folds", "Objective", "SamplerSpec", "SplitSpec", "StudySpec", "WarmStart"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: Keys that say how a dataset becomes a panel: arguments of `load_panel`. A panel file takes the last two.
@@ -42,6 +45,8 @@ MARKET_KEYS: Final = (
     "start",
     "end",
 )
+#: How the training part is cut for the metrics of folds: into so many equal shares of time, or UTC days.
+Folds = Annotated[int, Field(ge=0, le=10_000)] | Literal["day"]
 _HOLD: Final = "min_hold_s <= max_hold_s"
 
 
@@ -100,6 +105,18 @@ def default_storage(name: str) -> str:
     return f"sqlite:///studies/{name}.db"
 
 
+class WarmStart(_Part):
+    """Another study whose best points are tried first."""
+
+    study: str
+    n: int = Field(default=32, ge=1, le=100_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"study": value} if isinstance(value, str) else value
+
+
 class StudySpec(_Part):
     """One study: market, search space, objective, sampler and storage.
 
@@ -130,6 +147,12 @@ class StudySpec(_Part):
     constraints: tuple[str, ...] = ()
     fixed: dict[str, Any] = Field(default_factory=dict)
     split: SplitSpec = SplitSpec(out_of_sample=0.3)
+    metrics: Detail = "all"
+    folds: Folds = 0
+    timeout: str | float | None = None
+    stagnation: int = Field(default=0, ge=0)
+    enqueue: tuple[dict[str, Any], ...] = ()
+    warm_start: WarmStart | None = None
 
     _path: Path | None = PrivateAttr(default=None)
 
@@ -215,6 +238,11 @@ class StudySpec(_Part):
             parse_constraint(text, PARAM_NAMES, METRIC_NAMES) for text in (*self.constraints, *built_in)
         )
 
+    @property
+    def timeout_s(self) -> float | None:
+        """How long a run may take, in seconds."""
+        return None if self.timeout is None else duration_ns(self.timeout, name="timeout") / 1e9
+
     def params_of(self, trial_params: Mapping[str, Any]) -> tuple[Params, str]:
         """Join the parameters of a trial with the fixed ones.
 
@@ -253,6 +281,25 @@ class StudySpec(_Part):
     def _one_constraint(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("timeout")
+    @classmethod
+    def _positive_time(cls, value: str | float | None) -> str | float | None:
+        if value is not None and duration_ns(value, name="timeout") <= 0:
+            raise ValueError(f"must be longer than 0, was {value!r}")
+        return value
+
+    @field_validator("enqueue", mode="before")
+    @classmethod
+    def _points(cls, value: Any) -> Any:
+        value = read_points(value) if isinstance(value, str) else value
+        if isinstance(value, Mapping):
+            value = [value]
+        if not isinstance(value, (list, tuple)) or not all(isinstance(point, Mapping) for point in value):
+            raise ValueError(
+                f"must be a list of points, each a mapping of parameters to values, was {value!r:.80}"
+            )
+        return [{str(key): normalise(str(key), item) for key, item in point.items()} for point in value]
+
     @field_validator("fixed")
     @classmethod
     def _fixed_values(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -282,6 +329,9 @@ class StudySpec(_Part):
         self._check_market()
         self._check_space()
         self._check_sampler()
+        self._check_detail()
+        for place, point in enumerate(self.enqueue):
+            check_point(f"enqueue[{place}]", point, self.space)
 
     def _check_market(self) -> None:
         if (self.dataset is None) == (self.panel is None):
@@ -315,6 +365,16 @@ class StudySpec(_Part):
             )
         _ = self.parsed_constraints
 
+    def _check_detail(self) -> None:
+        """Refuse an objective or a constraint over what is not measured, and patience with a Pareto front."""
+        if self.metrics == "realized":
+            named = {item.metric for item in self.objective}
+            named |= {name for item in self.parsed_constraints for name in item.metrics}
+            for name in sorted(named & set(MEASURED)):
+                raise ConfigError(f"`metrics: realized` does not measure `{name}`; take `metrics: all`")
+        if self.stagnation and len(self.objective) > 1:
+            raise ConfigError(f"`stagnation` needs one objective, was {len(self.objective)}; leave it out")
+
     def _check_sampler(self) -> None:
         info = sampler_info(self.sampler.name)
         if len(self.objective) == 0:
@@ -332,10 +392,11 @@ class StudySpec(_Part):
 
     @property
     def planned_trials(self) -> int:
-        """How many trials the study makes in all: `n_trials`, and never more than a grid has points."""
+        """How many trials the study makes in all: `n_trials`, and never more than a grid has points (those
+        tried first come on top)."""
         if self.sampler.name != "grid":
             return self.n_trials
-        size = grid_size(self.sampler.options, self.space)
+        size = grid_size(self.sampler.options, self.space) + len(self.enqueue)
         return min(self.n_trials, size) if self.n_trials else size
 
 

@@ -1,0 +1,182 @@
+"""Two ways to get proposals: whole blocks from a sampler of ours, one trial at a time from one of Optuna's.
+
+Both give the trials of a batch as one array, are told a batch at a time, and go back to any earlier state from
+the stored trials. What a batch proposes depends on the trials before it and the seed, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import numpy as np
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import Trial, TrialState
+
+from arbkit._typing import FloatArray
+from arbkit.study.block import CONSTRAINT, TrialBlock
+from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, make_sampler
+from arbkit.study.samplers.numbered import NumberedSampler
+from arbkit.study.space import distributions
+from arbkit.study.spec import StudySpec
+
+__all__ = ["Proposer", "make_proposer"]
+
+_OURS: Final = "study:"
+
+
+class Proposer(Protocol):
+    """Asks a sampler for batches and tells it how they ended.
+
+    Attributes:
+        free: a batch does not depend on the trials before it, so that batches may have any size.
+    """
+
+    free: bool
+
+    def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
+        """Forget everything but these trials, which begin with number 0, and what the sampler kept."""
+        ...
+
+    def propose(self, first: int, n: int) -> FloatArray:
+        """Return the next trials as float64 (n, p) in internal representation."""
+        ...
+
+    def tell(self, block: TrialBlock) -> TrialBlock:
+        """Take in how the proposed trials ended; return them with what the sampler keeps about each."""
+        ...
+
+    def kept(self) -> dict[str, Any]:
+        """Return what the sampler keeps about the study as a whole."""
+        ...
+
+
+def make_proposer(spec: StudySpec) -> Proposer:
+    """Return the faster way to ask the sampler of a study."""
+    sampler = make_batch_sampler(spec.sampler.name, spec.sampler.options, seed=spec.seed, ranges=spec.space)
+    return AskingProposer(spec) if sampler is None else BlockProposer(spec, sampler)
+
+
+class BlockProposer:
+    """Proposals of a sampler that gives arrays. Points to be tried first take the first numbers."""
+
+    def __init__(self, spec: StudySpec, sampler: BatchSampler) -> None:
+        self.free = isinstance(sampler, NumberedSampler)
+        self._spec = spec
+        self._sampler = sampler
+        self._space = distributions(spec.space)
+        self._history = History(self._space, spec.directions)
+        self._known = np.array([internal(self._space, point) for point in spec.enqueue], np.float64)
+
+    def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
+        """Forget everything but these trials."""
+        self._history = History(self._space, self._spec.directions)
+        self._take(told)
+
+    def propose(self, first: int, n: int) -> FloatArray:
+        """Return the next trials: points to be tried first, then what the sampler proposes."""
+        known = self._known[first : first + n]
+        if self.free:
+            # A numbered sampler begins behind them: a grid leaves none of its points out.
+            begin = max(first - len(self._known), 0)
+            if len(known) == n:
+                return known
+            return np.vstack(
+                [
+                    known.reshape(-1, len(self._space)),
+                    self._sampler.propose(self._history, begin, n - len(known)),
+                ]
+            )
+        rows = self._sampler.propose(self._history, first, n)
+        rows[: len(known)] = known
+        return rows
+
+    def tell(self, block: TrialBlock) -> TrialBlock:
+        """Take in how the proposed trials ended."""
+        self._take(block)
+        return block
+
+    def kept(self) -> dict[str, Any]:
+        """Return nothing: these samplers keep no state."""
+        return {}
+
+    def _take(self, block: TrialBlock) -> None:
+        if not self.free and len(block):
+            violation = np.zeros(len(block))
+            for column in block.constraints.values():
+                violation += np.where(column > 0, column, 0.0)
+            self._history.append(block.params, block.values, violation, block.states)
+
+
+class AskingProposer:
+    """Proposals of a sampler of Optuna, which works on a copy of the study in memory."""
+
+    free: bool = False
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._spec = spec
+        self._space = distributions(spec.space)
+        self._trials: list[Trial] = []
+
+    def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
+        """Copy the told trials into memory, without the metrics, which no sampler looks at."""
+        self._memory = InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._memory, study_name="copy", directions=self._spec.directions
+        )
+        self._id = self._study._study_id
+        self._study.add_trials(dataclasses.replace(told, attrs={}).to_frozen())
+        for key, value in attrs.items():
+            self._memory.set_study_system_attr(self._id, key, value)
+        for point in self._spec.enqueue[told.end :]:
+            self._study.enqueue_trial(dict(point))
+
+    def propose(self, first: int, n: int) -> FloatArray:
+        """Ask for the next trials, one by one, with a sampler made anew from (seed + trials before)."""
+        spec = self._spec
+        self._study.sampler = make_sampler(
+            spec.sampler.name, spec.sampler.options, seed=spec.seed, done=first, ranges=spec.space
+        )
+        self._trials = [self._study.ask(self._space) for _ in range(n)]
+        return np.array([internal(self._space, trial.params) for trial in self._trials], np.float64)
+
+    def tell(self, block: TrialBlock) -> TrialBlock:
+        """Tell Optuna how the asked trials ended; a last batch may be cut short."""
+        with _without_constraint_warning():
+            for row, trial in enumerate(self._trials[: len(block)]):
+                for name, column in block.constraints.items():
+                    if column[row] == column[row]:
+                        trial.set_constraint(name, float(column[row]))
+                if block.states[row] == TrialState.COMPLETE.value:
+                    self._study.tell(trial, block.values[row].tolist())
+                else:
+                    self._study.tell(trial, state=TrialState(int(block.states[row])))
+        told = self._memory.get_all_trials(self._id, deepcopy=False)[block.first : block.end]
+        return dataclasses.replace(block, system_attrs=_texts([item.system_attrs for item in told]))
+
+    def kept(self) -> dict[str, Any]:
+        """Return what the sampler keeps about the study as a whole (a genetic one: its parents)."""
+        attrs = self._memory.get_study_system_attrs(self._id)
+        return {key: value for key, value in attrs.items() if not key.startswith(_OURS)}
+
+
+def _texts(attrs: Sequence[Mapping[str, Any]]) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for row, one in enumerate(attrs):
+        for key, value in one.items():
+            if not key.startswith(CONSTRAINT):
+                found.setdefault(key, [None] * len(attrs))[row] = json.dumps(value)
+    return found
+
+
+@contextmanager
+def _without_constraint_warning() -> Iterator[None]:
+    """CMA-ES says at every trial that it does not use constraints; `study samplers` says so once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Constraints have been set, but CmaEsSampler", UserWarning)
+        yield
