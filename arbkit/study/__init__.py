@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arbkit.study.batches import Progress
 from arbkit.study.compare import Comparison, compare
-from arbkit.study.evaluator import Evaluator, PanelEvaluator, Point
+from arbkit.study.evaluator import Evaluator, PanelEvaluator, Point, Points
 from arbkit.study.export import export_trials
 from arbkit.study.listing import StudyLine, list_studies
 from arbkit.study.locate import locate, places
@@ -22,6 +22,7 @@ __all__ = [
     "Market",
     "PanelEvaluator",
     "Point",
+    "Points",
     "Progress",
     "SamplerInfo",
     "Study",

@@ -180,7 +180,7 @@ class BatchRun:
             self._folds.write(block.first, folds)
         append_trials(self._storage, self._study_id, block.to_frozen())
         if attrs:
-            kept = {"trials": end, "attrs": attrs}
+            kept: Any = {"trials": end, "attrs": attrs}
             self._storage.set_study_system_attr(self._study_id, _SAMPLER_ATTR, kept)
 
     def _finished(self, first: int, params: FloatArray) -> tuple[TrialBlock, RecordArray]:

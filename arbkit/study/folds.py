@@ -1,10 +1,10 @@
 """Metrics of every trial on every fold of the training part, as Parquet beside the study.
 
-    studies/NAME.metrics/folds-000000000-000002048.parquet    trials 0 to 2047, one row per trial, pair and fold
+    studies/NAME.metrics/folds-000000000-000002048.parquet    trials 0 to 2047
 
-A part is written before its trials are stored, under the numbers it holds, and appears whole or not at all: every
-stored trial has its metrics, and what a killed run wrote for trials that were not stored is removed when the
-study goes on. A trial that repeats an earlier point has no rows: `duplicate_of` names the one that has.
+One row per trial, pair and fold. A part is written before its trials are stored, under the numbers it holds,
+and appears whole or not at all: every stored trial has its metrics, and what a killed run wrote for others is
+removed when the study goes on. A trial that repeats an earlier point has no rows: `duplicate_of` names it.
 """
 
 from __future__ import annotations

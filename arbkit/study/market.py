@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from arbkit.engine import split_panel
 from arbkit.errors import ConfigError, DataError
-from arbkit.panel import Panel, load_pair_file, load_panel
+from arbkit.panel import Panel, PanelMeta, load_pair_file, load_panel
 from arbkit.study.space import Categorical
 from arbkit.study.spec import MARKET_KEYS, Folds, StudySpec
 from arbkit.units import DAY_NS
@@ -53,6 +53,11 @@ class Market:
     def fingerprint(self) -> str:
         """Fingerprint of the whole panel."""
         return self._panel.fingerprint
+
+    @property
+    def meta(self) -> PanelMeta:
+        """What is known of the panel besides its numbers."""
+        return self._panel.meta
 
     def panel_for(self, reference: str, segment: Segment = "train") -> Panel:
         """Return one segment of the panel, measured from a reference.

@@ -148,7 +148,8 @@ class Judge:
                 same[:, k] = _looked_up(first, same[:, k], np.nan)
         same[np.isnan(same)] = np.nan
         wide = np.ascontiguousarray(same).view(np.dtype((np.void, same.shape[1] * same.itemsize)))
-        return wide.ravel().tolist()  # type: ignore[no-any-return]
+        keys: list[Any] = wide.ravel().tolist()
+        return keys
 
     def _numbers(self, params: FloatArray, names: set[str]) -> dict[str, Any]:
         """Return the values of parameters in every trial: searched, fixed, or the engine's default."""

@@ -1,7 +1,7 @@
 """Two ways to get proposals: whole blocks from a sampler of ours, one trial at a time from one of Optuna's.
 
-Both give the trials of a batch as one array, are told a batch at a time, and go back to any earlier state from
-the stored trials. What a batch proposes depends on the trials before it and the seed, and on nothing else.
+Both give the trials of a batch as one array, are told a batch at a time, and go back to any earlier state
+from the stored trials. What a batch proposes depends on the trials before it and the seed only.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class BlockProposer:
                     self._sampler.propose(self._history, begin, n - len(known)),
                 ]
             )
-        rows = self._sampler.propose(self._history, first, n)
+        # Always a whole batch: the last one of a study, cut short, is the beginning of the full one.
+        rows = self._sampler.propose(self._history, first, max(n, self._spec.batch))[:n]
         rows[: len(known)] = known
         return rows
 

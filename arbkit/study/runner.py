@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
@@ -14,12 +16,15 @@ from optuna.trial import TrialState
 from arbkit.engine.rules import check_supported
 from arbkit.errors import ConfigError, StudyError
 from arbkit.study.batches import BatchRun, Progress, quiet_optuna
+from arbkit.study.detail import metric_names
 from arbkit.study.evaluator import Evaluator, PanelEvaluator
+from arbkit.study.folds import FoldFiles, metrics_folder
 from arbkit.study.locate import locate
 from arbkit.study.market import Market
-from arbkit.study.objective import METRICS, Judge, finish
+from arbkit.study.objective import METRICS, REASON, Judge
+from arbkit.study.packing import pack_metrics
 from arbkit.study.record import StudyRecord
-from arbkit.study.samplers import make_sampler
+from arbkit.study.samplers import internal, make_sampler
 from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import (
@@ -32,6 +37,7 @@ from arbkit.study.storages import (
     storage_errors,
 )
 from arbkit.study.study import Study
+from arbkit.study.warm import with_known_points
 
 __all__ = ["command_of", "resume_study", "run_study"]
 
@@ -39,7 +45,12 @@ Report = Callable[[Progress], None]
 
 
 def run_study(
-    spec: StudySpec, *, progress: Report | None = None, evaluator: Evaluator | None = None, command: str = ""
+    spec: StudySpec,
+    *,
+    progress: Report | None = None,
+    evaluator: Evaluator | None = None,
+    command: str = "",
+    workers: int = 0,
 ) -> Study:
     """Run a new study to its end.
 
@@ -48,9 +59,11 @@ def run_study(
         progress: called after each stored batch.
         evaluator: turns parameter sets into metrics; default: this process.
         command: the shell command to record; default: one made from the spec's file.
+        workers: processes that evaluate in the place of this one; 0 for none.
 
     Returns:
-        The finished study. After an interruption `resume_study` goes on where it was stopped.
+        The finished study; with fewer trials than planned when its `timeout` or `stagnation` ended it. After
+        an interruption `resume_study` goes on where it was stopped.
 
     Raises:
         ArbkitError: when the data or the storage are not as the spec needs them, or a study of that
@@ -58,6 +71,8 @@ def run_study(
     """
     _refuse_existing(spec)
     _check_sampler(spec)
+    command = command or command_of(spec)
+    spec = with_known_points(spec)
     market = Market.load(spec)
     _warm(spec, market)
     _check_rules(spec, market)
@@ -65,14 +80,13 @@ def run_study(
         spec.to_dict() | {"storage": redacted(spec.storage)},
         market.fingerprint,
         spec.planned_trials,
-        command or command_of(spec),
+        command,
     )
     storage = open_storage(spec.storage, create=True)
     try:
         with quiet_optuna(), storage_errors(spec.storage), run_lock(spec.storage, spec.name):
             study = _create(spec, storage, record)
-            run = BatchRun(spec, storage, study._study_id, evaluator or PanelEvaluator(market))
-            run.run(record.n_trials, progress)
+            _run(spec, record, study, storage, market, evaluator, progress)
     finally:
         close_storage(storage)
     return Study(study, record, spec.storage, market)
@@ -82,6 +96,8 @@ def resume_study(
     name: str,
     *,
     n_trials: int | None = None,
+    timeout: str | float | None = None,
+    stagnation: int | None = None,
     storage: str | None = None,
     progress: Report | None = None,
     evaluator: Evaluator | None = None,
@@ -93,6 +109,8 @@ def resume_study(
     Args:
         name: name, file or URL of the study, as `load_study` takes it.
         n_trials: the new number of trials in all; default: the planned one.
+        timeout: how long this run may take ("10m", or seconds); default: what the spec says.
+        stagnation: after how many trials without a better value to stop; default: what the spec says.
         storage: the URL to look in, where the name alone does not tell.
         progress: called after each stored batch.
         evaluator: turns parameter sets into metrics; default: this process.
@@ -112,12 +130,32 @@ def resume_study(
             market = Market.load(spec)
             record.check_fingerprint(market.fingerprint)
             record = _extended(study, record, spec, n_trials)
-            judged = evaluator or PanelEvaluator(market)
-            _settle(study, spec, judged)
-            BatchRun(spec, opened, study._study_id, judged).run(record.n_trials, progress)
+            _settle(study, spec, evaluator or PanelEvaluator(market, spec.metrics))
+            budget = {} if timeout is None else {"timeout": timeout}
+            budget |= {} if stagnation is None else {"stagnation": stagnation}
+            spec = spec.replace(**budget) if budget else spec
+            _run(spec, record, study, opened, market, evaluator, progress)
     finally:
         close_storage(opened)
     return Study(study, record, url, market)
+
+
+def _run(
+    spec: StudySpec,
+    record: StudyRecord,
+    study: optuna.Study,
+    storage: BaseStorage,
+    market: Market,
+    evaluator: Evaluator | None,
+    progress: Report | None,
+) -> None:
+    """Take a study to its end, or to that of its budget."""
+    pair = f"{market.meta.leg_a}-{market.meta.leg_b}"
+    count, names = len(market.fold_edges) - 1, metric_names(spec.metrics)
+    folder = metrics_folder(redacted(spec.storage), spec.name)
+    folds = FoldFiles(folder, pair, count, names) if count > 0 else None
+    judged = evaluator or PanelEvaluator(market, spec.metrics)
+    BatchRun(spec, storage, study._study_id, judged, folds).run(record.n_trials, progress, spec.timeout_s)
 
 
 def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str:
@@ -238,15 +276,24 @@ def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:
 def _finish_stale(
     study: optuna.Study, trial: optuna.trial.Trial, spec: StudySpec, evaluator: Evaluator
 ) -> None:
-    judge = Judge(spec)
     if set(trial.params) != set(spec.space):
         study.tell(trial, state=TrialState.FAIL)
         return
-    proposal = judge.propose(trial.params)
-    outcome = proposal.refusal
-    if proposal.point is not None:
-        metrics = evaluator.evaluate([proposal.point])[0]
-        trial.set_user_attr(METRICS, metrics)
-        outcome = judge.judge(proposal, trial.params, metrics)
-    assert outcome is not None
-    finish(trial, outcome)
+    judge, names = Judge(spec), metric_names(spec.metrics)
+    params = np.array([internal(distributions(spec.space), trial.params)])
+    checked = judge.check(params)
+    reason, values = checked.reasons[0], None
+    constraints = {name: column[0] for name, column in checked.constraints.items()}
+    if reason is None:
+        records = evaluator.evaluate(judge.points(params))
+        trial.set_user_attr(METRICS, json.loads(pack_metrics(records, names)[0]))
+        judged = judge.judge(params, records)
+        reason, values = judged.reasons[0], judged.values[0].tolist()
+        constraints |= {name: column[0] for name, column in judged.constraints.items()}
+    for name, violation in constraints.items():
+        trial.set_constraint(name, float(violation))
+    if reason is None:
+        study.tell(trial, values)
+        return
+    trial.set_user_attr(REASON, reason)
+    study.tell(trial, state=TrialState.PRUNED)

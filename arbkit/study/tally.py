@@ -14,7 +14,7 @@ __all__ = ["Tally", "feasible_rows"]
 
 def feasible_rows(block: TrialBlock) -> BoolArray:
     """Return which trials are complete and break no constraint, bool (n,)."""
-    good = block.states == TrialState.COMPLETE.value
+    good: BoolArray = block.states == TrialState.COMPLETE.value
     for column in block.constraints.values():
         good &= ~(column > 0)
     return good
