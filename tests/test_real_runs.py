@@ -103,6 +103,30 @@ def test_link_loses_more_per_trade_with_time_and_with_size(ingest: Callable[[str
     assert (top.total_trades, top.beyond_book) == (794, 352)
 
 
+def test_what_the_five_checks_say_of_the_best_hindsight_on_link(
+    ingest: Callable[[str], str], page: Any
+) -> None:
+    ingest("link_binance_huobi")
+    panel = arbkit.load_panel("datasets/link_binance_huobi", pair=page.LINK, levels=10)
+    best = taker(0, min_spread_bps=2.25, exit_spread_bps=-6.5)
+    late = arbkit.edge_vs_latency(panel, best).frame
+    assert late["mtm_pnl_usd"][0] == pytest.approx(3.653, abs=1e-3)
+    assert late["there_pct"].round(2).unique(maintain_order=True).to_list() == [
+        100,
+        20.93,
+        11.63,
+        13.95,
+        6.98,
+    ]
+    size = arbkit.capacity(panel, best).frame
+    assert size["total_trades"].to_list() == [12, 10, 9, 8, 7, 5, 3, 1, 1, 1, 1, 1]
+    assert size.sort("mtm_pnl_usd")["notional_usd"][-1] == 10_000
+    assert arbkit.break_even_fee(panel, best).first_zero_bps == pytest.approx(1.30, abs=0.005)
+    found = arbkit.opportunities(panel, best)
+    assert (found.frame.height, found.frame.filter(pl.col("duration_s") <= 1).height) == (43, 34)
+    assert arbkit.optimism_audit(panel, best).survives == pytest.approx(0)
+
+
 def test_euro_premium_is_widened_by_every_wrong_clock_of_its_rates(
     ingest: Callable[[str], str], page: Any, tmp_path: Path
 ) -> None:
