@@ -2,6 +2,9 @@
 
     sqlite:///FILE                      the default; a file in Optuna's own schema
     postgresql://USER:PASSWORD@HOST/DB  a server, in the same schema; needs psycopg
+    duckdb:///FILE                      a file with one row per trial, for SQL; one process at a time
+    journal:///FILE                     a log of operations in Optuna's format; also on network drives
+    redis://HOST:PORT/DB                the same log on a server; needs redis
     memory://                           nothing is kept
 
 SQLite and PostgreSQL studies are plain Optuna studies: `optuna.load_study` and optuna-dashboard open them.
@@ -9,19 +12,25 @@ SQLite and PostgreSQL studies are plain Optuna studies: `optuna.load_study` and 
 
 from __future__ import annotations
 
+from arbkit.study.storages.blocks import BlockStorage
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.lock import run_lock
 from arbkit.study.storages.opening import close_storage, open_storage
-from arbkit.study.storages.urls import MEMORY, redacted, sqlite_file
-from arbkit.study.storages.writing import append_trials
+from arbkit.study.storages.urls import MEMORY, file_of, redacted, sqlite_file, url_of
+from arbkit.study.storages.writing import append_block, append_trials, read_block
 
 __all__ = [
     "MEMORY",
+    "BlockStorage",
+    "append_block",
     "append_trials",
     "close_storage",
+    "file_of",
     "open_storage",
+    "read_block",
     "redacted",
     "run_lock",
     "sqlite_file",
     "storage_errors",
+    "url_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,9 +22,19 @@ def storage_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
-        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        first = redacted(str(cause or error).strip().splitlines()[0])
-        raise StorageError(
-            f"the study storage must be reachable and whole, {redacted(url)!r} is not: {first}; "
-            "nothing stored was changed, mend it and run `arbkit study resume`"
-        ) from error
+        raise _unreachable(url, error) from error
+    except Exception as error:
+        # Only who uses Redis has imported its package.
+        redis = sys.modules.get("redis")
+        if redis is None or not isinstance(error, redis.RedisError):
+            raise
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> StorageError:
+    cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+    first = redacted(str(cause or error).strip().splitlines()[0])
+    return StorageError(
+        f"the study storage must be reachable and whole, {redacted(url)!r} is not: {first}; "
+        "nothing stored was changed, mend it and run `arbkit study resume`"
+    )

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from arbkit.errors import StorageError
-from arbkit.study.storages.urls import sqlite_file
+from arbkit.study.storages.urls import file_of
 
 __all__ = ["run_lock"]
 
 
 @contextmanager
 def run_lock(url: str, name: str) -> Iterator[None]:
-    """Keep a second process on this machine from running the same SQLite study.
+    """Keep a second process on this machine from running the same study of a file.
 
     Raises:
         StorageError: when another process is running it.
     """
-    file = sqlite_file(url)
+    file = file_of(url)
     if file is None or os.name != "posix":
         yield
         return

@@ -5,10 +5,14 @@ from __future__ import annotations
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 
 from arbkit.errors import StorageError
+from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.relational import open_postgresql, open_sqlite
-from arbkit.study.storages.urls import MEMORY, SQLITE, WORKS, redacted
+from arbkit.study.storages.urls import DUCKDB, JOURNAL, MEMORY, SQLITE, WORKS, file_of, redacted
 
 __all__ = ["close_storage", "open_storage"]
+
+_POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
+_REDIS = ("redis://", "rediss://")
 
 
 def open_storage(url: str, *, create: bool = False) -> BaseStorage:
@@ -27,9 +31,30 @@ def open_storage(url: str, *, create: bool = False) -> BaseStorage:
         return InMemoryStorage()
     if url.startswith(SQLITE):
         return open_sqlite(url, create)
-    if url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+    if url.startswith(_POSTGRESQL):
         return open_postgresql(url, create)
+    if url.startswith((DUCKDB, JOURNAL)):
+        return _open_file(url, create)
+    if url.startswith(_REDIS):
+        from arbkit.study.storages.journal import open_redis
+
+        with storage_errors(url):
+            return open_redis(url)
     raise StorageError(f"a storage URL must be {WORKS}, was {redacted(url)!r}")
+
+
+def _open_file(url: str, create: bool) -> BaseStorage:
+    path = file_of(url)
+    assert path is not None
+    if url.startswith(JOURNAL):
+        from arbkit.study.storages.journal import open_journal
+
+        return open_journal(url, path, create)
+    if not path.name:
+        raise StorageError(f"a storage URL must name a file, duckdb:///studies/NAME.duckdb, was {url!r}")
+    from arbkit.study.storages.duck import DuckStorage
+
+    return DuckStorage(path, create=create)
 
 
 def close_storage(storage: BaseStorage) -> None:

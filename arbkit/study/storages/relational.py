@@ -98,7 +98,9 @@ def open_postgresql(url: str, create: bool) -> BaseStorage:
     """Open a PostgreSQL database; see `open_storage`."""
     _, _, rest = url.partition("://")
     with storage_errors(url):
-        return _relational(f"postgresql+psycopg://{rest}", create, {"pool_pre_ping": True})
+        # Without an encoding a database made in the C locale would answer in bytes.
+        options = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
+        return _relational(f"postgresql+psycopg://{rest}", create, options)
 
 
 def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:

@@ -1,4 +1,4 @@
-"""Finished trials into a storage, many at once."""
+"""Many trials into a storage at once, and out of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,69 @@ from collections.abc import Sequence
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
-from arbkit.study.storages._bulk import append_in_bulk, supports
+from arbkit.errors import StudyError
+from arbkit.study.block import TrialBlock
+from arbkit.study.storages._tables import insert_block, knows_schema, select_block
+from arbkit.study.storages.blocks import BlockStorage, block_of, taken
 
-__all__ = ["append_trials"]
+__all__ = ["append_block", "append_trials", "read_block"]
 
 
-def append_trials(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> None:
-    """Store finished trials, in order, under the numbers they already have.
+def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None:
+    """Store finished trials under the numbers they have: all of them or none.
 
     Raises:
         StorageError: when another process has stored a trial under one of the numbers.
     """
     inner = getattr(storage, "_backend", storage)
+    if not len(block):
+        return
+    if isinstance(inner, RDBStorage) and knows_schema():
+        insert_block(inner, study_id, block)
+    elif isinstance(storage, BlockStorage):
+        storage.append_block(study_id, block)
+    else:
+        _check_next(storage, study_id, block.first)
+        for trial in block.to_frozen():
+            storage.create_new_trial(study_id, template_trial=trial)
+
+
+def read_block(storage: BaseStorage, study_id: int) -> TrialBlock:
+    """Return all trials of a study as columns, whatever their state.
+
+    Raises:
+        KeyError: when there is no such study.
+        StudyError: when a parameter has several distributions, so that no column can hold it.
+    """
+    inner = getattr(storage, "_backend", storage)
+    if isinstance(inner, RDBStorage) and knows_schema():
+        return select_block(inner, study_id)
+    if isinstance(storage, BlockStorage):
+        return storage.read_block(study_id)
+    return block_of(
+        storage.get_all_trials(study_id, deepcopy=False), len(storage.get_study_directions(study_id))
+    )
+
+
+def append_trials(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+    """Store trials, in order, under the numbers they already have.
+
+    Raises:
+        StorageError: when another process has stored a trial under one of the numbers.
+    """
     if not trials:
         return
-    if isinstance(inner, RDBStorage) and supports(trials):
-        append_in_bulk(inner, study_id, trials)
+    try:
+        block = block_of(trials, len(storage.get_study_directions(study_id)))
+    except StudyError:
+        _check_next(storage, study_id, trials[0].number)
+        for trial in trials:
+            storage.create_new_trial(study_id, template_trial=trial)
         return
-    for trial in trials:
-        storage.create_new_trial(study_id, template_trial=trial)
+    append_block(storage, study_id, block)
+
+
+def _check_next(storage: BaseStorage, study_id: int, number: int) -> None:
+    stored = storage.get_n_trials(study_id)
+    if stored != number:
+        raise taken(number, f"{stored} are stored")

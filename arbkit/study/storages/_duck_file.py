@@ -1,0 +1,197 @@
+"""The tables of a DuckDB study file, and the one short lock that each visit holds.
+
+DuckDB admits one process that writes, and then no reader. So the file is opened for each flush and closed
+after it: 25 ms, most of it DuckDB's own start. What is stored is one row per trial, in columns that SQL
+reads at once:
+
+    studies   study_id, name, directions, user_attrs, system_attrs (key -> JSON), version
+    trials    study_id, number, state, started, completed (UTC), space, params (Optuna's internal numbers),
+              objectives, user_attrs, system_attrs (key -> JSON), steps, step_values, version
+    spaces    space, names, distributions (Optuna's JSON): what the numbers of `params` belong to
+    params    a view: study_id, number, name, value
+    meta      schema, version, last_study
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from arbkit.errors import StorageError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["DuckFile"]
+
+_SCHEMA: Final = 1
+#: Another process that holds the file for a flush is waited for, this long.
+_BUSY_S: Final = 20.0
+#: Where DuckDB's two database headers are, and the bytes up to the end of what they hold.
+_HEADERS: Final = (4096, 4096 + 128)
+_TABLES: Final = frozenset({"studies", "trials", "spaces", "meta"})
+_MAKE: Final = """
+    CREATE TABLE studies (study_id BIGINT, name VARCHAR, directions VARCHAR[],
+        user_attrs MAP(VARCHAR, VARCHAR), system_attrs MAP(VARCHAR, VARCHAR), version BIGINT);
+    CREATE TABLE trials (study_id BIGINT, number BIGINT, state VARCHAR, started TIMESTAMP,
+        completed TIMESTAMP, space BIGINT, params DOUBLE[], objectives DOUBLE[],
+        user_attrs MAP(VARCHAR, VARCHAR), system_attrs MAP(VARCHAR, VARCHAR),
+        steps BIGINT[], step_values DOUBLE[], version BIGINT);
+    CREATE TABLE spaces (space BIGINT, names VARCHAR[], distributions VARCHAR[]);
+    CREATE TABLE meta (schema INTEGER, version BIGINT, last_study BIGINT);
+    CREATE VIEW params AS SELECT study_id, number, unnest(names) AS name, unnest(params) AS value
+        FROM trials JOIN spaces USING (space);
+"""
+#: One process may not open a file twice in different ways, so its threads take turns.
+_TURNS: Final[defaultdict[Path, threading.RLock]] = defaultdict(threading.RLock)
+_TURNS_GUARD: Final = threading.Lock()
+
+
+class DuckFile:
+    """One study file.
+
+    Guarantees: a connection is open only inside `reading` and `writing`; what `writing` did is committed
+    when it ends and undone when it raises; whatever DuckDB raises becomes a `StorageError`.
+    """
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self.path = path.resolve()
+        self._turn = _turn_of(self.path)
+        self._check(create)
+
+    @contextmanager
+    def reading(self) -> Iterator[DuckDBPyConnection]:
+        """Open the file beside other readers."""
+        with self._turn, self._opened(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[DuckDBPyConnection]:
+        """Open the file alone, in one transaction."""
+        with self._turn, self._opened(read_only=False) as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def stamp(self) -> bytes:
+        """Return what changes whenever a process has written: both headers of the file, which count its
+        checkpoints, and what is known of the log beside it."""
+        # Closing any handle of a file drops the process's lock on it: never while a connection is open.
+        with self._turn, self.path.open("rb") as stream:
+            stream.seek(_HEADERS[0])
+            found = stream.read(_HEADERS[1])
+            log = self._log.stat() if self._log.exists() else None
+        return found if log is None else found + f"{log.st_ino} {log.st_size} {log.st_mtime_ns}".encode()
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.wal")
+
+    @contextmanager
+    def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
+        import duckdb
+
+        connection: DuckDBPyConnection | None = None
+        try:
+            connection = self._connect(read_only)
+            yield connection
+        except duckdb.Error as error:
+            raise StorageError(
+                f"the study storage must be reachable and whole, {str(self.path)!r} is not: "
+                f"{_first_line(error)}; nothing stored was changed, mend it and run `arbkit study resume`"
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _connect(self, read_only: bool) -> DuckDBPyConnection:
+        import duckdb
+
+        until, pause = time.monotonic() + _BUSY_S, 0.01
+        while True:
+            try:
+                return duckdb.connect(str(self.path), read_only=read_only)
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise
+                if time.monotonic() > until:
+                    raise self._held(error) from error
+            time.sleep(pause)
+            pause = min(2 * pause, 0.2)
+
+    def _held(self, error: Exception) -> StorageError:
+        holder = re.search(r"PID (\d+)", str(error))
+        return StorageError(
+            f"a DuckDB file must be open in one process at a time, {str(self.path)!r} is held by "
+            f"{f'process {holder[1]}' if holder else 'another'}; end it, or read what "
+            "`arbkit study export` writes instead"
+        )
+
+    def _check(self, create: bool) -> None:
+        """Refuse whatever is not a study storage; make the tables of one that is new."""
+        if not self.path.exists():
+            if not create:
+                raise StorageError(
+                    f"a study storage must exist, {str(self.path)!r} does not; `arbkit study ls` lists "
+                    "what is there"
+                )
+            self._make()
+            return
+        if not self.path.is_file():
+            raise StorageError(f"a study storage must be a file, {str(self.path)!r} is not")
+        with self._turn, self.path.open("rb") as stream:
+            head = stream.read(12)
+        if head[8:12] != b"DUCK":
+            raise StorageError(
+                f"a study storage must be a DuckDB file, {str(self.path)!r} is not; it was left untouched"
+            )
+        with self.reading() as connection:
+            tables = {
+                row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            }
+            schema = _schema(connection) if tables >= _TABLES else None
+        if not tables and create:
+            self._make()
+        elif schema != _SCHEMA:
+            raise StorageError(
+                f"a study storage must hold arbkit's tables of schema {_SCHEMA}, {str(self.path)!r} holds "
+                f"{', '.join(sorted(tables)[:5]) or 'none'}"
+                f"{f' of schema {schema}' if schema is not None else ''}; it was left untouched"
+            )
+
+    def _make(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the folder of a storage must be writable, {str(self.path.parent)!r} is not: {error}"
+            ) from error
+        with self.writing() as connection:
+            # Another process may have made them between the look and the lock.
+            if connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0] == 0:
+                connection.execute(_MAKE)
+                connection.execute("INSERT INTO meta VALUES (?, 0, 0)", [_SCHEMA])
+
+
+def _turn_of(path: Path) -> threading.RLock:
+    with _TURNS_GUARD:
+        return _TURNS[path]
+
+
+def _schema(connection: DuckDBPyConnection) -> Any:
+    rows = connection.execute("SELECT schema FROM meta").fetchall()
+    return rows[0][0] if rows else None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,299 @@
+"""Between the rows of a DuckDB study file and Optuna's objects, or columns."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.trial import FrozenTrial, TrialState
+
+from arbkit.study.block import CONSTRAINT, REPORT_DTYPE, TrialBlock
+from arbkit.study.storages.blocks import several_distributions
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Space", "insert_rows", "read_columns", "read_trials", "rows_of_block", "rows_of_trials"]
+
+_ATTRS: Final = pa.map_(pa.string(), pa.string())
+_SCHEMA: Final = pa.schema([
+    ("study_id", pa.int64()), ("number", pa.int64()), ("state", pa.string()), ("started", pa.timestamp("us")),
+    ("completed", pa.timestamp("us")), ("space", pa.int64()), ("params", pa.list_(pa.float64())),
+    ("objectives", pa.list_(pa.float64())), ("user_attrs", _ATTRS), ("system_attrs", _ATTRS),
+    ("steps", pa.list_(pa.int64())), ("step_values", pa.list_(pa.float64())), ("version", pa.int64()),
+])  # fmt: skip
+_COLUMNS: Final = ", ".join(name for name in _SCHEMA.names if name != "version")
+
+_distribution: Callable[[str], BaseDistribution] = cache(json_to_distribution)
+
+
+class Space(NamedTuple):
+    """Which numbers stand in `params`: the names in order, and Optuna's JSON of each distribution."""
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    @property
+    def key(self) -> int:
+        """What the rows refer to it by: the same for the same space, in whatever process."""
+        digest = hashlib.blake2b(json.dumps([self.names, self.texts]).encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True)
+
+    @classmethod
+    def of(cls, distributions: Mapping[str, BaseDistribution]) -> Space:
+        """Describe a trial's parameters."""
+        return cls(tuple(distributions), tuple(distribution_to_json(item) for item in distributions.values()))
+
+
+class Rows(NamedTuple):
+    """Rows of `trials`, and the spaces that they refer to."""
+
+    table: pa.Table
+    spaces: frozenset[Space]
+
+
+def rows_of_trials(study_id: int, trials: Sequence[FrozenTrial], version: int) -> Rows:
+    """Make rows from Optuna's objects."""
+    spaces = [Space.of(item.distributions) for item in trials]
+    keys = {space: space.key for space in spaces}
+    columns = [
+        [study_id] * len(trials),
+        [item.number for item in trials],
+        [item.state.name for item in trials],
+        [_utc(item.datetime_start) for item in trials],
+        [_utc(item.datetime_complete) for item in trials],
+        [keys[space] for space in spaces],
+        [
+            [float(kind.to_internal_repr(item.params[name])) for name, kind in item.distributions.items()]
+            for item in trials
+        ],
+        [item.values for item in trials],
+        [_pairs(item.user_attrs) for item in trials],
+        [_pairs(item.system_attrs) for item in trials],
+        [list(item.intermediate_values) for item in trials],
+        [list(item.intermediate_values.values()) for item in trials],
+        [version] * len(trials),
+    ]
+    return Rows(pa.table(columns, schema=_SCHEMA), frozenset(spaces))
+
+
+def rows_of_block(study_id: int, block: TrialBlock, version: int) -> Rows:
+    """Make rows from columns, without an object per trial."""
+    size = len(block)
+    texts = {name: distribution_to_json(item) for name, item in block.distributions.items()}
+    given = ~np.isnan(block.params)
+    keys, spaces = np.empty(size, np.int64), set()
+    patterns, which = np.unique(given, axis=0, return_inverse=True)
+    for place, pattern in enumerate(patterns):
+        names = tuple(itertools.compress(texts, pattern))
+        space = Space(names, tuple(texts[name] for name in names))
+        spaces.add(space)
+        keys[which.reshape(-1) == place] = space.key
+    system = {CONSTRAINT + name: _numbers(column) for name, column in block.constraints.items()}
+    names_of_state = np.array([state.name for state in TrialState])
+    told = ~np.isnan(block.values).any(axis=1)
+    objectives = _lists(block.values[told].reshape(-1), told * block.values.shape[1], ~told)
+    counts = np.bincount(block.reports["row"], minlength=size)
+    columns = [
+        pa.array(np.full(size, study_id)),
+        pa.array(np.arange(block.first, block.end)),
+        pa.array(names_of_state[block.states]),
+        pa.array(block.started),
+        pa.array(block.completed),
+        pa.array(keys),
+        _lists(block.params[given], given.sum(axis=1)),
+        objectives,
+        _maps(block.attrs, size),
+        _maps({**block.system_attrs, **system}, size),
+        _lists(block.reports["step"], counts),
+        _lists(block.reports["value"], counts),
+        pa.array(np.full(size, version)),
+    ]
+    return Rows(pa.table(columns, schema=_SCHEMA), frozenset(spaces))
+
+
+def insert_rows(connection: DuckDBPyConnection, rows: Rows) -> None:
+    """Store rows, and the spaces that are not there yet."""
+    known = {key for (key,) in connection.execute("SELECT space FROM spaces").fetchall()}
+    for space in rows.spaces:
+        if space.key not in known:
+            connection.execute(
+                "INSERT INTO spaces VALUES (?, ?, ?)", [space.key, list(space.names), list(space.texts)]
+            )
+    connection.register("arbkit_rows", rows.table)
+    connection.execute("INSERT INTO trials SELECT * FROM arbkit_rows")
+    connection.unregister("arbkit_rows")
+
+
+def read_trials(connection: DuckDBPyConnection, study_id: int, after: int, ids: int) -> list[FrozenTrial]:
+    """Read the trials that were stored or changed after a version, by number.
+
+    Args:
+        connection: to the file.
+        study_id: the study.
+        after: the version.
+        ids: the id of trial 0; the others follow.
+    """
+    spaces = _spaces(connection)
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? AND version > ? ORDER BY number", [study_id, after]
+    ).fetchall()
+    return [_frozen(row, spaces, ids) for row in rows]
+
+
+def read_columns(connection: DuckDBPyConnection, study_id: int, objectives: int) -> TrialBlock:
+    """Read all trials of a study as columns."""
+    spaces = _spaces(connection)
+    used = connection.execute("SELECT DISTINCT space FROM trials WHERE study_id = ?", [study_id]).fetchall()
+    found: dict[str, str] = {}
+    for (key,) in used:
+        for name, text in zip(*spaces[key], strict=True):
+            if found.setdefault(name, text) != text:
+                raise several_distributions(name)
+    # The longest first: a space of some parameters does not move the columns of the whole one.
+    order = dict.fromkeys(
+        name
+        for (key,) in sorted(used, key=lambda row: -len(spaces[row[0]].names))
+        for name in spaces[key].names
+    )
+    table = connection.execute(
+        f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? ORDER BY number", [study_id]
+    ).to_arrow_table()
+    return _block(table, {name: found[name] for name in order}, spaces, objectives)
+
+
+def _block(table: Any, texts: Mapping[str, str], spaces: Mapping[int, Space], objectives: int) -> TrialBlock:
+    size = table.num_rows
+    params = np.full((size, len(texts)), np.nan)
+    place = {name: index for index, name in enumerate(texts)}
+    keys = table["space"].to_numpy()
+    numbers, offsets = _flat(table["params"])
+    for key in np.unique(keys):
+        rows = np.flatnonzero(keys == key)
+        for index, name in enumerate(spaces[int(key)].names):
+            params[rows, place[name]] = numbers[offsets[rows] + index]
+    values = np.full((size, objectives), np.nan)
+    stored, starts = _flat(table["objectives"])
+    told = np.flatnonzero(np.diff(starts) == objectives)
+    values[told] = stored[starts[told][:, None] + np.arange(objectives)]
+    steps, ends = _flat(table["steps"])
+    reports = np.empty(len(steps), REPORT_DTYPE)
+    reports["row"], reports["step"] = np.repeat(np.arange(size), np.diff(ends)), steps
+    reports["value"] = _flat(table["step_values"])[0]
+    reports = reports[np.lexsort((reports["step"], reports["row"]))]
+    system = _texts(table["system_attrs"])
+    broken = {name: system.pop(name) for name in list(system) if name.startswith(CONSTRAINT)}
+    codes = {state.name: state.value for state in TrialState}
+    names = table["state"].combine_chunks().dictionary_encode()
+    code = np.array([codes[name] for name in names.dictionary.to_pylist()], np.uint8)
+    return TrialBlock(
+        int(table["number"][0].as_py()) if size else 0,
+        {name: _distribution(text) for name, text in texts.items()},
+        code[names.indices.to_numpy()],
+        params,
+        values,
+        table["started"].to_numpy().astype("datetime64[us]"),
+        table["completed"].to_numpy().astype("datetime64[us]"),
+        {name.removeprefix(CONSTRAINT): _parsed(column) for name, column in broken.items()},
+        _texts(table["user_attrs"]),
+        system,
+        reports,
+    )
+
+
+def _spaces(connection: DuckDBPyConnection) -> dict[int, Space]:
+    rows = connection.execute("SELECT space, names, distributions FROM spaces").fetchall()
+    return {key: Space(tuple(names), tuple(texts)) for key, names, texts in rows}
+
+
+def _frozen(row: Sequence[Any], spaces: Mapping[int, Space], ids: int) -> FrozenTrial:
+    _, number, state, started, completed, key, params, objectives, user, system, steps, reported = row
+    distributions = {name: _distribution(text) for name, text in zip(*spaces[key], strict=True)}
+    return FrozenTrial(
+        number=number,
+        state=TrialState[state],
+        value=None,
+        values=objectives,
+        datetime_start=_local(started),
+        datetime_complete=_local(completed),
+        params={
+            name: item.to_external_repr(value)
+            for (name, item), value in zip(distributions.items(), params, strict=True)
+        },
+        distributions=distributions,
+        user_attrs={name: json.loads(text) for name, text in user.items()},
+        system_attrs={name: json.loads(text) for name, text in system.items()},
+        intermediate_values=dict(zip(steps, reported, strict=True)),
+        trial_id=ids + number,
+    )
+
+
+def _pairs(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, json.dumps(value)) for name, value in attrs.items()]
+
+
+def _numbers(column: Any) -> list[str | None]:
+    return [None if value != value else json.dumps(value) for value in column.tolist()]
+
+
+def _parsed(column: Sequence[str | None]) -> Any:
+    return np.array([np.nan if text is None else float(json.loads(text)) for text in column])
+
+
+def _lists(values: Any, counts: Any, missing: Any = None) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    mask = None if missing is None else pa.array(missing)
+    kind = pa.array(np.ascontiguousarray(values))
+    return pa.ListArray.from_arrays(pa.array(offsets), kind, mask=mask)
+
+
+def _maps(attrs: Mapping[str, Sequence[str | None]], size: int) -> pa.Array:
+    names, keys, items, counts = list(attrs), [], [], np.zeros(size, np.int64)
+    rows: Iterable[tuple[str | None, ...]] = zip(*attrs.values(), strict=True)
+    for row, texts in enumerate(rows):
+        for name, text in zip(names, texts, strict=True):
+            if text is not None:
+                keys.append(name)
+                items.append(text)
+                counts[row] += 1
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+    return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, pa.string()))
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[Any, Any]:
+    """Return the numbers of all lists one after another, and where each list begins."""
+    lists = column.combine_chunks()
+    offsets = lists.offsets.to_numpy()
+    return lists.values.to_numpy(zero_copy_only=False), offsets
+
+
+def _texts(column: pa.ChunkedArray) -> dict[str, list[str | None]]:
+    maps = column.combine_chunks()
+    if not len(maps.keys):
+        return {}
+    rows = np.repeat(np.arange(len(maps)), np.diff(maps.offsets.to_numpy()))
+    keys = maps.keys.dictionary_encode()
+    codes = keys.indices.to_numpy()
+    found: dict[str, list[str | None]] = {}
+    for code, name in enumerate(keys.dictionary.to_pylist()):
+        own = np.flatnonzero(codes == code)
+        texts = np.full(len(maps), None, object)
+        texts[rows[own]] = maps.items.take(pa.array(own)).to_numpy(zero_copy_only=False)
+        found[name] = texts.tolist()
+    return found
+
+
+def _utc(local: dt.datetime | None) -> dt.datetime | None:
+    return None if local is None else local.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def _local(utc: dt.datetime | None) -> dt.datetime | None:
+    return None if utc is None else utc.replace(tzinfo=dt.UTC).astimezone().replace(tzinfo=None)

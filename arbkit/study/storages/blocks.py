@@ -1,0 +1,67 @@
+"""What a storage of ours can do beside what Optuna asks of it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+from arbkit.errors import StorageError, StudyError
+from arbkit.study.block import TrialBlock
+
+__all__ = ["BlockStorage", "block_of", "several_distributions", "taken"]
+
+
+class BlockStorage(abc.ABC):
+    """A storage that takes and gives trials as columns.
+
+    Guarantees asked of an implementation: a block is stored whole or not at all; what is read is what
+    `get_all_trials` returns.
+    """
+
+    @abc.abstractmethod
+    def append_block(self, study_id: int, block: TrialBlock) -> None:
+        """Store trials under the numbers they have.
+
+        Raises:
+            StorageError: when the next number of the stored study is another one.
+        """
+
+    @abc.abstractmethod
+    def read_block(self, study_id: int) -> TrialBlock:
+        """Return all trials of a study.
+
+        Raises:
+            KeyError: when there is no such study.
+            StudyError: when a parameter has several distributions.
+        """
+
+
+def block_of(trials: Sequence[FrozenTrial], objectives: int) -> TrialBlock:
+    """Turn Optuna's objects into columns.
+
+    Raises:
+        StudyError: when a parameter has several distributions.
+    """
+    distributions: dict[str, BaseDistribution] = {}
+    # The longest first: a trial of some parameters does not move the columns of the whole space.
+    for trial in sorted(trials, key=lambda item: -len(item.distributions)):
+        for name, item in trial.distributions.items():
+            if distributions.setdefault(name, item) != item:
+                raise several_distributions(name)
+    return TrialBlock.from_frozen(trials, distributions, objectives)
+
+
+def several_distributions(name: str) -> StudyError:
+    """Say that a study's trials are no columns."""
+    return StudyError(f"a parameter of a study must keep its distribution, {name!r} has several")
+
+
+def taken(number: int, found: str) -> StorageError:
+    """Say that another process stores trials of the same study."""
+    return StorageError(
+        f"a study must be run by one process at a time, trial {number} was to come next and {found}; "
+        "stop the other process, then run `arbkit study resume`"
+    )

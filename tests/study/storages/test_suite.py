@@ -1,0 +1,21 @@
+"""Optuna's whole suite for storages, on each of ours and on real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from optuna.storages import BaseStorage
+from optuna.testing.pytest_storages import StorageTestCase
+
+from arbkit.study.storages import close_storage, open_storage
+
+
+class TestStorage(StorageTestCase):
+    """59 tests for each kind; Optuna wraps relational storages in a cache, as `create_study` does."""
+
+    @pytest.fixture
+    def storage(self, url: str) -> Iterator[BaseStorage]:
+        storage = open_storage(url, create=True)
+        yield storage
+        close_storage(storage)
