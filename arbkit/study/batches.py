@@ -24,6 +24,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
+from arbkit.errors import StudyError
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.behind import WriteBehind
 from arbkit.study.block import TrialBlock
@@ -35,7 +36,7 @@ from arbkit.study.packing import pack_metrics, unpack_metrics
 from arbkit.study.proposals import Proposer, make_proposer
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import append_trials
+from arbkit.study.storages import append_block, read_block
 from arbkit.study.tally import Tally
 
 __all__ = ["BatchRun", "Ending", "Progress", "quiet_optuna"]
@@ -139,8 +140,11 @@ class BatchRun:
         return "stagnation" if self._tally.stagnated else "complete"
 
     def _stored(self) -> TrialBlock:
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        return TrialBlock.from_frozen(trials, self._space, len(self._spec.objective), strict=False)
+        try:
+            return read_block(self._storage, self._study_id).over(self._space)
+        except StudyError:  # another program gave a parameter several distributions
+            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+            return TrialBlock.from_frozen(trials, self._space, len(self._spec.objective), strict=False)
 
     def _restart(self, proposer: Proposer, stored: TrialBlock) -> int:
         """Take the sampler to the last full batch of the stored study; return how many trials it knows."""
@@ -178,7 +182,7 @@ class BatchRun:
         """Store a block: its folds first, so that a stored trial always has them."""
         if self._folds is not None and folds.size:
             self._folds.write(block.first, folds)
-        append_trials(self._storage, self._study_id, block.to_frozen())
+        append_block(self._storage, self._study_id, block)
         if attrs:
             kept: Any = {"trials": end, "attrs": attrs}
             self._storage.set_study_system_attr(self._study_id, _SAMPLER_ATTR, kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -115,6 +115,14 @@ class TrialBlock:
             _joined_texts(self.system_attrs, other.system_attrs, own, more),
             np.concatenate([self.reports, reports]),
         )
+
+    def over(self, distributions: Mapping[str, BaseDistribution]) -> TrialBlock:
+        """Return the same trials with the columns of a space; a parameter of another distribution is NaN."""
+        params = np.full((len(self), len(distributions)), np.nan)
+        for column, (name, item) in enumerate(distributions.items()):
+            if self.distributions.get(name) == item:
+                params[:, column] = self.params[:, list(self.distributions).index(name)]
+        return replace(self, distributions=dict(distributions), params=params)
 
     def to_frozen(self) -> list[FrozenTrial]:
         """Return Optuna's own objects, with the number as the id."""

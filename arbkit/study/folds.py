@@ -20,7 +20,7 @@ import numpy as np
 from arbkit._typing import IntArray, RecordArray
 from arbkit.errors import StorageError
 from arbkit.records import METRICS_DTYPE
-from arbkit.study.storages import MEMORY, sqlite_file
+from arbkit.study.storages import MEMORY, file_of
 
 __all__ = ["FOLD_DTYPE", "FoldFiles", "fold_rows", "metrics_folder"]
 
@@ -33,7 +33,7 @@ def metrics_folder(url: str, name: str) -> Path | None:
     """Return where the metrics of a study are kept beside it; None for a study in memory."""
     if url == MEMORY:
         return None
-    file = sqlite_file(url)
+    file = file_of(url)
     return (Path("studies") if file is None else file.parent) / f"{name}.metrics"
 
 

@@ -11,16 +11,18 @@ from arbkit.study.spec import StudySpec
 from arbkit.study.storages import (
     MEMORY,
     close_storage,
+    file_of,
     open_storage,
     redacted,
-    sqlite_file,
     storage_errors,
+    url_of,
 )
 
 __all__ = ["STUDIES", "Place", "locate", "places"]
 
-#: Where specs and SQLite storages stand, from the folder arbkit is started in.
+#: Where specs and the files of storages stand, from the folder arbkit is started in.
 STUDIES: Final = Path("studies")
+_ENDINGS: Final = (".db", ".duckdb", ".journal")
 
 
 class Place(NamedTuple):
@@ -50,7 +52,9 @@ def locate(text: str, storage: str | None = None) -> Place:
     head, _, name = text.partition("#")
     if "://" in head:
         return _in_storage(head, name)
-    if "/" in head or head.endswith((".db", ".sqlite", ".sqlite3")):
+    if url := url_of(Path(head)):
+        return _in_storage(url, name)
+    if "/" in head:
         return _in_storage(f"sqlite:///{head}", name)
     return _by_name(text)
 
@@ -72,9 +76,9 @@ def _in_storage(url: str, name: str) -> Place:
 
 def _by_name(name: str) -> Place:
     # Its own file first: opening a storage takes a tenth of a second, and a folder may hold hundreds.
-    own = f"sqlite:///{(STUDIES / name).as_posix()}.db"
-    if (STUDIES / f"{name}.db").is_file() and name in _names(own):
-        return Place(name, own)
+    for file in (STUDIES / f"{name}{ending}" for ending in _ENDINGS):
+        if file.is_file() and name in _names(url := f"{url_of(file)}"):
+            return Place(name, url)
     broken: StorageError | None = None
     known: dict[str, str] = {}
     for url in places():
@@ -93,15 +97,15 @@ def _by_name(name: str) -> Place:
 
 
 def places() -> Iterator[str]:
-    """Yield the storage URLs of this folder: SQLite files in `studies/`, then what its specs name."""
-    seen = {f"sqlite:///{file.as_posix()}" for file in STUDIES.glob("*.db")}
+    """Yield the storage URLs of this folder: the files in `studies/`, then what its specs name."""
+    seen = {f"{url_of(file)}" for ending in _ENDINGS for file in STUDIES.glob(f"*{ending}")}
     yield from sorted(seen)
     for file in sorted(STUDIES.glob("*.yaml")):
         try:
             url = StudySpec.load(file).storage
         except ConfigError:
             continue
-        file_of_url = sqlite_file(url)
+        file_of_url = file_of(url)
         there = url != MEMORY if file_of_url is None else file_of_url.exists()
         if there and url not in seen:
             seen.add(url)

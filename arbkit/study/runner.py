@@ -30,10 +30,10 @@ from arbkit.study.spec import StudySpec
 from arbkit.study.storages import (
     MEMORY,
     close_storage,
+    file_of,
     open_storage,
     redacted,
     run_lock,
-    sqlite_file,
     storage_errors,
 )
 from arbkit.study.study import Study
@@ -174,7 +174,7 @@ def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str
 
 def _refuse_existing(spec: StudySpec) -> None:
     """Refuse a name that is taken before the data are read; a study without trials is not taken."""
-    file = sqlite_file(spec.storage)
+    file = file_of(spec.storage)
     if spec.storage == MEMORY or (file is not None and (not file.exists() or file.stat().st_size == 0)):
         return
     storage = open_storage(spec.storage, create=True)
