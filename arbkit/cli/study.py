@@ -27,6 +27,16 @@ _StudyName = Annotated[
 _Storage = Annotated[
     str | None, typer.Option("--storage", help="Storage URL, such as sqlite:///studies/x.db.")
 ]
+_Timeout = Annotated[
+    str | None, typer.Option("--timeout", help="Begin no batch after this time: 90s, 10m, 2h.")
+]
+_Stagnation = Annotated[
+    int | None,
+    typer.Option("--stagnation", min=0, help="Stop after so many trials without a better value; 0: never."),
+]
+_Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes that simulate; 0: this one, a thread per core.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
 
@@ -37,16 +47,27 @@ def run(
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's.")] = None,
     sampler: Annotated[str | None, typer.Option("--sampler", help="Name, instead of the spec's.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Instead of the spec's.")] = None,
+    enqueue: Annotated[
+        Path | None, typer.Option("--enqueue", help="YAML or JSON file of points to try first.")
+    ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option("--warm-start", help="Study whose best points to try first.")
+    ] = None,
+    timeout: _Timeout = None,
+    stagnation: _Stagnation = None,
+    workers: _Workers = 0,
     storage: _Storage = None,
     json: _Json = False,
 ) -> None:
-    """Run the study that a spec describes.
+    """Run the study that a spec describes; where another shell runs it already, help it.
 
     Examples:
 
       arbkit study run studies/demo.yaml
 
       arbkit study run studies/demo.yaml --name demo-random --sampler random --n-trials 2000
+
+      arbkit study run studies/demo.yaml --workers 2 --timeout 10m --stagnation 500
     """
     from arbkit.study import StudySpec, run_study
     from arbkit.study.runner import command_of
@@ -58,13 +79,17 @@ def run(
         "sampler": sampler,
         "name": name,
         "storage": storage,
+        "enqueue": None if enqueue is None else str(enqueue),
+        "warm_start": warm_start,
+        "timeout": timeout,
+        "stagnation": stagnation,
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     if name is not None and storage is None:
         changes["storage"] = f"sqlite:///studies/{name}.db"
     chosen = loaded.replace(**changes) if changes else loaded
     with _shown(chosen.planned_trials, chosen.name) as report:
-        study = run_study(chosen, progress=report, command=command_of(chosen, changes))
+        study = run_study(chosen, progress=report, command=command_of(chosen, changes), workers=workers)
     _say_result(study, json)
 
 
@@ -72,18 +97,30 @@ def run(
 def resume(
     study: _StudyName,
     n_trials: Annotated[int | None, typer.Option("--n-trials", min=1, help="Trials in all.")] = None,
+    timeout: _Timeout = None,
+    stagnation: _Stagnation = None,
+    workers: _Workers = 0,
     storage: _Storage = None,
     json: _Json = False,
 ) -> None:
     """Go on with a study that was stopped, or take a finished one further with --n-trials.
 
-    It ends with exactly the trials of a study that was never stopped.
+    It ends with exactly the trials of a study that was never stopped; where another shell runs it, this one
+    helps.
     """
     from arbkit.study import load_study, resume_study
 
     opened = load_study(study, storage)
     with _shown(n_trials or opened.record.n_trials, opened.name) as report:
-        finished = resume_study(opened.name, storage=opened.url, n_trials=n_trials, progress=report)
+        finished = resume_study(
+            opened.name,
+            storage=opened.url,
+            n_trials=n_trials,
+            timeout=timeout,
+            stagnation=stagnation,
+            progress=report,
+            workers=workers,
+        )
     _say_result(finished, json)
 
 
@@ -269,6 +306,11 @@ def _say_result(study: Study, json: bool) -> None:
         print_json(_result(study, frame.height, duplicates, infeasible))
         return
     say(f"{study.name}: {frame.height:,} trials, {duplicates:,} of them repeated, {infeasible:,} infeasible")
+    if frame.height < study.record.n_trials:
+        say(
+            f"{study.record.n_trials:,} were planned: its time was up, or nothing better was found for long; "
+            f"go on with `arbkit study resume {study.name}`"
+        )
     if infeasible == frame.height:
         say("no trial is complete and feasible: loosen the constraints or widen the space")
         return

@@ -13,11 +13,11 @@ from arbkit._typing import IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.engine import ParamSets, run_sets
 from arbkit.engine.sets import check_all
+from arbkit.panel import Panel
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.detail import Detail
-from arbkit.study.market import Market
 
-__all__ = ["Evaluator", "PanelEvaluator", "Point", "Points"]
+__all__ = ["Evaluator", "PanelEvaluator", "Point", "Points", "TrainingPanels"]
 
 
 class Point(NamedTuple):
@@ -77,16 +77,28 @@ class Evaluator(Protocol):
         ...
 
 
+class TrainingPanels(Protocol):
+    """Where training panels come from: a `Market`, or what a worker opened."""
+
+    def panel_for(self, reference: str) -> Panel:
+        """Return the training panel, measured from a reference."""
+        ...
+
+    def fold(self, reference: str, k: int) -> Panel:
+        """Return one fold of it."""
+        ...
+
+
 class PanelEvaluator:
     """Evaluates in this process: one call of the engine per reference.
 
     Args:
-        market: the market.
+        market: the training panels.
         detail: which metrics are measured; the others are 0.
         threads: how many points run at once; default: one per core.
     """
 
-    def __init__(self, market: Market, detail: Detail = "all", threads: int | None = None) -> None:
+    def __init__(self, market: TrainingPanels, detail: Detail = "all", threads: int | None = None) -> None:
         self._market = market
         self._measure = detail == "all"
         self._threads = threads
@@ -103,7 +115,7 @@ class PanelEvaluator:
         return found
 
     def _run(self, points: Points, reference: str, fold: int | None) -> RecordArray:
-        panel = self._market.panel_for(reference, "train")
+        panel = self._market.panel_for(reference)
         if fold is not None:
             panel = self._market.fold(reference, fold)
         sets = points.sets

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from arbkit import __version__
+from arbkit.data.cache import cache_key, cached_path
 from arbkit.engine import split_panel
 from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel, PanelMeta, load_pair_file, load_panel
+from arbkit.panel.store import is_store
 from arbkit.study.space import Categorical
 from arbkit.study.spec import MARKET_KEYS, Folds, StudySpec
 from arbkit.units import DAY_NS
@@ -77,6 +81,29 @@ class Market:
         if reference not in self._segments:
             self._cut(reference)
         return self._segments[reference][segment]
+
+    def stored(self, references: Sequence[str]) -> dict[str, str]:
+        """Keep training panels in the cache as stores, and go on with those: mapped, shared by processes.
+
+        Args:
+            references: whose panels are wanted.
+
+        Returns:
+            The folder of each.
+        """
+        folders = {}
+        for reference in references:
+            panel = self.panel_for(reference)
+            path = cached_path("panels", cache_key("training part", panel.fingerprint, __version__))
+            if not is_store(path):
+                try:
+                    panel.store(path)
+                except DataError:
+                    if not is_store(path):  # Else another process was quicker.
+                        raise
+            self._segments[reference]["train"] = Panel.open(path)
+            folders[reference] = str(path.absolute())
+        return folders
 
     @functools.cached_property
     def fold_edges(self) -> list[int]:

@@ -6,19 +6,23 @@ import json
 import shlex
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Final, Literal
 
 import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
+from arbkit.data.cache import cache_key
 from arbkit.engine.rules import check_supported
-from arbkit.errors import ConfigError, StudyError
+from arbkit.errors import ConfigError, StorageError, StudyError
 from arbkit.study.batches import BatchRun, Progress, quiet_optuna
+from arbkit.study.crew import Crew, help_leader
 from arbkit.study.detail import metric_names
 from arbkit.study.evaluator import Evaluator, PanelEvaluator
 from arbkit.study.folds import FoldFiles, metrics_folder
+from arbkit.study.lease import Lease, is_led, take_lease
 from arbkit.study.locate import locate
 from arbkit.study.market import Market
 from arbkit.study.objective import METRICS, REASON, Judge
@@ -33,15 +37,18 @@ from arbkit.study.storages import (
     file_of,
     open_storage,
     redacted,
-    run_lock,
     storage_errors,
 )
-from arbkit.study.study import Study
+from arbkit.study.study import Study, load_study
 from arbkit.study.warm import with_known_points
+from arbkit.study.worker import Setup
 
 __all__ = ["command_of", "resume_study", "run_study"]
 
 Report = Callable[[Progress], None]
+
+#: Keys of a spec that decide where and how long a study runs, not what its trials are.
+_NO_TRIALS: Final = frozenset({"storage", "timeout", "stagnation", "warm_start"})
 
 
 def run_study(
@@ -69,10 +76,16 @@ def run_study(
         ArbkitError: when the data or the storage are not as the spec needs them, or a study of that
             name has trials already.
     """
-    _refuse_existing(spec)
-    _check_sampler(spec)
     command = command or command_of(spec)
     spec = with_known_points(spec)
+    if evaluator is None:
+        helped = _helped(spec.name, spec.storage, workers, _digest(spec.to_dict()))
+        if helped == "ended":
+            return load_study(spec.name, spec.storage)
+        if helped == "lost":
+            return resume_study(spec.name, storage=spec.storage, progress=progress, workers=workers)
+    _refuse_existing(spec)
+    _check_sampler(spec)
     market = Market.load(spec)
     _warm(spec, market)
     _check_rules(spec, market)
@@ -84,9 +97,10 @@ def run_study(
     )
     storage = open_storage(spec.storage, create=True)
     try:
-        with quiet_optuna(), storage_errors(spec.storage), run_lock(spec.storage, spec.name):
+        with quiet_optuna(), storage_errors(spec.storage), _lease(spec.storage, spec.name) as lease:
             study = _create(spec, storage, record)
-            _run(spec, record, study, storage, market, evaluator, progress)
+            crew = evaluator or _crew(spec, spec.storage, market, workers, lease)
+            _run(spec, spec.storage, record, study, storage, market, crew, progress)
     finally:
         close_storage(storage)
     return Study(study, record, spec.storage, market)
@@ -101,6 +115,7 @@ def resume_study(
     storage: str | None = None,
     progress: Report | None = None,
     evaluator: Evaluator | None = None,
+    workers: int = 0,
 ) -> Study:
     """Take a study to its planned number of trials, or to a larger one.
 
@@ -114,15 +129,18 @@ def resume_study(
         storage: the URL to look in, where the name alone does not tell.
         progress: called after each stored batch.
         evaluator: turns parameter sets into metrics; default: this process.
+        workers: processes that evaluate in the place of this one; 0 for none.
 
     Raises:
         StudyError: when the data are not the ones the study began with; both fingerprints are shown.
         ArbkitError: when the data or the storage cannot be read.
     """
     found, url = locate(name, storage)
+    if evaluator is None and _helped(found, url, workers, None) == "ended":
+        return load_study(found, url)
     opened = open_storage(url)
     try:
-        with quiet_optuna(), storage_errors(url), run_lock(url, found):
+        with quiet_optuna(), storage_errors(url), _lease(url, found) as lease:
             study = optuna.load_study(study_name=found, storage=opened)
             record = StudyRecord.from_attrs(found, study.user_attrs)
             spec = StudySpec.from_dict(record.spec)
@@ -134,7 +152,8 @@ def resume_study(
             budget = {} if timeout is None else {"timeout": timeout}
             budget |= {} if stagnation is None else {"stagnation": stagnation}
             spec = spec.replace(**budget) if budget else spec
-            _run(spec, record, study, opened, market, evaluator, progress)
+            crew = evaluator or _crew(spec, url, market, workers, lease)
+            _run(spec, url, record, study, opened, market, crew, progress)
     finally:
         close_storage(opened)
     return Study(study, record, url, market)
@@ -142,20 +161,76 @@ def resume_study(
 
 def _run(
     spec: StudySpec,
+    url: str,
     record: StudyRecord,
     study: optuna.Study,
     storage: BaseStorage,
     market: Market,
-    evaluator: Evaluator | None,
+    evaluator: Evaluator,
     progress: Report | None,
 ) -> None:
     """Take a study to its end, or to that of its budget."""
     pair = f"{market.meta.leg_a}-{market.meta.leg_b}"
     count, names = len(market.fold_edges) - 1, metric_names(spec.metrics)
-    folder = metrics_folder(redacted(spec.storage), spec.name)
-    folds = FoldFiles(folder, pair, count, names) if count > 0 else None
-    judged = evaluator or PanelEvaluator(market, spec.metrics)
-    BatchRun(spec, storage, study._study_id, judged, folds).run(record.n_trials, progress, spec.timeout_s)
+    folds = FoldFiles(metrics_folder(url, spec.name), pair, count, names) if count > 0 else None
+    run = BatchRun(spec, storage, study._study_id, evaluator, folds)
+    with evaluator if isinstance(evaluator, Crew) else nullcontext():
+        run.run(record.n_trials, progress, spec.timeout_s)
+
+
+def _helped(name: str, url: str, workers: int, spec: str | None) -> Literal["ended", "lost", "alone"]:
+    """Help the process that runs a study already, until there is none.
+
+    Returns:
+        "ended" when it ended its run, "lost" when it died and had stored trials, "alone" when there was none.
+
+    Raises:
+        StudyError: when it runs another spec.
+    """
+    helped = False
+    while is_led(url, name):
+        helped = True
+        outcome = help_leader(url, name, workers, spec)
+        if outcome == "ended":
+            return "ended"
+        if outcome == "other":
+            raise StudyError(
+                f"the name of a study must be free, another process is running {name!r} with another spec; "
+                "give this one another name, or wait"
+            )
+    return "lost" if helped and _stored_trials(url, name) else "alone"
+
+
+def _lease(url: str, name: str) -> Lease:
+    lease = take_lease(url, name)
+    if lease is None:
+        raise StorageError(
+            f"a study must be led by one process at a time, another has just begun {name!r}; "
+            f"join it with `arbkit study resume {name}`"
+        )
+    return lease
+
+
+def _digest(spec: Mapping[str, Any]) -> str:
+    """Return what tells specs apart that do not give the same trials."""
+    return cache_key({key: value for key, value in spec.items() if key not in _NO_TRIALS})
+
+
+def _crew(spec: StudySpec, url: str, market: Market, workers: int, lease: Lease) -> Crew:
+    """Return the evaluator of a study: this process, its workers, and whoever joins."""
+
+    def setup() -> Setup:
+        references = list(dict.fromkeys(str(point.get(REFERENCE, "none")) for point in _corners(spec)))
+        stores = market.stored(references)
+        # Kernels are compiled here and now: processes that compile the same ones at once can crash.
+        judge, space = Judge(spec), distributions(spec.space)
+        params = np.array([internal(space, point) for point in _corners(spec)])
+        params = params[~judge.check(params).refused]
+        if len(params):
+            PanelEvaluator(market, spec.metrics, 1).evaluate(judge.points(params))
+        return Setup(_digest(spec.to_dict()), spec.metrics, stores, market.fold_edges)
+
+    return Crew(PanelEvaluator(market, spec.metrics), workers, setup, lease)
 
 
 def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str:
@@ -172,19 +247,23 @@ def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str
     return shlex.join(words)
 
 
-def _refuse_existing(spec: StudySpec) -> None:
-    """Refuse a name that is taken before the data are read; a study without trials is not taken."""
-    file = file_of(spec.storage)
-    if spec.storage == MEMORY or (file is not None and (not file.exists() or file.stat().st_size == 0)):
-        return
-    storage = open_storage(spec.storage, create=True)
+def _stored_trials(url: str, name: str) -> int:
+    """Return how many trials a study has; 0 where there is no such study."""
+    file = file_of(url)
+    if url == MEMORY or (file is not None and (not file.exists() or file.stat().st_size == 0)):
+        return 0
+    storage = open_storage(url, create=True)
     try:
-        with storage_errors(spec.storage):
+        with storage_errors(url):
             taken = {item.study_name: item._study_id for item in storage.get_all_studies()}
-            stored = storage.get_n_trials(taken[spec.name]) if spec.name in taken else 0
+            return storage.get_n_trials(taken[name]) if name in taken else 0
     finally:
         close_storage(storage)
-    if stored:
+
+
+def _refuse_existing(spec: StudySpec) -> None:
+    """Refuse a name that is taken before the data are read; a study without trials is not taken."""
+    if stored := _stored_trials(spec.storage, spec.name):
         raise StudyError(
             f"the name of a new study must be free, {spec.name!r} has {stored} trials in "
             f"{redacted(spec.storage)}; go on with `arbkit study resume {spec.name}`, or give the spec "
@@ -244,21 +323,25 @@ def _warm(spec: StudySpec, market: Market) -> None:
 
 def _check_rules(spec: StudySpec, market: Market) -> None:
     """Find a rule that the engine does not simulate before the study exists, at the ends of each range."""
+    for point in _corners(spec):
+        try:
+            params, shown = spec.params_of(point)
+        except ConfigError:
+            continue  # Two ends that exclude each other: such a trial is infeasible, not an error.
+        check_supported(market.panel_for(shown, "train"), params)
+
+
+def _corners(spec: StudySpec) -> list[dict[str, Any]]:
+    """Return points with each parameter at its ends, the others at their first, for each reference."""
     ends = {
         name: item.choices if isinstance(item, Categorical) else (item.low, item.high)
         for name, item in spec.space.items()
     }
     first = {name: values[0] for name, values in ends.items()}
     points = [{**first, name: value} for name, values in ends.items() for value in values]
-    for reference in ends.get(REFERENCE, (None,)):
-        for point in points:
-            try:
-                params, shown = spec.params_of(
-                    point if reference is None else {**point, REFERENCE: reference}
-                )
-            except ConfigError:
-                continue  # Two ends that exclude each other: such a trial is infeasible, not an error.
-            check_supported(market.panel_for(shown, "train"), params)
+    if REFERENCE not in ends:
+        return points
+    return [{**point, REFERENCE: reference} for reference in ends[REFERENCE] for point in points]
 
 
 def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:

@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from arbkit.errors import StorageError
-from arbkit.study.storages import close_storage, open_storage, redacted, run_lock
+from arbkit.study.storages import close_storage, open_storage, redacted
 
 
 def test_a_missing_folder_is_made_and_no_log_is_left_beside_the_file(tmp_path: Path) -> None:
@@ -96,14 +96,3 @@ def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
 def test_a_password_is_masked_and_nothing_else() -> None:
     assert redacted("postgresql://me:se@cret@host/db") == "postgresql://me:***@host/db"
     assert redacted("sqlite:///studies/a@b.db") == "sqlite:///studies/a@b.db"
-
-
-def test_a_second_run_of_the_same_study_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/x.db"
-
-    with run_lock(url, "x"), pytest.raises(StorageError, match="another is running 'x'"), run_lock(url, "x"):
-        pass
-
-    with run_lock(url, "x"), run_lock(url, "y"):
-        pass
-    assert list(tmp_path.iterdir()) == []

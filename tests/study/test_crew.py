@@ -1,0 +1,193 @@
+"""Whoever evaluates, and whoever dies, the trials of a study are the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arbkit._typing import RecordArray
+from arbkit.errors import StudyError
+from arbkit.study import Market, PanelEvaluator, Points, Study, StudySpec, load_study, resume_study, run_study
+from arbkit.study.crew import Crew, help_leader
+from arbkit.study.lease import take_lease
+from arbkit.study.objective import Judge
+from arbkit.study.worker import Setup
+
+PROGRAM = "import sys; from arbkit.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
+def content(study: Study) -> list[tuple[Any, ...]]:
+    return [
+        (item.number, item.state, item.params, item.values, item.user_attrs, item.constraints)
+        for item in study.optuna.trials
+    ]
+
+
+def _points(spec: StudySpec, n: int = 40) -> Points:
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([
+        rng.uniform(1, 60, n), rng.integers(-8, 8, n) * 2.5, rng.integers(0, 3, n),
+        rng.integers(0, 5, n) * 10, rng.uniform(50, 900, n), rng.integers(0, 2, n),
+    ])  # fmt: skip
+    return Judge(spec).points(rows)
+
+
+def _setup(market: Market) -> Setup:
+    return Setup("x", "all", market.stored(["none", "ewma:10m"]), market.fold_edges)
+
+
+def test_workers_give_the_records_of_one_process(spec: StudySpec) -> None:
+    market = Market.load(spec.replace(folds=3))
+    points, alone = _points(spec), PanelEvaluator(market)
+
+    with Crew(alone, 2, lambda: _setup(market)) as crew:
+        assert crew.lanes == 2
+        assert crew.evaluate(points).tobytes() == alone.evaluate(points).tobytes()
+        assert crew.evaluate(points, 1).tobytes() == alone.evaluate(points, 1).tobytes()
+        assert crew.evaluate(points.take(slice(0, 1))).size == 1
+
+
+def test_a_worker_that_dies_costs_its_points_only(spec: StudySpec) -> None:
+    market = Market.load(spec)
+    points, alone = _points(spec), PanelEvaluator(market)
+    expected = alone.evaluate(points).tobytes()
+
+    with Crew(alone, 2, lambda: _setup(market)) as crew:
+        for _ in range(3):
+            os.kill(crew.pids[0], signal.SIGKILL)
+            assert crew.evaluate(points).tobytes() == expected
+        assert crew.lanes == 2
+
+
+def test_what_no_worker_survives_ends_the_study_with_one_message(spec: StudySpec) -> None:
+    market = Market.load(spec)
+    broken = Setup("x", "all", {"none": "nowhere"}, [])
+
+    class Mortal(Crew):
+        def _start_process(self) -> Any:
+            connection = super()._start_process()
+            self._processes[-1].kill()
+            return connection
+
+    with (
+        pytest.raises(StudyError, match="died 4 times in a row"),
+        Mortal(PanelEvaluator(market), 1, lambda: broken) as crew,
+    ):
+        crew.evaluate(_points(spec))
+
+
+def test_what_a_worker_raises_is_raised_here(spec: StudySpec) -> None:
+    market = Market.load(spec)
+    elsewhere = Setup("x", "all", {"none": "nowhere", "ewma:10m": "nowhere"}, [])
+
+    with (
+        pytest.raises(Exception, match="nowhere"),
+        Crew(PanelEvaluator(market), 1, lambda: elsewhere) as crew,
+    ):
+        crew.evaluate(_points(spec))
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_study_run_by_workers_equals_one_that_is_not(sampler: str, values: dict[str, Any]) -> None:
+    options = {"name": sampler, **({"n_startup_trials": 5} if sampler == "tpe" else {})}
+    alone = run_study(StudySpec.from_dict({**values, "sampler": options, "storage": "memory://"}))
+    together = run_study(StudySpec.from_dict({**values, "name": "together", "sampler": options}), workers=2)
+
+    assert content(together) == content(alone)
+
+
+class SlowEvaluator:
+    """Evaluates like the real one, and leaves time to join."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._inner = PanelEvaluator(Market.load(spec))
+
+    def evaluate(self, points: Points, fold: int | None = None) -> RecordArray:
+        time.sleep(0.05)
+        return self._inner.evaluate(points, fold)
+
+
+def test_another_process_can_join_and_leave(spec: StudySpec, tmp_path: Path) -> None:
+    market = Market.load(spec)
+    points, alone = _points(spec), SlowEvaluator(spec)
+    expected = alone.evaluate(points).tobytes()
+    url = f"sqlite:///{tmp_path}/shared.db"
+    lease = take_lease(url, "shared")
+    assert lease is not None
+    found: list[str] = []
+
+    with lease:
+        with Crew(alone, 0, lambda: _setup(market), lease) as crew:
+            crew.evaluate(points)
+            helper = threading.Thread(target=lambda: found.append(help_leader(url, "shared", 0, "x")))
+            helper.start()
+            end = time.monotonic() + 60
+            while crew.lanes == 0 and time.monotonic() < end:
+                time.sleep(0.01)
+            assert crew.lanes == 1
+            assert crew.evaluate(points).tobytes() == expected
+        helper.join(30)
+
+    assert found == ["ended"]
+    assert help_leader(url, "shared", 0, "x") == "absent"
+
+
+@pytest.mark.slow
+def test_two_shells_run_one_study_and_the_second_takes_over(values: dict[str, Any]) -> None:
+    spec = StudySpec.from_dict({**values, "name": "both", "sampler": "tpe", "n_trials": 500, "batch": 10})
+    whole = run_study(spec.replace(name="alone", storage="memory://"))
+    Path("both.yaml").write_text(spec.to_yaml())
+
+    def shell() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", PROGRAM, "study", "run", "both.yaml"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    first = shell()
+    while not Path("studies/both.db").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    second = shell()
+    time.sleep(4)
+    first.kill()
+    first.wait()
+
+    assert second.wait(120) == 0
+    assert content(load_study("both")) == content(whole)
+
+
+def test_another_spec_of_the_same_name_does_not_join(values: dict[str, Any]) -> None:
+    spec = StudySpec.from_dict(values)
+    market = Market.load(spec)
+    lease = take_lease(spec.storage, spec.name)
+    assert lease is not None
+    with lease, Crew(PanelEvaluator(market), 0, lambda: _setup(market), lease) as crew:
+        crew.evaluate(_points(spec))
+
+        with pytest.raises(StudyError, match="another process is running 'small' with another spec"):
+            run_study(spec)
+
+
+def test_a_lease_is_held_once_and_comes_free(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    first = take_lease(url, "x")
+    assert first is not None
+    assert take_lease(url, "x") is None
+    assert take_lease(url, "y") is not None
+    first.close()
+    assert take_lease(url, "x") is not None
+
+
+def test_a_study_resumed_by_workers_equals_an_uninterrupted_one(values: dict[str, Any]) -> None:
+    whole = run_study(StudySpec.from_dict({**values, "storage": "memory://", "n_trials": 30}))
+    run_study(StudySpec.from_dict(values))
+
+    assert content(resume_study("small", n_trials=30, workers=1)) == content(whole)
