@@ -9,11 +9,11 @@ import numpy as np
 
 from arbkit._typing import BoolArray, RecordArray
 from arbkit.kernels.index import N_PLAIN, Index
-from arbkit.kernels.market import ends
+from arbkit.kernels.market import Market, ends
 from arbkit.kernels.search import SEARCH_FROM, searchable
 from arbkit.panel import Panel
 
-__all__ = ["ENGINES", "goes_by_trips", "index_to_search", "lowest_signal"]
+__all__ = ["ENGINES", "goes_by_trips", "index_to_search", "lowest_signal", "market_to_skip"]
 
 #: `step` is the reference: every row through the rules, whatever they are.
 ENGINES: Final = ("auto", "scan", "skip", "step")
@@ -63,6 +63,12 @@ def index_to_search(panel: Panel, engine: str, searches: int, measure: bool) -> 
         return panel.index, True
     first, last = ends(panel.market)
     return Index(_NO_BOUNDS, np.zeros(2, np.int64), first, last, 0), False
+
+
+def market_to_skip(panel: Panel, rules: RecordArray, measure: bool) -> Market:
+    """Return the market as `skip` takes it: with bounds of the ladders where marks on them are followed."""
+    follows = measure or rules["has_stop_drawdown_mtm"].any() or rules["guard_follows"].any()
+    return panel.measured_market if follows and rules["depth_levels"].any() else panel.market
 
 
 def _pays(panel: Panel, searches: int) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 
 from arbkit._typing import FloatArray, IntArray
 from arbkit.config import Params
-from arbkit.engine.choice import goes_by_trips
-from arbkit.engine.rules import check_supported, rules_of
+from arbkit.engine.choice import goes_by_trips, market_to_skip
+from arbkit.engine.sets import ParamSets, check_all, rules_of_all
 from arbkit.errors import ConfigError, DataError, nearest_names
 from arbkit.kernels.periods import equity_by_skipping, equity_by_trips, period_rows
 from arbkit.kernels.retune import best_before, refit
@@ -52,13 +52,13 @@ class PeriodPnl:
 
 
 def period_pnl(
-    panel: Panel, params: Sequence[Params], *, every: str = "1d", threads: int | None = None
+    panel: Panel, params: Sequence[Params] | ParamSets, *, every: str = "1d", threads: int | None = None
 ) -> PeriodPnl:
     """Simulate many sets in one run each and split what they earn by calendar period.
 
     Args:
         panel: the market.
-        params: the strategies.
+        params: the strategies, or `ParamSets`, which needs no object per set.
         every: length of a period; periods begin at its multiples since the epoch, UTC.
         threads: how many sets run at once; by default one per core.
 
@@ -68,14 +68,13 @@ def period_pnl(
     step_ns = duration_ns(every, name="every")
     if step_ns <= 0:
         raise ConfigError(f"`every` must be longer than 0, was {every!r}")
-    for one in params:
-        check_supported(panel, one)
-    rules, market, index = rules_of(params), panel.market, panel.index
+    check_all(panel, params)
+    rules, market, index = rules_of_all(params), panel.market, panel.index
     rows = period_rows(market, index.first, index.last, step_ns)
     begin = int(panel.ts[index.first]) // step_ns if rows.size else 0
     equity = np.empty((rules.size, rows.size))
     grid_begin = (begin + 1) * step_ns - 1
-    by_trips = goes_by_trips(panel, rules)
+    by_trips, followed = goes_by_trips(panel, rules), market_to_skip(panel, rules, True)
 
     def work(part: IntArray) -> None:
         fast, general = part[by_trips[part]], part[~by_trips[part]]
@@ -88,7 +87,7 @@ def period_pnl(
             grid = GridRows(rows, np.empty(rows.size), np.empty((2, 0)), grid_begin, step_ns)
             out = np.empty((general.size, rows.size))
             trades = np.empty(_FIRST_CAPACITY, TRADE_DTYPE)
-            equity_by_skipping(market, index, rules[general], trades, grid, out)
+            equity_by_skipping(followed, index, rules[general], trades, grid, out)
             equity[general] = out
 
     if rows.size:

@@ -12,6 +12,7 @@ import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.config import Params
+from arbkit.engine.choice import market_to_skip
 from arbkit.errors import ConfigError
 from arbkit.kernels.held import held_extremes
 from arbkit.kernels.scan import scan_curve
@@ -187,7 +188,8 @@ class BacktestResult:
         grid = GridRows(rows, np.empty(rows.size), np.empty((2, rows.size)), begin, step)
         state = np.zeros(1, STATE_DTYPE)
         scratch = np.empty(max(1, self.records.size), TRADE_DTYPE)
-        _, n = skip(self.panel.market, self.panel.index, self._rules[0], state[0], scratch, grid, True)
+        market = market_to_skip(self.panel, self._rules, True)
+        _, n = skip(market, self.panel.index, self._rules[0], state[0], scratch, grid, True)
         return begin + np.arange(n) * step, grid.curve[0, :n], grid.equity[:n], grid.curve[1, :n]
 
     def attribution(self) -> pl.DataFrame:

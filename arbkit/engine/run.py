@@ -11,11 +11,17 @@ import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
 from arbkit.config import Params
-from arbkit.engine.choice import ENGINES, goes_by_trips, index_to_search, lowest_signal
+from arbkit.engine.choice import (
+    ENGINES,
+    goes_by_trips,
+    index_to_search,
+    lowest_signal,
+    market_to_skip,
+)
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.engine.sets import ParamSets, check_all, rules_of_all
-from arbkit.engine.tables import run_by_tables
+from arbkit.engine.tables import grid_rows_of, run_by_tables
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.market import Grid, grid_size
 from arbkit.kernels.measure import measure_trips, trip_sets, write_measured
@@ -73,8 +79,9 @@ def backtest(panel: Panel, params: Params, *, engine: str = "auto", interval: st
         trades, filled = scan(panel.market, rules[0], state[0], trades, grid, none, none)
         equity = grid.equity[:filled]
     else:
-        rows = _grid_rows(panel, step_ns)
-        trades, filled = skip(panel.market, panel.index, rules[0], state[0], trades, rows, True)
+        rows = grid_rows_of(panel, step_ns)
+        market = market_to_skip(panel, rules, True)
+        trades, filled = skip(market, panel.index, rules[0], state[0], trades, rows, True)
         equity = rows.equity[:filled]
     summarize(state[0], rules[0], trades, equity, step_ns, metrics[0])
     kept = trades[: state[0]["n_trades"]]
@@ -93,7 +100,7 @@ def _by_trips(
     """Run one set by its trips; the records of its trades are made when they are asked for."""
     trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
     trips, pnl, n = run_trips(panel.market, panel.index, rules[0], state[0], trips, pnl, by_index)
-    grid = _grid_rows(panel, step_ns)
+    grid = grid_rows_of(panel, step_ns)
     summarize(state[0], rules[0], np.empty(0, TRADE_DTYPE), np.empty(0), step_ns, metrics[0])
     market, index, rises = panel.market, panel.index, panel.rises(lowest_signal(rules))
     found = measure_trips(market, index, rises, rules[0], state[0], trips[:n], pnl[:n], grid)
@@ -161,8 +168,8 @@ def run_sets(
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     by_trips = goes_by_trips(panel, rules) & (engine != "step")
-    if not measure and engine in ("auto", "skip") and rules.size > 1:
-        done = _by_tables(panel, rules, by_trips, step_ns, threads, metrics)
+    if engine in ("auto", "skip") and rules.size > 1:
+        done = _by_tables(panel, rules, by_trips, step_ns, threads, measure, metrics)
         if done.any():
             rest = np.flatnonzero(~done)
             if rest.size:
@@ -178,6 +185,7 @@ def _by_tables(
     by_trips: BoolArray,
     step_ns: int,
     threads: int | None,
+    measure: bool,
     metrics: RecordArray,
 ) -> BoolArray:
     """Run what tables of excursions answer, where they pay, and tell which sets that were."""
@@ -186,7 +194,7 @@ def _by_tables(
         few = _run_rest(panel, sets, np.ones(sets.size, np.bool_), step_ns, 1, "auto", False)
         return few["total_trades"]
 
-    return run_by_tables(panel, rules, by_trips, trades_of, step_ns, _wanted(threads), metrics)
+    return run_by_tables(panel, rules, by_trips, trades_of, step_ns, _wanted(threads), measure, metrics)
 
 
 def _wanted(threads: int | None) -> int:
@@ -232,13 +240,15 @@ def _run_alike(
     index = panel.index if engine in ("auto", "skip") and not by_trips else None
     if by_trips:
         index, climbs = index_to_search(panel, engine, rules.size, measure)
+    elif index is not None:
+        market = market_to_skip(panel, rules, measure)
     rises = panel.rises(lowest_signal(rules) if by_trips and measure else np.inf)
 
     def work(part: slice) -> None:
         state = np.zeros(1, STATE_DTYPE)
         if by_trips and index is not None:
             trips, pnl = np.empty(_FIRST_CAPACITY, TRIP_DTYPE), np.empty(_FIRST_CAPACITY)
-            grid = _grid_rows(panel, step_ns) if measure else _no_grid(step_ns)
+            grid = grid_rows_of(panel, step_ns) if measure else _no_grid(step_ns)
             trip_sets(
                 market, index, rises, rules[part], state, trips, pnl, climbs, grid, measure, metrics[part]
             )
@@ -247,7 +257,7 @@ def _run_alike(
         if index is None:
             scan_sets(market, rules[part], state, trades, step_ns, metrics[part])
         else:
-            grid = _grid_rows(panel, step_ns)
+            grid = grid_rows_of(panel, step_ns)
             skip_sets(market, index, rules[part], state, trades, grid, measure, metrics[part])
 
     wanted = _wanted(threads)
@@ -262,11 +272,6 @@ def _run_alike(
 
 def _scan_grid(panel: Panel, step_ns: int) -> Grid:
     return Grid(np.empty(grid_size(panel.market, step_ns)), step_ns)
-
-
-def _grid_rows(panel: Panel, step_ns: int) -> GridRows:
-    rows, begin_ns = panel.grid_rows(step_ns)
-    return GridRows(rows, np.empty(rows.size), np.empty((2, 0)), begin_ns, step_ns)
 
 
 def _no_grid(step_ns: int) -> GridRows:

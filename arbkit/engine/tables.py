@@ -9,15 +9,20 @@ from typing import Final
 import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
+from arbkit.engine.choice import lowest_signal
 from arbkit.kernels.excursions import Excursions, entry_levels
 from arbkit.kernels.lanes import table_sets
+from arbkit.kernels.measure_table import measure_sets
+from arbkit.kernels.skip import GridRows
 from arbkit.panel import Panel
 from arbkit.records import PnlModel
 
-__all__ = ["run_by_tables", "run_table_sets", "table_applies", "table_groups"]
+__all__ = ["grid_rows_of", "run_by_tables", "run_table_sets", "table_applies", "table_groups"]
 
 #: Sets that go over a table together: what they keep then stays in the cache of one core.
 _PART: Final = 1024
+#: So many at least are measured one after the other: the trades of the first are gathered for all of them.
+_MEASURED_APART: Final = 64
 #: From this many sets on a few are run to see how many trades the others will have.
 _PROBED_FROM: Final = 16
 _PROBES: Final = (0.1, 0.5, 0.9)
@@ -29,8 +34,8 @@ _OFF: Final = ("has_take_profit", "has_stop_loss", "has_max_hold", "min_hold_ns"
 def table_applies(rules: RecordArray) -> BoolArray:
     """Tell which sets a table of excursions answers: a fixed exit level E >= 0 and no other way out.
 
-    It covers realised metrics of the executable model. Entries must lie above the exit level: then each run
-    of rows with x >= E holds one trade at most. That a set uses nothing of section 6 is the caller's to know.
+    It covers the executable model. Entries must lie above the exit level: then each run of rows with x >= E
+    holds one trade at most. That a set uses nothing of section 6 is the caller's to know.
 
     Args:
         rules: `RULES_DTYPE` (m,).
@@ -67,6 +72,7 @@ def run_by_tables(
     trades_of: Callable[[RecordArray], IntArray],
     step_ns: int,
     threads: int,
+    measure: bool,
     metrics: RecordArray,
 ) -> BoolArray:
     """Run those sets for which a table of the panel is there already, or is worth building.
@@ -76,8 +82,9 @@ def run_by_tables(
         rules: `RULES_DTYPE` (m,).
         candidates: bool (m,), the sets that use nothing of section 6.
         trades_of: runs sets in another way and returns how many trades each has, to estimate the others.
-        step_ns: grid of the ratios, which are NaN here.
+        step_ns: grid of the ratios.
         threads: passes that run at once.
+        measure: whether what lies between the trades is wanted; else marked drawdown and ratios are NaN.
         metrics: `METRICS_DTYPE` (m,), those of the sets that were run are overwritten.
 
     Returns:
@@ -95,7 +102,7 @@ def run_by_tables(
         if table is None:
             continue
         found = metrics if group.size == metrics.size else np.empty(group.size, metrics.dtype)
-        run_table_sets(panel, table, alike, step_ns, threads, found)
+        run_table_sets(panel, table, alike, step_ns, threads, measure, found)
         if found is not metrics:
             metrics[group] = found
         done[group] = True
@@ -127,25 +134,42 @@ def _is_worth_it(
 
 
 def run_table_sets(
-    panel: Panel, table: Excursions, rules: RecordArray, step_ns: int, threads: int, metrics: RecordArray
+    panel: Panel,
+    table: Excursions,
+    rules: RecordArray,
+    step_ns: int,
+    threads: int,
+    measure: bool,
+    metrics: RecordArray,
 ) -> None:
-    """Run sets of one group of `table_groups` and write their realised metrics.
+    """Run sets of one group of `table_groups` and write their metrics.
 
     Args:
         panel: the market.
         table: its excursions at the exit level of the group.
         rules: `RULES_DTYPE` (m,), to which `table_applies`.
-        step_ns: grid of the ratios, which are NaN here.
+        step_ns: grid of the ratios.
         threads: passes that run at once.
+        measure: whether what lies between the trades is wanted; else marked drawdown and ratios are NaN.
         metrics: `METRICS_DTYPE` (m,), overwritten.
     """
     levels = entry_levels(rules)
     order = np.argsort(levels, kind="stable")
-    parts = np.array_split(order, -(-order.size // _PART))
+    count = -(-order.size // _PART)
+    if measure:
+        floor = float(levels[order[0]])
+        marks = panel.excursions.marks(float(rules["exit_spread_bps"][0]), table, floor)
+        rises, index = panel.rises(lowest_signal(rules)), panel.index
+        if threads > 1:
+            count = max(count, min(4 * threads, order.size // _MEASURED_APART))
+    parts = np.array_split(order, count)
 
     def work(part: IntArray) -> None:
         own = np.append(levels[part], np.nan)
         table_sets(panel.market, table, rules, part, own, step_ns, metrics)
+        if measure:
+            grid = grid_rows_of(panel, step_ns)
+            measure_sets(panel.market, index, rises, table, marks, rules, part, own, grid, metrics)
 
     work(parts[0])
     if threads <= 1 or len(parts) <= 2:
@@ -154,3 +178,9 @@ def run_table_sets(
         return
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, parts[1:]))
+
+
+def grid_rows_of(panel: Panel, step_ns: int) -> GridRows:
+    """Return the rows of a grid, with places of its own for what is read off there."""
+    rows, begin_ns = panel.grid_rows(step_ns)
+    return GridRows(rows, np.empty(rows.size), np.empty((2, 0)), begin_ns, step_ns)

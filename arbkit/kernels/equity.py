@@ -27,8 +27,14 @@ from arbkit.kernels.index import (
     S_BA,
     Index,
 )
+from arbkit.kernels.ladder import ASK_A as LADDER_ASK_A
+from arbkit.kernels.ladder import ASK_B as LADDER_ASK_B
+from arbkit.kernels.ladder import BID_A as LADDER_BID_A
+from arbkit.kernels.ladder import BID_B as LADDER_BID_B
+from arbkit.kernels.ladder import Books
 from arbkit.kernels.market import Market, quote_at
 from arbkit.kernels.money import open_value
+from arbkit.kernels.reach import reach_of
 
 __all__ = ["drawdown_between", "equity_at", "linear_equity", "node_bounds", "peak_between"]
 
@@ -38,7 +44,8 @@ class _Linear(NamedTuple):
 
     For the convergence model size_ab and size_ba are notionals, and equity is base - size_d x_d / 1e4.
     `slack` covers the rounding of this rearrangement; it is infinite, and every row is valued, where entry
-    prices move with FX until the exit, or where marks walk ladders.
+    prices move with FX until the exit, or where marks walk ladders of which no bounds are known. Where they
+    are, `on_ladders` says that a row may be worth less than its best prices say, by what the ladders reach.
     """
 
     base: float
@@ -50,16 +57,17 @@ class _Linear(NamedTuple):
     short_a: float
     slack: float
     convergence: bool
+    on_ladders: bool
 
 
 @jit
-def linear_equity(rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
+def linear_equity(books: Books, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
     """Return equity as a function of prices, while the open trades stay the same."""
     h, fa, fb = rules.half_slip, rules.fee_a, rules.fee_b
     base = rules.initial_balance_usd + state.realized_pnl
     scale = abs(base)
     size_ab, size_ba = 0.0, 0.0
-    convergence = rules.pnl_model == 1
+    convergence, on_ladders = rules.pnl_model == 1, rules.depth_levels > 0
     for k in range(state.n_open):
         trade = trades[open_ids[k]]
         size = trade.size
@@ -85,8 +93,9 @@ def linear_equity(rules: Any, state: Any, trades: RecordArray, open_ids: IntArra
         (1 + h) * (1 + fb),
         (1 - h) * (1 - fb),
         (1 + h) * (1 + fa),
-        1e-11 * scale if rules.fx_at_exit == 0 and rules.depth_levels == 0 else np.inf,
+        1e-11 * scale if rules.fx_at_exit == 0 and (not on_ladders or books.reach != 0) else np.inf,
         convergence,
+        on_ladders and books.reach != 0,
     )
 
 
@@ -144,7 +153,24 @@ def _signal_bounds(
 
 
 @inlined
-def node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
+def _ladder_loss(books: Books, index: Index, node: int, line: _Linear) -> float:
+    """Return how much less than at the best prices equity may be on a row of a block."""
+    loss, k = 0.0, np.uint64(node)
+    if line.size_ab > 0:
+        ask = np.float64(index.bounds[ASK_B, k])
+        bid = ask * (1 + np.float64(index.bounds[S_BA, k]) / 1e4)
+        deep = line.long_a * bid * reach_of(books, LADDER_BID_A, node)
+        loss += line.size_ab * (deep + line.short_b * ask * reach_of(books, LADDER_ASK_B, node))
+    if line.size_ba > 0:
+        ask = np.float64(index.bounds[ASK_A, k])
+        bid = ask * (1 + np.float64(index.bounds[S_AB, k]) / 1e4)
+        deep = line.long_b * bid * reach_of(books, LADDER_BID_B, node)
+        loss += line.size_ba * (deep + line.short_a * ask * reach_of(books, LADDER_ASK_A, node))
+    return loss
+
+
+@inlined
+def node_bounds(books: Books, index: Index, node: int, line: _Linear) -> tuple[float, float]:
     """Return the lowest and highest equity that a row of a block may have; (0, -inf) where none counts."""
     bounds, k = index.bounds, np.uint64(node)
     if not bounds[ASK_A, k] > 0:
@@ -153,7 +179,7 @@ def node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
         return _signal_bounds(
             line, -bounds[NEG_S_AB, k], bounds[S_AB, k], -bounds[NEG_S_BA, k], bounds[S_BA, k]
         )
-    return _price_bounds(
+    low, high = _price_bounds(
         line,
         -bounds[NEG_S_AB, k],
         bounds[S_AB, k],
@@ -164,6 +190,9 @@ def node_bounds(index: Index, node: int, line: _Linear) -> tuple[float, float]:
         -bounds[NEG_ASK_B, k],
         bounds[ASK_B, k],
     )
+    if line.on_ladders:
+        low -= _ladder_loss(books, index, node, line)
+    return low, high
 
 
 @inlined
@@ -173,6 +202,17 @@ def equity_at(
     """Return equity on a row, as the scan values it."""
     quote = quote_at(market, i)
     return balance + open_value(quote, rules, state, trades, open_ids)
+
+
+@inlined
+def _top_equity(market: Market, i: int, line: _Linear) -> float:
+    """Return equity on a row at its best prices, give or take the slack (executable model)."""
+    equity = line.base
+    if line.size_ab > 0:
+        equity += line.size_ab * (line.long_a * market.bid_a[i] - line.short_b * market.ask_b[i])
+    if line.size_ba > 0:
+        equity += line.size_ba * (line.long_b * market.bid_b[i] - line.short_a * market.ask_a[i])
+    return equity
 
 
 @jit
@@ -194,7 +234,7 @@ def peak_between(
     level, block = 0, start >> FAN_BITS
     while True:
         end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
-        while block < end and not node_bounds(index, offsets[level] + block, line)[1] > peak:
+        while block < end and not node_bounds(market.books, index, offsets[level] + block, line)[1] > peak:
             block += 1
         if block << (FAN_BITS * (level + 1)) >= stop or (block >= end and level == top):
             return peak
@@ -204,8 +244,11 @@ def peak_between(
             block, level = block << FAN_BITS, level - 1
         else:
             for i in range(max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)):
-                if market.tradable[i]:
-                    peak = max(peak, equity_at(market, i, balance, rules, state, trades, open_ids))
+                if not market.tradable[i]:
+                    continue
+                if line.on_ladders and _top_equity(market, i, line) + line.slack <= peak:
+                    continue
+                peak = max(peak, equity_at(market, i, balance, rules, state, trades, open_ids))
             block += 1
             if block & (FAN - 1) == 0 and level < top:
                 block, level = block >> FAN_BITS, level + 1
@@ -237,7 +280,7 @@ def drawdown_between(
         state: record of `STATE_DTYPE`; `peak_equity` and `max_drawdown_mtm` are changed.
         trades, open_ids: the trades, and which of them are open, oldest first.
     """
-    line = linear_equity(rules, state, trades, open_ids)
+    line = linear_equity(market.books, rules, state, trades, open_ids)
     balance = rules.initial_balance_usd + state.realized_pnl
     offsets, top = index.offsets, index.offsets.size - 2
     peak, deepest = state.peak_equity, state.max_drawdown_mtm
@@ -248,7 +291,7 @@ def drawdown_between(
     while True:
         end = min(offsets[level + 1] - offsets[level], (block | (FAN - 1)) + 1)
         while block < end:
-            low, high = node_bounds(index, offsets[level] + block, line)
+            low, high = node_bounds(market.books, index, offsets[level] + block, line)
             if high > -np.inf:
                 span = max(upper, high) - low
                 if span > deepest * peak or (stopping and span >= shallow * peak):
@@ -266,15 +309,25 @@ def drawdown_between(
         first, last = max(start, block << FAN_BITS), min(stop, (block + 1) << FAN_BITS)
         if upper > peak:
             peak = peak_between(market, index, settled, first, peak, line, rules, state, trades, open_ids)
+        loss = 0.0
+        if line.on_ladders:
+            loss = _ladder_loss(market.books, index, offsets[0] + block, line) + line.slack
         for i in range(first, last):
-            if market.tradable[i]:
-                equity = equity_at(market, i, balance, rules, state, trades, open_ids)
-                peak = max(peak, equity)
-                drawdown = (peak - equity) / peak
-                if stopping and drawdown * 100 >= rules.stop_on_drawdown_mtm_pct:
-                    state.peak_equity, state.max_drawdown_mtm = peak, deepest
-                    return i
-                deepest = max(deepest, drawdown)
+            if not market.tradable[i]:
+                continue
+            if line.on_ladders:
+                top_equity = _top_equity(market, i, line)
+                fall = peak - (top_equity - loss)
+                shallower = fall <= deepest * peak and (not stopping or fall < shallow * peak)
+                if shallower and top_equity + line.slack <= peak:
+                    continue
+            equity = equity_at(market, i, balance, rules, state, trades, open_ids)
+            peak = max(peak, equity)
+            drawdown = (peak - equity) / peak
+            if stopping and drawdown * 100 >= rules.stop_on_drawdown_mtm_pct:
+                state.peak_equity, state.max_drawdown_mtm = peak, deepest
+                return i
+            deepest = max(deepest, drawdown)
         upper, settled = peak, last
         block += 1
         if block & (FAN - 1) == 0 and level < top:

@@ -74,14 +74,14 @@ def _trip_row(
     """Return the first tradable row in start <= i < stop on which the breaker opens, or stop."""
     if start >= stop:
         return stop
-    line = linear_equity(rules, state, trades, open_ids)
+    line = linear_equity(market.books, rules, state, trades, open_ids)
     balance = rules.initial_balance_usd + state.realized_pnl
     offsets, top = index.offsets, index.offsets.size - 2
     height, block = 0, start >> FAN_BITS
     while True:
         end = min(offsets[height + 1] - offsets[height], (block | (FAN - 1)) + 1)
         while block < end:
-            low, high = node_bounds(index, offsets[height] + block, line)
+            low, high = node_bounds(market.books, index, offsets[height] + block, line)
             if high > -np.inf and breaker_trips(low, rules, state):
                 break
             block += 1

@@ -24,8 +24,8 @@ from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
 
 __all__ = [
-    "Index", "Query", "build_index", "finish_index", "first_row_from", "index_rows", "index_size", "lower32",
-    "next_row", "upper32",
+    "Index", "Query", "build_index", "finish_index", "first_row_from", "fold", "index_rows", "index_size",
+    "lower32", "next_row", "upper32",
 ]  # fmt: skip
 
 FAN_BITS: Final = 4
@@ -150,7 +150,7 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
 def finish_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> tuple[int, int]:
     """Fill the levels above the lowest, which `index_rows` has filled for all rows; else as `build_index`."""
     n = market.ts.size
-    _fold(n, offsets, bounds)
+    fold(n, offsets, bounds)
     first, last = 0, n - 1
     while first < n and not market.tradable[first]:
         first += 1
@@ -241,8 +241,14 @@ def _write_spreads(
 
 
 @jit
-def _fold(rows: int, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None:
-    """Fill every higher level from the one below, and the padding."""
+def fold(rows: int, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None:
+    """Fill every higher level from the one below, and the padding.
+
+    Args:
+        rows: of the panel.
+        offsets: as given by `index_size`.
+        bounds: float32 (series, nodes), maxima; the lowest level is filled.
+    """
     blocks = (rows + FAN - 1) >> FAN_BITS
     for series in range(bounds.shape[0]):
         row = bounds[series]

@@ -26,6 +26,7 @@ __all__ = [
     "short_exit_side",
     "size_taken",
     "take",
+    "worst_price",
 ]
 
 #: The four sides, as `taken` names them.
@@ -36,7 +37,11 @@ ASK_B: Final = 3
 
 
 class Books(NamedTuple):
-    """Addresses of the ladders, float64 (rows, levels) each, best level first; all 0 where there are none."""
+    """Addresses of the ladders, float64 (rows, levels) each, best level first; all 0 where there are none.
+
+    `reach` is the address of what `ladder_reach` writes, 0 where nobody asked for it, and `reach_bytes` the
+    size of one of its series.
+    """
 
     bid_px_a: int
     bid_sz_a: int
@@ -47,6 +52,8 @@ class Books(NamedTuple):
     ask_px_b: int
     ask_sz_b: int
     levels: int
+    reach: int
+    reach_bytes: int
 
 
 @inlined
@@ -183,6 +190,19 @@ def take(taken: RecordArray, state: Any, row: int, side: int, size: float) -> No
     entry.side = side
     entry.size = size
     state.n_taken += 1
+
+
+@jit
+def worst_price(books: Books, side: int, row: int, top: float) -> float:
+    """Return the price farthest from the best one among all levels that are not void."""
+    px, sz = _ladder(books, side)
+    at = row * books.levels
+    worst, falling = top, side in (BID_A, BID_B)
+    for k in range(books.levels):
+        price = stored_float(px, at + k)
+        if not _is_void(price, stored_float(sz, at + k)):
+            worst = min(worst, price) if falling else max(worst, price)
+    return worst
 
 
 @jit

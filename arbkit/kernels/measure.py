@@ -18,7 +18,7 @@ from arbkit.kernels.equity import drawdown_between, linear_equity, peak_between
 from arbkit.kernels.filter import stored_int
 from arbkit.kernels.index import Index
 from arbkit.kernels.market import Market
-from arbkit.kernels.position import position_at, span_of, steepest_fall, value_at
+from arbkit.kernels.position import Position, position_at, span_of, steepest_fall, value_at
 from arbkit.kernels.queries import Columns, columns_of
 from arbkit.kernels.runs import Rises, count_excursions
 from arbkit.kernels.skip import GridRows
@@ -27,16 +27,33 @@ from arbkit.kernels.summary import ratios_of_changes, summarize
 from arbkit.kernels.trips import opened, run_trips
 from arbkit.records import STATE_DTYPE, TRADE_DTYPE
 
-__all__ = ["Changes", "measure_trips", "trip_sets", "write_measured"]
+__all__ = [
+    "BOUND",
+    "DROP",
+    "HIGH",
+    "NOTES",
+    "PEAK",
+    "REALIZED",
+    "SINCE",
+    "Changes",
+    "deepest_of",
+    "measure_trips",
+    "put_change",
+    "trip_sets",
+    "write_measured",
+]
 
 #: What the first pass notes about a trade: a bound of the drawdown in it, of the equity in it, the realised
-#: PnL before it, the highest equity known exactly before it, and the first trade whose peak that leaves out.
-_BOUND: Final = 0
-_HIGH: Final = 1
-_REALIZED: Final = 2
-_PEAK: Final = 3
-_SINCE: Final = 4
-_NOTES: Final = 5
+#: PnL before it, the highest equity known exactly before it, the first trade whose peak that leaves out, and
+#: how far equity may lie below the peaks before. A bound that overflowed to NaN says nothing, and counts as
+#: the largest.
+BOUND: Final = 0
+HIGH: Final = 1
+REALIZED: Final = 2
+PEAK: Final = 3
+SINCE: Final = 4
+DROP: Final = 5
+NOTES: Final = 6
 
 
 class Changes(NamedTuple):
@@ -75,9 +92,12 @@ def measure_trips(
         return Changes(0, 0)
     columns = columns_of(market, index, True)
     if trips.size > 0:
-        notes = np.empty((trips.size, _NOTES))
-        _bound_trades(columns, rules, state.last_index, borrowed(trips), borrowed(pnl), borrowed(notes))
-        state.max_drawdown_mtm = _deepest(market, index, rules, state.last_index, trips, pnl, notes)
+        notes = np.empty((trips.size, NOTES))
+        last = state.last_index
+        first = _bound_trades(columns, rules, last, borrowed(trips), borrowed(pnl), borrowed(notes))
+        state.max_drawdown_mtm = deepest_of(
+            market, index, columns, rules, last, trips, pnl, notes, first, 0.0, True
+        )
     state.excursions = count_excursions(market, index, rises, state.last_index, rules)
     return _changes(
         columns, rules, state, borrowed(trips), borrowed(pnl), borrowed(grid.rows), borrowed(grid.equity),
@@ -88,80 +108,118 @@ def measure_trips(
 @jit
 def _bound_trades(
     columns: Columns, rules: Any, last: int, trips: RecordArray, pnl: FloatArray, notes: FloatArray
-) -> None:
-    """Write the notes of all trades.
+) -> int:
+    """Write the notes of all trades, and return the one that may lie farthest below the peaks before it.
 
     Within a trade a fall may begin at the peak before it, which bounds it by the lowest value, or at a peak
-    of its own. A trade that wins rises far above its lowest value, but later: where the difference could
-    count, blocks are looked at in their order.
+    of its own: then the highest value less the lowest bounds it.
 
     The running peak is known between two bounds: `peak`, over the rows that are valued here exactly (entries,
     and exits that are no entries), and `upper`, with what may have been reached while trades were held. Where
     they meet, which a new high of the balance mostly brings about, the peak is exact again.
     """
     initial, scale = rules.initial_balance_usd, 4 * rules.notional_usd
-    realized, peak, upper, since, sure = 0.0, initial, initial, 0, 0.0
+    realized, peak, upper, since, first, farthest = 0.0, initial, initial, 0, 0, 0.0
     for k in range(trips.size):
         entry, leave = trips[k].entry_row, trips[k].exit_row
         position = position_at(columns, rules, entry, trips[k].side)
         balance = initial + realized
         equity = balance + value_at(position, entry)
-        notes[k, _REALIZED], notes[k, _PEAK], notes[k, _SINCE] = realized, peak, since
+        notes[k, REALIZED], notes[k, PEAK], notes[k, SINCE] = realized, peak, since
         known, peak, upper = peak, max(peak, equity), max(upper, equity)
-        sure = max(sure, (peak - equity) / peak)
-        low, high, fall = equity, equity, 0.0
+        low, high = equity, equity
         final = leave - 1 if leave >= 0 else last
         if final > entry:
             span = span_of(columns, position, rules, entry + 1, final)
             if span.high > -np.inf:
-                slack = 1e-11 * (abs(balance) + scale * (1 + abs(position.entry_spread) / 1e4))
-                loose = span.loose + slack
+                loose = span.loose + _slack(balance, scale, position)
                 low = min(low, balance + span.base + span.slope * span.low - loose)
                 high = max(high, balance + span.base + span.slope * span.high + loose)
-                fall = high - low
-                if fall > sure * known:
-                    fall = min(fall, steepest_fall(columns, position, span, entry + 1, final) + 2 * slack)
-        notes[k, _HIGH] = high
-        deepest = max(upper - low, fall)
+        notes[k, HIGH] = high
+        drop = upper - low
         upper = max(upper, high)
         if leave >= 0:
             realized += pnl[k]
             if k + 1 == trips.size or trips[k + 1].entry_row > leave:
-                deepest = max(deepest, upper - (initial + realized))
+                drop = max(drop, upper - (initial + realized))
                 peak = max(peak, initial + realized)
         upper = max(upper, peak)
-        notes[k, _BOUND] = deepest / known
+        notes[k, DROP], notes[k, BOUND] = drop, max(drop, high - low) / known
+        if not drop <= farthest * known:
+            first, farthest = k, drop / known
         if upper <= peak:
             since = k + 1
+    return first
+
+
+@inlined
+def _slack(balance: float, scale: float, position: Position) -> float:
+    """Return what covers rounding in the bounds of a trade's value."""
+    return 1e-11 * (abs(balance) + scale * (1 + abs(position.entry_spread) / 1e4))
 
 
 @jit
-def _deepest(
+def _bound_within(
+    columns: Columns, rules: Any, last: int, trips: RecordArray, notes: FloatArray, k: int
+) -> float:
+    """Return a bound of the drawdown in a trade, its blocks looked at in their order.
+
+    A trade that wins rises far above its lowest value, but later.
+    """
+    entry, leave = trips[k].entry_row, trips[k].exit_row
+    final = leave - 1 if leave >= 0 else last
+    fall = 0.0
+    if final > entry:
+        position = position_at(columns, rules, entry, trips[k].side)
+        span = span_of(columns, position, rules, entry + 1, final)
+        if span.high > -np.inf:
+            balance = rules.initial_balance_usd + notes[k, REALIZED]
+            fall = steepest_fall(columns, position, span, entry + 1, final)
+            fall += 2 * _slack(balance, 4 * rules.notional_usd, position)
+    return max(notes[k, DROP], fall) / notes[k, PEAK]  # type: ignore[no-any-return]
+
+
+@jit
+def deepest_of(
     market: Market,
     index: Index,
+    columns: Columns,
     rules: Any,
     last: int,
     trips: RecordArray,
     pnl: FloatArray,
     notes: FloatArray,
+    first: int,
+    sure: float,
+    tightens: bool,
 ) -> float:
-    """Return the deepest marked drawdown (a fraction): that of the trades whose bound leaves room for it."""
+    """Return the deepest marked drawdown (a fraction): that of the trades whose bound leaves room for it.
+
+    Args:
+        market, index: the panel and its index.
+        columns: both as `columns_of` gives them.
+        rules: record of `RULES_DTYPE`.
+        last: the last row of the run.
+        trips, pnl: `TRIP_DTYPE` (n,) and float64 (n,), all of the run; n >= 1.
+        notes: float64 (n or more, `NOTES`), what is noted about them.
+        first: the trade to follow first; the deeper it goes, the fewer others have to be followed.
+        sure: a drawdown that is reached for certain, up to rounding.
+        tightens: whether bounds are crude, so that better ones are made before a trade is followed; the
+            notes must then hold `DROP`.
+    """
     trade, ids, states = np.empty(1, TRADE_DTYPE), np.zeros(1, np.int64), np.empty(1, STATE_DTYPE)
     work = states[0]
     new_state(work, rules)
     work.n_open = 1
-    first = 0
-    for k in range(trips.size):
-        if notes[k, _BOUND] > notes[first, _BOUND]:
-            first = k
-    if not notes[first, _BOUND] > 0:
-        return 0.0
+    work.max_drawdown_mtm = max(0.0, sure - 1e-9 * abs(sure) - 1e-12)
     _follow(
         market, index, rules, last, trips, pnl, notes, first, 0, rules.initial_balance_usd, work, trade, ids
     )
     settled, peak = 0, rules.initial_balance_usd
     for k in range(trips.size):
-        if k != first and notes[k, _BOUND] > work.max_drawdown_mtm:
+        if k == first or notes[k, BOUND] <= work.max_drawdown_mtm:
+            continue
+        if not tightens or not _bound_within(columns, rules, last, trips, notes, k) <= work.max_drawdown_mtm:
             peak = _follow(market, index, rules, last, trips, pnl, notes, k, settled, peak, work, trade, ids)
             settled = k + 1
     return work.max_drawdown_mtm  # type: ignore[no-any-return]
@@ -187,20 +245,20 @@ def _follow(
 
     `peak` is that before trade `settled`, where this lies behind what the notes know.
     """
-    since = int(notes[k, _SINCE])
+    since = int(notes[k, SINCE])
     begin = max(settled, since)
-    peak = max(peak if settled > since else rules.initial_balance_usd, notes[k, _PEAK])
+    peak = max(peak if settled > since else rules.initial_balance_usd, notes[k, PEAK])
     for j in range(begin, k):
-        if notes[j, _HIGH] > peak:
+        if not notes[j, HIGH] <= peak:
             stop = _take(market, rules, last, trips, notes, j, work, trade)
-            line = linear_equity(rules, work, trade, ids)
+            line = linear_equity(market.books, rules, work, trade, ids)
             peak = peak_between(market, index, trips[j].entry_row, stop, peak, line, rules, work, trade, ids)
     stop = _take(market, rules, last, trips, notes, k, work, trade)
     work.peak_equity = peak
     drawdown_between(market, index, trips[k].entry_row, stop, rules, work, trade, ids)
     peak, leave = work.peak_equity, trips[k].exit_row
     if leave >= 0 and (k + 1 == trips.size or trips[k + 1].entry_row > leave):
-        equity = rules.initial_balance_usd + (notes[k, _REALIZED] + pnl[k])
+        equity = rules.initial_balance_usd + (notes[k, REALIZED] + pnl[k])
         peak = max(peak, equity)
         work.max_drawdown_mtm = max(work.max_drawdown_mtm, (peak - equity) / peak)
     return peak
@@ -219,7 +277,7 @@ def _take(
 ) -> int:
     """Let a trade be the open one, and return the row up to which it is."""
     opened(market, rules, trips[k], trade[0])
-    work.realized_pnl = notes[k, _REALIZED]
+    work.realized_pnl = notes[k, REALIZED]
     return trips[k].exit_row if trips[k].exit_row >= 0 else last + 1
 
 
@@ -250,31 +308,39 @@ def _changes(
         if until > begin_ns + at * step_ns:
             opens = min(points, _point(stored_int(columns.ts, entry), begin_ns, step_ns))
             if opens > at:
-                moved, before = _put(out, at, moved, before, balance)
+                moved, before = put_change(out, at, moved, before, balance)
                 at = opens
             closes = min(points, _point(until, begin_ns, step_ns))
             if closes > at:
                 position = position_at(columns, rules, entry, trips[k].side)
                 while at < closes:
                     equity = balance + value_at(position, rows[at])
-                    moved, before = _put(out, at, moved, before, equity)
+                    moved, before = put_change(out, at, moved, before, equity)
                     at += 1
         if leave >= 0:
             realized += pnl[k]
     if points > at:
         equity = rules.initial_balance_usd + state.realized_pnl + state.unrealized_pnl
-        moved, before = _put(out, at, moved, before, equity)
+        moved, before = put_change(out, at, moved, before, equity)
     return Changes(moved, max(0, points - 1))
 
 
 @inlined
 def _point(ts: int, begin_ns: int, step_ns: int) -> int:
-    """Return the number of the first grid point at or after a stamp."""
-    return max(0, -((begin_ns - ts) // step_ns))
+    """Return the number of the first grid point at or after a stamp.
+
+    A division of floats is many times as fast as one of integers, and at most one off.
+    """
+    point = int((ts - begin_ns) / np.float64(step_ns))
+    while begin_ns + point * step_ns < ts:
+        point += 1
+    while begin_ns + (point - 1) * step_ns >= ts:
+        point -= 1
+    return max(0, point)
 
 
 @inlined
-def _put(out: FloatArray, at: int, moved: int, before: float, equity: float) -> tuple[int, float]:
+def put_change(out: FloatArray, at: int, moved: int, before: float, equity: float) -> tuple[int, float]:
     """Append the difference of equity at a grid point to that before, unless it is the first or is 0."""
     change = equity - before
     if at > 0 and change != 0:

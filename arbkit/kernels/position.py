@@ -14,7 +14,7 @@ import numpy as np
 from arbkit.kernels._jit import inlined, jit
 from arbkit.kernels.filter import stored_bound, stored_flag, stored_float, stored_int
 from arbkit.kernels.index import ASK_A, ASK_B, FAN, FAN_BITS, S_AB, S_BA
-from arbkit.kernels.queries import Columns
+from arbkit.kernels.queries import Columns, row_from
 from arbkit.records import PnlModel, Side
 
 __all__ = ["Position", "Span", "position_at", "span_of", "steepest_fall", "value_at"]
@@ -116,7 +116,8 @@ class Span(NamedTuple):
 def span_of(columns: Columns, position: Position, rules: Any, first: int, last: int) -> Span:
     """Return bounds of the value over the tradable rows in first <= row <= last, while the trade is held.
 
-    Rounding is the caller's: they are exact up to some 1e-13 of the notional.
+    The trade is entered on the row before the first and left after the last. Rounding is the caller's: they
+    are exact up to some 1e-13 of the notional.
     """
     p = position
     on_ab = p.side == _AB
@@ -132,6 +133,8 @@ def span_of(columns: Columns, position: Position, rules: Any, first: int, last: 
         high = _ceiling(columns, p, rules)
         if high == np.inf:
             high = _highest(columns, tops, first, last, _SPREAD_LEVEL)
+        elif rules.min_hold_ns > 0:
+            high = max(high, _highest_waiting(columns, p, rules.min_hold_ns, tops, first, last))
     if p.convergence:
         return Span(p.paid * (p.entry_spread - p.cost) / 1e4, p.paid / 1e4, 0.0, low, high, tops, lows)
     asks = columns.bounds + (ASK_B if on_ab else ASK_A) * columns.series_bytes
@@ -164,11 +167,7 @@ def steepest_fall(columns: Columns, position: Position, span: Span, first: int, 
     edge = min(last, first | (FAN - 1))
     for row in range(first, edge + 1):
         if stored_flag(columns.tradable, row):
-            buy = stored_float(p.signal_ask if p.convergence else p.ask, row)
-            sell = stored_float(p.signal_bid if p.convergence else p.bid, row)
-            w = (sell - buy) / buy * 1e4
-            if p.convergence:
-                w = -w
+            w = _way_back(p, row)
             top = max(top, w)
             fall = max(fall, top - w)
     if edge < last:
@@ -184,15 +183,39 @@ def steepest_fall(columns: Columns, position: Position, span: Span, first: int, 
 
 
 @inlined
+def _way_back(position: Position, row: int) -> float:
+    """Return w on a row."""
+    p = position
+    buy = stored_float(p.signal_ask if p.convergence else p.ask, row)
+    sell = stored_float(p.signal_bid if p.convergence else p.bid, row)
+    w: float = (sell - buy) / buy * 1e4
+    return -w if p.convergence else w
+
+
+@jit
+def _highest_waiting(
+    columns: Columns, position: Position, min_hold_ns: int, tops: int, first: int, last: int
+) -> float:
+    """Return a bound above w on the rows on which exit rules still wait for the trade to have been held."""
+    moment = stored_int(columns.ts, first - 1) + min_hold_ns
+    free = row_from(columns.ts, first, last + 1, moment, columns.pace)
+    if free - first > FAN:
+        return _highest(columns, tops, first, free - 1, 0)
+    found = -np.inf
+    for row in range(first, free):
+        if stored_flag(columns.tradable, row):
+            found = max(found, _way_back(position, row))
+    return found
+
+
+@inlined
 def _ceiling(columns: Columns, position: Position, rules: Any) -> float:
-    """Return a bound above w on every row on which no exit rule holds; inf for none.
+    """Return a bound above w on every row on which no exit rule holds that need not wait; inf for none.
 
     Where reversal does not hold, bid >= ask (1 + x / 1e4) with x the exit level; both books are not crossed,
     so the way back earns less than 1 / (1 + x / 1e4) - 1. A NaN fair ratio says nothing.
     """
     ceiling = np.inf
-    if rules.min_hold_ns > 0:
-        return ceiling
     level = rules.exit_spread_bps
     if position.convergence:
         return -level if rules.has_reversal == 1 and columns.fair == 0 else ceiling

@@ -61,19 +61,22 @@ def ratios(equity: FloatArray, initial: float, step_ns: int) -> tuple[float, flo
 def ratios_of_changes(changes: FloatArray, n: int, initial: float, step_ns: int) -> tuple[float, float]:
     """Like `ratios`, from the differences that are not 0, in their order, and the number of all.
 
-    This defines the order of summation: equity that stands still adds nothing to the mean and, all its points
-    at once, their number times mean squared to the squares.
+    The differences are scratch: they are divided by `initial` in place. This defines the order of summation:
+    equity that stands still adds nothing to the mean and, all its points at once, their number times mean
+    squared to the squares.
     """
     if n < MIN_DIFFERENCES:
         return np.nan, np.nan
     mean = 0.0
     for i in range(changes.size):
-        mean += changes[i] / initial
+        changes[i] = changes[i] / initial
+    for i in range(changes.size):
+        mean += changes[i]
     mean /= n
     squares = 0.0
     losses = 0.0
     for i in range(changes.size):
-        r = changes[i] / initial
+        r = changes[i]
         squares += (r - mean) * (r - mean)
         if r < 0:
             losses += r * r

@@ -64,9 +64,9 @@ def checked_ladders(ladders: Ladders, n: int) -> Ladders:
 def ladder_addresses(ladders: Ladders | None) -> Books:
     """Return where the ladders lie, for kernels; they must outlive the use of it."""
     if ladders is None or ladders[0].size == 0:
-        return Books(0, 0, 0, 0, 0, 0, 0, 0, 0)
+        return Books(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     named = {name: array.ctypes.data for name, array in ladders._asdict().items()}
-    return Books(**named, levels=ladders[0].shape[1])
+    return Books(**named, levels=ladders[0].shape[1], reach=0, reach_bytes=0)
 
 
 def check_levels(ladders: Ladders | None, tops: Mapping[str, FloatArray], tradable: BoolArray) -> None:

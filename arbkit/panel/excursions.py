@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
+from arbkit._typing import RecordArray
 from arbkit.kernels.excursions import Excursions, excursions_of
 from arbkit.kernels.market import Market, ends
+from arbkit.kernels.marks import MARK_DTYPE, write_marks
 
 __all__ = ["ExcursionTables"]
 
@@ -27,6 +31,7 @@ class ExcursionTables:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._tables: dict[float, Excursions | None] = {}
+        self._marks: dict[float, tuple[float, RecordArray]] = {}
         self._trades: dict[float, float] = {}
 
     def __contains__(self, level: float) -> bool:
@@ -41,9 +46,27 @@ class ExcursionTables:
         """
         if level not in self._tables:
             while len(self._tables) >= _KEPT:
-                self._tables.pop(next(iter(self._tables)), None)
+                oldest = next(iter(self._tables))
+                self._tables.pop(oldest, None)
+                self._marks.pop(oldest, None)
             self._tables[level] = excursions_of(self._market, level, *ends(self._market))
         return self._tables[level]
+
+    def marks(self, level: float, table: Excursions, floor: float) -> RecordArray:
+        """Return the marks of a table's records, at and above a signal at least.
+
+        Args:
+            level: its exit level.
+            table: what `at` returned for it.
+            floor: lowest signal at which a set enters. Marks that do not reach down so far are made anew.
+        """
+        reach, marks = self._marks.get(level, (np.inf, None))
+        if marks is None or marks.size != table.signals.size or not reach <= floor:
+            # Pages that are never written cost nothing: records below the floor have no marks.
+            marks = np.empty(table.signals.size, MARK_DTYPE)
+            write_marks(self._market, table, floor, marks)
+            self._marks[level] = (floor, marks)
+        return marks
 
     def pays(self, level: float, trades: float) -> bool:
         """Tell whether a table of this level is worth its time, for trades that are still to be simulated.

@@ -19,6 +19,7 @@ from arbkit._typing import BoolArray, FloatArray, IntArray, PathLike
 from arbkit.errors import DataError
 from arbkit.kernels.index import Index
 from arbkit.kernels.market import Market
+from arbkit.kernels.reach import SIDES, ladder_reach
 from arbkit.kernels.runs import Rises
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
@@ -133,6 +134,7 @@ class Panel:
             self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
         self._rises = NO_RISES
+        self._reaches: tuple[Any, ...] = ()
         self._ladders_checked = False
         self._home: tuple[Path, str] | None = None
         _check_order(self.ts)
@@ -218,7 +220,7 @@ class Panel:
             fingerprint: where it is known.
         """
         panel = cls.__new__(cls)
-        vars(panel).update(parts, _grids={}, _rises=NO_RISES, _ladders_checked=False, _home=home)
+        vars(panel).update(parts, _grids={}, _rises=NO_RISES, _reaches=(), _ladders_checked=False, _home=home)
         if tradable is not None:
             vars(panel)["tradable"] = tradable
         if fingerprint:
@@ -325,6 +327,21 @@ class Panel:
             ),
             ladder_addresses(self.ladders),
         )
+
+    @cached_property
+    def measured_market(self) -> Market:
+        """The arrays with bounds of how far the ladders reach, which marks of trades on ladders ask for.
+
+        Made when first asked for; it takes about as long as the check that levels are in order.
+        """
+        if self.levels == 0 or self.index.last < self.index.first:
+            return self.market
+        reach = np.empty((SIDES, self.index.bounds.shape[1]), np.float32)
+        ladder_reach(self.market, self.index.offsets, reach)
+        # Kernels have its address alone; two threads may come here at once, and each uses its own.
+        self._reaches = (*self._reaches, reach)
+        books = self.market.books._replace(reach=reach.ctypes.data, reach_bytes=reach.strides[0])
+        return self.market._replace(books=books)
 
     @property
     def levels(self) -> int:

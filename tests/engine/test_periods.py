@@ -39,6 +39,26 @@ def test_periods_begin_at_midnight_and_add_up_to_the_pnl() -> None:
     assert found.frame().columns == ["start", "set_0"]
 
 
+def test_sets_as_columns_earn_what_the_same_sets_earn() -> None:
+    rng = np.random.default_rng(8)
+    panel = market(rng)
+    base = params(rng, panel).replace(min_hold_s=0)
+    levels, longest = [-5.0, 0, 3, 8, 20], [np.nan, 60, 600, 60, 1]
+    many = arbkit.ParamSets(base, {"min_spread_bps": levels, "max_hold_s": longest})
+    found = period_pnl(panel, many, every="1h")
+    wanted = period_pnl(panel, [many[k] for k in range(len(many))], every="1h")
+    assert found.pnl_usd.any()
+    assert found.pnl_usd.tolist() == wanted.pnl_usd.tolist()
+
+
+def test_sets_as_columns_are_checked_against_the_panel() -> None:
+    rng = np.random.default_rng(8)
+    panel = market(rng)
+    many = arbkit.ParamSets(params(rng, panel), {"funding": [False, True]})
+    with pytest.raises(ConfigError, match="funding"):
+        period_pnl(panel, many)
+
+
 def table(rows: list[list[float]]) -> PeriodPnl:
     pnl = np.array(rows, np.float64)
     return PeriodPnl((np.arange(pnl.shape[1]) * DAY).astype("datetime64[ns]"), pnl)

@@ -28,6 +28,9 @@ def test_a_mixed_batch_has_the_metrics_of_the_reference(seed: int) -> None:
         found = run_sets(panel, rules, measure=False, threads=threads)
         for name in REALIZED:
             np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+        measured = run_sets(panel, rules, threads=threads)
+        for name in METRICS_DTYPE.names or ():
+            np.testing.assert_array_equal(measured[name], wanted[name], err_msg=name)
 
 
 def test_a_batch_with_many_trades_builds_the_table_and_a_small_one_does_not() -> None:
@@ -37,8 +40,7 @@ def test_a_batch_with_many_trades_builds_the_table_and_a_small_one_does_not() ->
     rules = rules[table_applies(rules)]
     level = float(rules["exit_spread_bps"][0])
     rules = rules[rules["exit_spread_bps"] == level]
-    run_sets(panel, rules[:8], measure=False)
-    run_sets(panel, rules, measure=True)
+    run_sets(panel, rules[:8])
     run_sets(panel, rules, measure=False, engine="scan")
     assert level not in panel.excursions
     run_sets(panel, np.tile(rules, 8), measure=False)
@@ -51,12 +53,12 @@ def test_a_table_that_is_there_is_used_whatever_the_size_of_the_batch() -> None:
     rules = rules_of(sets(rng, panel, 30))
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     candidates = np.ones(rules.size, np.bool_)
-    assert not run_by_tables(panel, rules, candidates, no_trades, HOUR_NS, 1, metrics).any()
+    assert not run_by_tables(panel, rules, candidates, no_trades, HOUR_NS, 1, False, metrics).any()
     for level in np.unique(rules["exit_spread_bps"]):
         panel.excursions.at(float(level))
-    done = run_by_tables(panel, rules, candidates, no_trades, HOUR_NS, 1, metrics)
+    done = run_by_tables(panel, rules, candidates, no_trades, HOUR_NS, 1, False, metrics)
     assert done.tolist() == table_applies(rules).tolist()
-    assert run_by_tables(panel, rules, ~candidates, no_trades, HOUR_NS, 1, metrics).sum() == 0
+    assert run_by_tables(panel, rules, ~candidates, no_trades, HOUR_NS, 1, False, metrics).sum() == 0
 
 
 def test_groups_hold_every_set_once_and_share_what_a_pass_needs() -> None:

@@ -39,20 +39,20 @@ def trips_of(panel: Panel, rules: Any, capacity: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def by_table(panel: Panel, rules: np.ndarray, threads: int = 1) -> np.ndarray:
+def by_table(panel: Panel, rules: np.ndarray, *, measure: bool = True) -> np.ndarray:
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     for group in table_groups(rules):
         table = panel.excursions.at(float(rules["exit_spread_bps"][group[0]]))
         assert table is not None
         part = np.zeros(group.size, METRICS_DTYPE)
-        run_table_sets(panel, table, rules[group], HOUR_NS, threads, part)
+        run_table_sets(panel, table, rules[group], HOUR_NS, 1, measure, part)
         metrics[group] = part
     return metrics
 
 
 def assert_same_metrics(panel: Panel, rules: np.ndarray, found: np.ndarray) -> None:
     wanted = run_sets(panel, rules, engine="step", threads=1)
-    for name in REALIZED:
+    for name in METRICS_DTYPE.names or ():
         np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
 
 
@@ -107,7 +107,13 @@ def test_every_trade_and_every_metric_is_that_of_the_scan(seed: int) -> None:
     for k in rng.integers(0, rules.size, 4) if rules.size else []:
         capacity = int(rng.choice([1, 7, 4096]))
         assert trips_of(panel, rules[k], capacity).tolist() == scanned(panel, rules[k]).tolist()
-    assert_same_metrics(panel, rules, by_table(panel, rules))
+    found = by_table(panel, rules)
+    assert_same_metrics(panel, rules, found)
+    realized = by_table(panel, rules, measure=False)
+    for name in REALIZED:
+        np.testing.assert_array_equal(found[name], realized[name], err_msg=name)
+    for name in MEASURED[:3]:
+        assert np.isnan(realized[name]).all()
 
 
 def test_the_random_markets_reach_every_end_of_a_trade() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from arbkit.config import Params
 from arbkit.engine import rules_of
-from arbkit.engine.run import _grid_rows
+from arbkit.engine.tables import grid_rows_of
 from arbkit.kernels.measure import measure_trips
 from arbkit.kernels.scan import scan_curve
 from arbkit.kernels.summary import ratios, ratios_of_changes
@@ -32,7 +32,7 @@ def measured(panel: Panel, params: Params, step_ns: int, *, table: bool) -> Meas
     rules, state = rules_of([params])[0], np.zeros(1, STATE_DTYPE)
     trips, pnl = np.empty(4, TRIP_DTYPE), np.empty(4)
     trips, pnl, n = run_trips(panel.market, panel.index, rules, state[0], trips, pnl, True)
-    grid = _grid_rows(panel, step_ns)
+    grid = grid_rows_of(panel, step_ns)
     rises = panel.rises(0.0 if table else np.inf)
     found = measure_trips(panel.market, panel.index, rises, rules, state[0], trips[:n], pnl[:n], grid)
     moves = grid.equity[: found.moved].copy()
