@@ -22,6 +22,8 @@ Row = dict[str, Any]
 #: Thresholds tried in turn in one measurement; fewer where all of them would give more trades than this.
 SETS: Final = 32
 _MOST_TRADES: Final = 400_000
+#: The reference and what takes as long are left out above so many rows.
+_MOST_ROWS_SLOW: Final = 10_000_000
 #: All exit rules on.
 EXIT_RULES: Final = PARAMS.replace(
     take_profit_bps=8, stop_loss_bps=40, min_hold_s=5, max_hold_s=1800, cooldown_s=60, rearm_spread_bps=5
@@ -81,8 +83,9 @@ def _trial_row(
         "auto, exit rules": (_runner(panel, exits, "auto", measure=False), rules.size),
         "one backtest()": (partial(arbkit.backtest, panel, middle), 1),
         "scan": (_runner(panel, few, "scan", measure=False), few.size),
-        "step": (_runner(panel, few, "step"), few.size),
     }
+    if len(panel) <= _MOST_ROWS_SLOW:
+        works["step"] = (_runner(panel, few, "step"), few.size)
     found: Row = {"rows": len(panel), "trades": _mean_trades(panel, rules)}
     found["trades, exit rules"] = _mean_trades(panel, exits)
     for name in usable:
