@@ -82,6 +82,9 @@ def _flat_in_rows(rows: Sequence[Row]) -> Iterator[Goal]:
             if row["rows"] == largest > other["rows"] == 1_000_000 and same:
                 what = f"{largest:,} rows over 1,000,000, {row['trades']:,.0f} trades"
                 yield Goal(what, 2.5, True, row["auto"] / other["auto"])
+                # Searched on both panels, where the plain rule may have a table of excursions on one of them.
+                per_trade = [one["auto, exit rules"] / one["trades, exit rules"] for one in (row, other)]
+                yield Goal(f"{what}, exit rules, per trade", 2.5, True, per_trade[0] / per_trade[1])
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Goal]:

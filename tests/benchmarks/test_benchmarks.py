@@ -127,11 +127,13 @@ def test_goal_that_is_missed_is_listed_as_missed() -> None:
 def test_equal_trades_are_compared_across_rows() -> None:
     rows = [
         {"rows": n, "trades": 10.0, "auto": cost, "auto, all metrics": cost, "scan": 100.0}
-        for n, cost in ((1_000_000, 2.0), (100_000_000, 6.0))
+        | {"trades, exit rules": trades, "auto, exit rules": cost}
+        for n, cost, trades in ((1_000_000, 2.0, 10.0), (100_000_000, 6.0, 15.0))
     ]
     found = {goal.what: goal for goal in goals({"trials": rows})}
     assert found["100,000,000 rows over 1,000,000, 10 trades"].measured == 3.0
     assert not found["100,000,000 rows over 1,000,000, 10 trades"].met
+    assert found["100,000,000 rows over 1,000,000, 10 trades, exit rules, per trade"].measured == 2.0
 
 
 def test_table_aligns_and_marks_what_is_missing() -> None:
