@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from arbkit.cli._json import dump_json, plain
+from arbkit.jobs.json_text import dump_json, plain
 
 __all__ = [
     "Progress",

@@ -15,7 +15,7 @@ from arbkit.cli._console import print_json, say
 from arbkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from arbkit.cli._job import Job
+    from arbkit.jobs.job import Job
     from arbkit.panel import Panel
 
 __all__ = ["register", "show_store"]
@@ -65,7 +65,7 @@ def _store(
       arbkit data store datasets/demo --to panels/demo --pair-a upbit/KRW-BTC
       --pair-b binance_usdm/BTCUSDT --fx-symbol KRW-USDT --currency USDT --part 7d
     """
-    from arbkit.cli._job import Job
+    from arbkit.jobs.job import Job
     from arbkit.panel import write_store
 
     given = locals()

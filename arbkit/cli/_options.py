@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any, Final, NoReturn
 
-from arbkit.cli._job import Job
 from arbkit.config import Params
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.jobs.job import Job
 
 __all__ = ["PARAM_HELP", "OptionParser", "add_job_options", "parse_options"]
 
@@ -37,6 +37,7 @@ _JOB_HELP: Final = {
     "funding_file": "Parquet or CSV file of funding rates: ts, rate, and venue and symbol, or leg (a, b)",
     "start": "first moment, ISO text, UTC",
     "end": "first moment after the end",
+    "out_of_sample": "share of the time, at the end, to leave out, as a study does",
     "interval": "grid of the Sharpe and Sortino ratios",
     "tag": "free text that comes back in the JSON",
     "output_json": "file to write instead of stdout",

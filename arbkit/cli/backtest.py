@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from arbkit.cli._job import Job, error_document, run_job, write_document
-from arbkit.cli._json import dump_json
 from arbkit.cli._options import PARAM_HELP, OptionParser, add_job_options, parse_options
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ArbkitError
+from arbkit.jobs.document import error_document, run_job, write_document
+from arbkit.jobs.job import Job
+from arbkit.jobs.json_text import dump_json
 
 __all__ = ["PARAM_HELP", "build_parser", "run"]
 

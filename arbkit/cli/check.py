@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from arbkit.cli._job import Job, write_document
 from arbkit.cli._options import OptionParser, add_job_options, parse_options
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.jobs.document import write_document
+from arbkit.jobs.job import Job
 
 if TYPE_CHECKING:
     from arbkit.panel import Panel

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from arbkit.engine.periods import PeriodPnl, Retuned, period_pnl, retune
     from arbkit.engine.portfolio import PairParams, Portfolio
     from arbkit.engine.portfolio_result import PortfolioResult
-    from arbkit.engine.result import BacktestResult
+    from arbkit.engine.result import BacktestResult, flags_of
     from arbkit.engine.rules import rules_of
     from arbkit.engine.run import backtest, backtest_many, run_sets
     from arbkit.engine.sets import ParamSets
@@ -27,6 +27,7 @@ __all__ = [
     "Split",
     "backtest",
     "backtest_many",
+    "flags_of",
     "period_pnl",
     "retune",
     "rules_of",
@@ -46,6 +47,7 @@ _HOMES: Final = {
     "Split": "arbkit.engine.split",
     "backtest": "arbkit.engine.run",
     "backtest_many": "arbkit.engine.run",
+    "flags_of": "arbkit.engine.result",
     "period_pnl": "arbkit.engine.periods",
     "retune": "arbkit.engine.periods",
     "rules_of": "arbkit.engine.rules",

@@ -25,9 +25,35 @@ from arbkit.units import duration_ns
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["BacktestResult"]
+__all__ = ["BacktestResult", "flags_of"]
 
 _EXIT_FIELDS: Final = ("exit_index", "exit_ts", "exit_spread_bps", "unwind_bps")
+
+
+def flags_of(panel: Panel, params: Params) -> tuple[str, ...]:
+    """Return what a reader must know before believing a run of these parameters on this panel."""
+    flags = list(panel.flags)
+    inventory = {"a": params.inventory_a_usd, "b": params.inventory_b_usd}
+    shorts = {
+        "a": params.direction != "long_a_short_b",
+        "b": params.direction != "long_b_short_a",
+    }
+    spot = {"a": panel.meta.spot_a, "b": panel.meta.spot_b}
+    legs = {"a": panel.meta.leg_a, "b": panel.meta.leg_b}
+    flags += [
+        f"sells spot at {legs[leg]} short without inventory"
+        for leg in ("a", "b")
+        if shorts[leg] and spot[leg] and inventory[leg] is None
+    ]
+    paid = () if panel.funding is None or not params.funding else panel.funding.legs_paid
+    flags += [
+        f"funding of the perpetual at {legs[leg]} is not simulated"
+        for leg in ("a", "b")
+        if not spot[leg] and leg not in paid
+    ]
+    if params.pnl_model == "convergence":
+        flags.append("convergence PnL: assumes that the premium unwinds for free")
+    return tuple(flags)
 
 
 class BacktestResult:
@@ -74,28 +100,7 @@ class BacktestResult:
     @cached_property
     def flags(self) -> tuple[str, ...]:
         """What a reader must know before believing the result: see `Panel.flags`, and the parameters' own."""
-        flags = list(self.panel.flags)
-        inventory = {"a": self.params.inventory_a_usd, "b": self.params.inventory_b_usd}
-        shorts = {
-            "a": self.params.direction != "long_a_short_b",
-            "b": self.params.direction != "long_b_short_a",
-        }
-        spot = {"a": self.panel.meta.spot_a, "b": self.panel.meta.spot_b}
-        legs = {"a": self.panel.meta.leg_a, "b": self.panel.meta.leg_b}
-        flags += [
-            f"sells spot at {legs[leg]} short without inventory"
-            for leg in ("a", "b")
-            if shorts[leg] and spot[leg] and inventory[leg] is None
-        ]
-        paid = () if self.panel.funding is None or not self.params.funding else self.panel.funding.legs_paid
-        flags += [
-            f"funding of the perpetual at {legs[leg]} is not simulated"
-            for leg in ("a", "b")
-            if not spot[leg] and leg not in paid
-        ]
-        if self.params.pnl_model == "convergence":
-            flags.append("convergence PnL: assumes that the premium unwinds for free")
-        return tuple(flags)
+        return flags_of(self.panel, self.params)
 
     @cached_property
     def trades(self) -> pl.DataFrame:

@@ -17,9 +17,9 @@ import pytest
 import arbkit
 from arbkit.cli import backtest as command
 from arbkit.cli import main as shell
-from arbkit.cli._job import Job
 from arbkit.config import PARAM_NAMES
 from arbkit.data import DatasetWriter, InstrumentInfo, book_schema
+from arbkit.jobs.job import Job
 from arbkit.metrics import METRIC_NAMES
 from arbkit.panel import load_pair_file
 

@@ -1,31 +1,25 @@
-"""The single job: one panel, one parameter set, one JSON document.
+"""`Job`: what one backtest reads, and what is made of it before it is simulated.
 
 Everything here is offline and changes no data; a joined dataset is kept in the cache where that can be
-written. Apart from `runtime_seconds` the same inputs give the same bytes.
+written.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from arbkit.cli._json import dump_json
-from arbkit.config import Params
 from arbkit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from arbkit.panel import Panel
 
-__all__ = ["Job", "error_document", "run_job", "write_document"]
+__all__ = ["DATASET_ONLY", "Job"]
 
 #: Options that describe how to join a dataset, and mean nothing for a file that is joined already.
-_DATASET_ONLY: Final = (
+DATASET_ONLY: Final = (
     "pair_a",
     "pair_b",
     "fx_symbol",
@@ -42,7 +36,6 @@ _DATASET_ONLY: Final = (
     "half_spread_a_bps",
     "half_spread_b_bps",
 )
-_SUMMARY: Final = ("data_file", "min_spread_bps", "max_position_usd", "tag")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +63,7 @@ class Job:
         funding_file: a Parquet or CSV file of funding rates (ts, venue, symbol, rate).
         start: first moment, ISO text, UTC.
         end: first moment after the end.
+        out_of_sample: share of the time, at the end, that is left out, as a study leaves it out.
         interval: grid of the Sharpe and Sortino ratios.
         tag: free text that comes back in the document.
         output_json: file to write instead of stdout.
@@ -95,6 +89,7 @@ class Job:
     funding_file: str | None = None
     start: str | None = None
     end: str | None = None
+    out_of_sample: float | None = None
     interval: str = "1h"
     tag: str | None = None
     output_json: str | None = None
@@ -124,12 +119,22 @@ class Job:
                 f"`--data-file` must hold rows in the time asked for, {self.data_file!r} has none "
                 f"from {self.start or 'its start'} to {self.end or 'its end'}"
             )
-        return panel if self.funding_file is None else panel.with_funding(self.funding_file)
+        if self.funding_file is not None:
+            panel = panel.with_funding(self.funding_file)
+        return self._trained_on(panel)
+
+    def _trained_on(self, panel: Panel) -> Panel:
+        """Cut off what is out of sample, at the row at which a study of the same market cuts."""
+        if not self.out_of_sample:
+            return panel
+        from arbkit.engine import split_panel
+
+        return split_panel(panel, self.out_of_sample).train
 
     def _load_file(self, path: Path) -> Panel:
         from arbkit.panel import Panel, load_pair_file
 
-        given = [name for name in _DATASET_ONLY if getattr(self, name) is not None]
+        given = [name for name in DATASET_ONLY if getattr(self, name) is not None]
         if given:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise ConfigError(f"{options} are for datasets, and {self.data_file!r} is joined already")
@@ -196,62 +201,3 @@ class Job:
         names["fx_max_age"] = "max_age"
         fx = {key: getattr(self, name) for name, key in names.items() if getattr(self, name) is not None}
         return fx or None
-
-
-def run_job(job: Job, params: Params) -> dict[str, Any]:
-    """Load, simulate, and return the document of a job that worked.
-
-    Returns:
-        `status`, `config` (all inputs), `metrics` (with `runtime_seconds`: loading and running),
-        `config_summary`, and `notes`: what a reader must know before believing the result.
-
-    Raises:
-        ArbkitError: when the data or the parameters break a rule.
-    """
-    from arbkit.engine import backtest
-
-    started = time.perf_counter()
-    panel = job.load(params.depth_levels)
-    result = backtest(panel, params, interval=job.interval)
-    metrics = {**result.metrics.to_dict(), "runtime_seconds": time.perf_counter() - started}
-    config = {**dataclasses.asdict(job), **params.to_dict()}
-    return {
-        "status": "success",
-        "config": config,
-        "metrics": metrics,
-        "config_summary": _summary(config, len(panel)),
-        "notes": list(result.flags),
-    }
-
-
-def error_document(error: Exception, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a job that failed: the same keys, as far as they are known."""
-    return {
-        "status": "error",
-        "error": type(error).__name__,
-        "message": " ".join(str(error).split()) or type(error).__name__,
-        "config": dict(config),
-        "metrics": None,
-        "config_summary": _summary(config, None),
-    }
-
-
-def _summary(config: Mapping[str, Any], rows: int | None) -> dict[str, Any]:
-    return {**{name: config.get(name) for name in _SUMMARY}, "snapshots_count": rows}
-
-
-def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Write the JSON to a file, whole or not at all; missing folders are made.
-
-    Raises:
-        ConfigError: when the file cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(dump_json(document), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise ConfigError(f"`--output-json` must be writable, was {str(path)!r}: {error.strerror}") from error
