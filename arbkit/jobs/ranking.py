@@ -109,6 +109,7 @@ def aggregate(
     folder = Path(results_dir)
     _check(folder, max_drawdown_pct, min_trades, max_results, metric)
     found: list[_Result] = []
+    searched = _Searched()
     broken: list[tuple[str, str]] = []
     files = failed = filtered = undefined = 0
     for file in _files(folder):
@@ -120,17 +121,19 @@ def aggregate(
             broken.append((str(file), read))
         elif read.metrics is _FAILED:
             failed += 1
-        elif not _passes(read.metrics, max_drawdown_pct, min_trades):
-            filtered += 1
-        elif read.metrics[metric] is None:
-            undefined += 1
         else:
-            found.append(read)
+            searched.look_at(read.config)
+            if not _passes(read.metrics, max_drawdown_pct, min_trades):
+                filtered += 1
+            elif read.metrics[metric] is None:
+                undefined += 1
+            else:
+                found.append(read)
     if files == 0:
         raise DataError(f"a folder of results must hold .json files, {str(folder)!r} holds none")
     sign = 1.0 if is_lower_better(metric) else -1.0
     found.sort(key=lambda item: (sign * item.metrics[metric], item.file.stem))
-    results = _ranked(found, found[:max_results])
+    results = _ranked(found[:max_results], searched.names)
     return Aggregate(str(folder), metric, files, failed, broken, filtered, undefined, len(found), results)
 
 
@@ -191,19 +194,34 @@ def _passes(metrics: Mapping[str, Any], drawdown: float | None, trades: int | No
     return trades is None or (metrics["total_trades"] or 0) >= trades
 
 
-def _ranked(found: list[_Result], best: list[_Result]) -> list[Ranked]:
-    differing = [
-        name
-        for name in _SEARCHED
-        if any(item.config.get(name) != found[0].config.get(name) for item in found)
-    ]
+class _Searched:
+    """Finds the parameters in which the results of a folder differ, those that are filtered out included."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Any] | None = None
+        self._differing: set[str] = set()
+
+    def look_at(self, config: Mapping[str, Any]) -> None:
+        """Take in the inputs of one more result."""
+        values = {name: config.get(name) for name in _SEARCHED}
+        if self._first is None:
+            self._first = values
+        self._differing |= {name for name, value in values.items() if value != self._first[name]}
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters, in the order of the rules."""
+        return [name for name in _SEARCHED if name in self._differing]
+
+
+def _ranked(best: list[_Result], names: list[str]) -> list[Ranked]:
     return [
         Ranked(
             place,
             item.file.stem,
             str(item.file),
             item.config.get("tag"),
-            {name: item.config.get(name) for name in differing},
+            {name: item.config.get(name) for name in names},
             {name: item.metrics[name] for name in METRIC_NAMES},
         )
         for place, item in enumerate(best, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +11,7 @@ from arbkit import __version__
 from arbkit.data.cache import cache_key, cached_path
 from arbkit.engine import split_panel
 from arbkit.errors import ConfigError, DataError
-from arbkit.panel import Panel, PanelMeta, load_pair_file, load_panel
-from arbkit.panel.store import is_store
+from arbkit.panel import Panel, PanelMeta, is_store, load_pair_file, load_panel
 from arbkit.study.space import Categorical
 from arbkit.study.spec import MARKET_KEYS, Folds, StudySpec
 from arbkit.units import DAY_NS
@@ -29,10 +28,17 @@ class Market:
     made: nothing here returns it.
     """
 
-    def __init__(self, panel: Panel, out_of_sample: float, folds: Folds = 0) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        out_of_sample: float,
+        folds: Folds = 0,
+        referenced: Callable[[str], Panel] | None = None,
+    ) -> None:
         self._panel = panel
         self._out_of_sample = out_of_sample
         self._folds = folds
+        self._referenced = referenced or panel.with_reference
         self._segments: dict[str, dict[str, Panel]] = {}
         self._fold_panels: dict[tuple[str, int], Panel] = {}
         self._cut("none")
@@ -44,14 +50,27 @@ class Market:
         Raises:
             DataError: when the data are missing, broken or do not cover what was asked for.
         """
+        share = spec.split.out_of_sample
         if spec.panel is not None:
-            panel = load_pair_file(Path(spec.panel))
-            if spec.start is not None or spec.end is not None:
-                panel = panel.slice(spec.start, spec.end)
-        else:
-            assert spec.dataset is not None
-            panel = load_panel(spec.dataset, **_arguments(spec))
-        return cls(panel, spec.split.out_of_sample, spec.folds)
+            path = Path(spec.panel)
+            whole = Panel.open(path) if is_store(path) else load_pair_file(path)
+            if spec.start is None and spec.end is None:
+                return cls(whole, share, spec.folds)
+            # Filled before the start is cut off, so that it is warm at the first row.
+            return cls(
+                whole.slice(spec.start, spec.end),
+                share,
+                spec.folds,
+                lambda reference: whole.with_reference(reference).slice(spec.start, spec.end),
+            )
+        dataset, arguments = spec.dataset, _arguments(spec)
+        assert dataset is not None
+        panel = load_panel(dataset, **arguments)
+        if spec.start is None:
+            return cls(panel, share, spec.folds)
+        return cls(
+            panel, share, spec.folds, lambda reference: load_panel(dataset, **arguments, reference=reference)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -135,7 +154,7 @@ class Market:
         return self._fold_panels[reference, k]
 
     def _cut(self, reference: str) -> None:
-        panel = self._panel if reference == "none" else self._panel.with_reference(reference)
+        panel = self._panel if reference == "none" else self._referenced(reference)
         split = split_panel(panel, self._out_of_sample)
         self._segments[reference] = {"train": split.train, "test": split.test}
 

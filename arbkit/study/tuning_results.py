@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-__all__ = ["COLUMNS", "JOBS_TABLE", "Relation", "ensure_tuning_results"]
+from arbkit.errors import StorageError
+
+__all__ = ["COLUMNS", "JOBS_TABLE", "Relation", "ensure_tuning_results", "view_of_studies"]
 
 #: Name and type of each column, in order.
 COLUMNS: Final = {
@@ -128,6 +130,24 @@ def ensure_tuning_results(connection: Any) -> Relation:
             cursor.execute(f"CREATE OR REPLACE VIEW {relation.view} AS " + " UNION ALL ".join(parts))
             cursor.execute(f"COMMENT ON VIEW {relation.view} IS '{mark}'")
     return relation
+
+
+def view_of_studies(connection: Any) -> None:
+    """Make the view for a storage of studies; a role that may not make views has studies without it.
+
+    Raises:
+        StorageError: when the database refuses it for another reason.
+    """
+    import psycopg
+
+    try:
+        ensure_tuning_results(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        pass
+    except psycopg.Error as error:
+        raise StorageError(
+            f"the view `tuning_results` must be makeable, the database refused it: {error}"
+        ) from error
 
 
 def _relation(cursor: Any) -> Relation:

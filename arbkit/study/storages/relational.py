@@ -15,6 +15,7 @@ from arbkit.errors import MissingDependencyError, StorageError
 from arbkit.study.storages._quick import QuickStorage
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.urls import redacted, sqlite_file
+from arbkit.study.tuning_results import view_of_studies
 
 __all__ = ["open_postgresql", "open_sqlite"]
 
@@ -100,7 +101,11 @@ def open_postgresql(url: str, create: bool) -> BaseStorage:
     with storage_errors(url):
         # Without an encoding a database made in the C locale would answer in bytes.
         options = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
-        return _relational(f"postgresql+psycopg://{rest}", create, options)
+        storage = _relational(f"postgresql+psycopg://{rest}", create, options)
+        if create:
+            with storage.engine.connect() as connection:
+                view_of_studies(connection.connection.driver_connection)
+        return storage
 
 
 def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:
