@@ -197,6 +197,7 @@ def to_study(
     max_drawdown_pct: _MaxDrawdown = None,
     min_trades: _MinTrades = None,
     metric: _Metric = "mtm_pnl_usd",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a spec that is there.")] = False,
     json: _Json = False,
 ) -> None:
     """Write the session as the spec of an Optuna study, which ranks the same sets the same way.
@@ -220,7 +221,7 @@ def to_study(
         metric=metric,
     )
     path = to or Path("studies") / f"{spec.name}.yaml"
-    _write_text(path, spec.to_yaml())
+    _write_text(path, spec.to_yaml(), replace)
     if run_it:
         from arbkit.cli.study import run as run_study
 
@@ -295,10 +296,15 @@ def _say_aggregate(found: Aggregate) -> None:
     print_table(("rank", "job", *names, *shown), rows)
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str, replace: bool) -> None:
     from arbkit.errors import ConfigError
 
     try:
+        if not replace and path.is_file() and path.read_text(encoding="utf-8") != text:
+            raise ConfigError(
+                f"a study spec must not take the place of another one, {str(path)!r} is there; "
+                "give the study a `--name`, or say `--replace`"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:

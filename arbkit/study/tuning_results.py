@@ -76,7 +76,7 @@ CROSS JOIN LATERAL (SELECT a.value_json::jsonb AS json OFFSET 0) spec
 JOIN trials t ON t.study_id = s.study_id
 JOIN trial_user_attributes u ON u.trial_id = t.trial_id AND u.key = 'metrics'
 CROSS JOIN LATERAL (
-    SELECT regexp_replace(u.value_json, '\m(NaN|-?Infinity)\M', 'null', 'g')::jsonb AS json OFFSET 0
+    SELECT regexp_replace(u.value_json, '-?\m(NaN|Infinity)\M', 'null', 'g')::jsonb AS json OFFSET 0
 ) m
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(q.param_name, CASE q.kind ->> 'name'

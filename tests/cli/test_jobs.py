@@ -90,6 +90,17 @@ def test_jobs_that_fail_are_told_once_and_end_with_1(capsys: pytest.CaptureFixtu
     assert "1 failed, 8 left" in capsys.readouterr().out
 
 
+def test_another_spec_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("studies").mkdir()
+    Path("studies/sess001.yaml").write_text("mine")
+
+    assert main(["jobs", "to-study", "sess001.yaml"]) == 1
+    assert "is there; give the study a `--name`" in capsys.readouterr().err
+    assert Path("studies/sess001.yaml").read_text() == "mine"
+    assert main(["jobs", "to-study", "sess001.yaml", "--replace"]) == 0
+    assert main(["jobs", "to-study", "sess001.yaml"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -44,6 +44,7 @@ def test_every_simulated_trial_is_a_row(values: dict[str, Any], url: str) -> Non
 
     by_number = {int(item["run_id"].partition("#")[2]): item for item in rows(url)}
     frame = study.trials()
+    close_storage(study.optuna._storage)
     simulated = frame.filter(frame["metric_total_trades"].is_not_null())
     assert 0 < simulated.height < frame.height
     assert set(by_number) == set(simulated["number"])
