@@ -154,7 +154,9 @@ class ResultsTable:
         return sorted(self._folder.glob("[0-9]*.json"))
 
     def _connect(self) -> None:
-        self._connection = self._psycopg.connect(self._url, connect_timeout=_CONNECT_S, autocommit=True)
+        self._connection = self._psycopg.connect(
+            self._url, connect_timeout=_CONNECT_S, autocommit=True, client_encoding="utf8"
+        )
         self._relation = ensure_tuning_results(self._connection)
         found = self._connection.execute(
             "SELECT column_name, data_type FROM information_schema.columns "

@@ -18,7 +18,7 @@ from arbkit.errors import ConfigError, StorageError
 from arbkit.jobs import PlannedJob, ResultsTable, RunProgress, Session, make_plan, run_jobs, write_plan
 from arbkit.jobs import results as module
 from arbkit.study.tuning_results import COLUMNS
-from tests.servers import PostgresServer, postgres_server
+from tests.postgres import PostgresServer, postgres_server
 
 Values = dict[str, Any]
 _NAMES = count()

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from arbkit.study import StudySpec, run_study
 from arbkit.study.storages import close_storage, open_storage
 from arbkit.study.tuning_results import COLUMNS, JOBS_TABLE, Relation, ensure_tuning_results
-from tests.servers import PostgresServer, postgres_server
+from tests.postgres import PostgresServer, postgres_server
 
 _NAMES = count()
 
