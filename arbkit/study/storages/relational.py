@@ -105,6 +105,7 @@ def open_postgresql(url: str, create: bool) -> BaseStorage:
         if create:
             with storage.engine.connect() as connection:
                 view_of_studies(connection.connection.driver_connection)
+            storage.engine.dispose()
         return storage
 
 
