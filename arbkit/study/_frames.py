@@ -1,61 +1,120 @@
-"""Trials as frames."""
+"""Trials as frames, column by column: a hundred thousand of them in a second."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
-from optuna.study import StudyDirection
-from optuna.study._multi_objective import _get_pareto_front_trials_by_trials
-from optuna.trial import FrozenTrial, TrialState
+from optuna.distributions import CategoricalDistribution
+from optuna.study._multi_objective import _is_pareto_front
+from optuna.trial import TrialState
 
+from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.records import METRICS_DTYPE
+from arbkit.study.block import TrialBlock
 from arbkit.study.objective import DUPLICATE_OF, METRICS
 from arbkit.study.space import Categorical, IntRange, Range
 from arbkit.study.spec import StudySpec
 
-__all__ = ["best_frame", "is_feasible", "trials_frame"]
+__all__ = ["best_frame", "feasible_rows", "trials_frame"]
+
+#: Optuna's older way to keep constraints: one list per trial.
+_OLD_CONSTRAINTS = "constraints"
 
 
-def is_feasible(trial: FrozenTrial) -> bool:
-    """Whether a trial is complete and breaks no constraint."""
-    return trial.state == TrialState.COMPLETE and all(item <= 0 for item in trial.constraints.values())
+def feasible_rows(block: TrialBlock) -> BoolArray:
+    """Return which trials are complete and break no constraint, (n,)."""
+    feasible: BoolArray = block.states == TrialState.COMPLETE.value
+    for violation in block.constraints.values():
+        feasible = feasible & ~(violation > 0)
+    for row, text in enumerate(block.system_attrs.get(_OLD_CONSTRAINTS, ())):
+        if text is not None and any(item > 0 for item in json.loads(text)):
+            feasible[row] = False
+    return feasible
 
 
-def trials_frame(spec: StudySpec, trials: Sequence[FrozenTrial]) -> pl.DataFrame:
-    """Return one row per trial; the columns are those of `Study.trials`."""
+def trials_frame(spec: StudySpec, block: TrialBlock, rows: IntArray | None = None) -> pl.DataFrame:
+    """Return one row per trial; the columns are those of `Study.trials`.
+
+    Args:
+        spec: the study's spec.
+        block: its trials.
+        rows: the places in the block of those that are wanted, in order; default: all.
+    """
+    chosen = np.arange(len(block)) if rows is None else rows
+    states = np.array([state.name for state in TrialState])
     columns: dict[str, Any] = {
-        "number": pl.Series([item.number for item in trials], dtype=pl.Int64),
-        "state": pl.Series([item.state.name for item in trials], dtype=pl.String),
+        "number": pl.Series(block.first + chosen, dtype=pl.Int64),
+        "state": pl.Series(states[block.states[chosen]], dtype=pl.String),
     }
     for index, name in enumerate(_value_names(spec)):
-        values = [item.values[index] if item.values else None for item in trials]
-        columns[name] = pl.Series(values, dtype=pl.Float64)
-    columns["feasible"] = pl.Series([is_feasible(item) for item in trials], dtype=pl.Boolean)
-    columns[DUPLICATE_OF] = pl.Series([item.user_attrs.get(DUPLICATE_OF) for item in trials], dtype=pl.Int64)
+        columns[name] = _numbers(block.values[chosen, index])
+    columns["feasible"] = pl.Series(feasible_rows(block)[chosen])
+    texts = _picked(block.attrs.get(DUPLICATE_OF), chosen)
+    columns[DUPLICATE_OF] = pl.Series(texts, dtype=pl.String).cast(pl.Int64)
     for name, range_ in spec.space.items():
-        columns[name] = pl.Series([item.params.get(name) for item in trials], dtype=_dtype(range_))
-    metrics = [item.user_attrs.get(METRICS) or {} for item in trials]
-    for name in METRICS_DTYPE.names or ():
-        columns[f"metric_{name}"] = pl.Series([item.get(name) for item in metrics], dtype=_metric_dtype(name))
-    return pl.DataFrame(columns)
+        columns[name] = _param(block, name, range_, chosen)
+    metrics = _metrics(_picked(block.attrs.get(METRICS), chosen))
+    return pl.DataFrame(columns).hstack(metrics)
 
 
-def best_frame(spec: StudySpec, trials: Sequence[FrozenTrial], n: int) -> pl.DataFrame:
+def best_frame(spec: StudySpec, block: TrialBlock, n: int) -> pl.DataFrame:
     """Return the best feasible trials, or the Pareto front, each point once."""
-    feasible = [item for item in trials if is_feasible(item) and DUPLICATE_OF not in item.user_attrs]
-    directions = [StudyDirection[item.upper()] for item in spec.directions]
-    if len(directions) > 1 and feasible:
-        feasible = list(_get_pareto_front_trials_by_trials(feasible, directions))
-    sign = -1.0 if directions[0] == StudyDirection.MAXIMIZE else 1.0
-    best = sorted(feasible, key=lambda item: (sign * item.values[0], item.number))
-    return trials_frame(spec, best[:n])
+    told = ~np.isnan(block.values).any(axis=1)
+    repeated = block.attrs.get(DUPLICATE_OF)
+    if repeated is not None:
+        told &= np.array([text is None for text in repeated], bool)
+    rows = np.flatnonzero(feasible_rows(block) & told)
+    signs = np.array([-1.0 if item == "maximize" else 1.0 for item in spec.directions])
+    losses = signs * block.values[rows]
+    if len(signs) > 1 and rows.size:
+        front = _is_pareto_front(losses, assume_unique_lexsorted=False)
+        rows, losses = rows[front], losses[front]
+    return trials_frame(spec, block, rows[np.lexsort((rows, losses[:, 0]))[:n]])
 
 
 def _value_names(spec: StudySpec) -> list[str]:
     count = len(spec.objective)
     return ["value"] if count == 1 else [f"values_{index}" for index in range(count)]
+
+
+def _numbers(column: FloatArray) -> pl.Series:
+    return pl.Series(column, dtype=pl.Float64).fill_nan(None)
+
+
+def _picked(texts: Sequence[str | None] | None, rows: IntArray) -> list[str | None]:
+    if texts is None:
+        return [None] * rows.size
+    return list(texts) if rows.size == len(texts) else [texts[row] for row in rows.tolist()]
+
+
+def _param(block: TrialBlock, name: str, range_: Range, rows: IntArray) -> pl.Series:
+    """Return a parameter as the spec says it: the index of a choice becomes the choice."""
+    dtype = _dtype(range_)
+    if name not in block.distributions:
+        return pl.Series([None] * rows.size, dtype=dtype)
+    column = _numbers(block.params[rows, list(block.distributions).index(name)])
+    item = block.distributions[name]
+    if not isinstance(item, CategoricalDistribution):
+        return column.cast(dtype)
+    return pl.Series(list(item.choices), dtype=dtype).gather(column.cast(pl.UInt32))
+
+
+def _metrics(texts: list[str | None]) -> pl.DataFrame:
+    names = METRICS_DTYPE.names or ()
+    dtypes = {name: _metric_dtype(name) for name in names}
+    packed = pl.Series(texts, dtype=pl.String)
+    try:
+        found = packed.str.json_decode(pl.Struct(dtypes)).struct.unnest()
+    except pl.exceptions.PolarsError:  # Python's JSON knows Infinity, polars' does not
+        rows = [json.loads(text) if text is not None else {} for text in texts]
+        found = pl.DataFrame(
+            {name: pl.Series([row.get(name) for row in rows], dtype=dtypes[name]) for name in names}
+        )
+    return found.rename({name: f"metric_{name}" for name in names})
 
 
 def _dtype(item: Range) -> Any:

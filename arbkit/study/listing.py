@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
-from optuna.trial import FrozenTrial
 
 from arbkit.errors import StorageError
-from arbkit.study._frames import is_feasible
+from arbkit.study._frames import feasible_rows
 from arbkit.study.batches import quiet_optuna
+from arbkit.study.block import TrialBlock
 from arbkit.study.locate import places
-from arbkit.study.storages import close_storage, open_storage, redacted, storage_errors
+from arbkit.study.storages import close_storage, open_storage, read_block, redacted, storage_errors
 
 __all__ = ["StudyLine", "list_studies"]
 
@@ -59,14 +59,14 @@ def _lines(url: str) -> list[StudyLine]:
     try:
         with quiet_optuna(), storage_errors(url):
             return [
-                _line(item, opened.get_all_trials(item._study_id, deepcopy=False), url)
+                _line(item, read_block(opened, item._study_id, values_only=True), url)
                 for item in opened.get_all_studies()
             ]
     finally:
         close_storage(opened)
 
 
-def _line(study: FrozenStudy, trials: list[FrozenTrial], url: str) -> StudyLine:
+def _line(study: FrozenStudy, trials: TrialBlock, url: str) -> StudyLine:
     attrs: dict[str, Any] = study.user_attrs
     spec: dict[str, Any] = attrs.get("arbkit:spec") or {}
     objective = ", ".join(f"{part['direction']} {part['metric']}" for part in spec.get("objective", ()))
@@ -82,11 +82,11 @@ def _line(study: FrozenStudy, trials: list[FrozenTrial], url: str) -> StudyLine:
     )
 
 
-def _best(study: FrozenStudy, trials: list[FrozenTrial]) -> float | None:
+def _best(study: FrozenStudy, trials: TrialBlock) -> float | None:
     """Best feasible value; None with several objectives, where no one trial is best."""
     if len(study.directions) != 1:
         return None
-    values: list[float] = [item.values[0] for item in trials if is_feasible(item)]
-    if not values:
+    values = trials.values[feasible_rows(trials), 0]
+    if not values.size:
         return None
-    return max(values) if study.direction == StudyDirection.MAXIMIZE else min(values)
+    return float(values.max() if study.direction == StudyDirection.MAXIMIZE else values.min())

@@ -6,8 +6,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 import optuna
 import polars as pl
+from optuna.trial import TrialState
 
 from arbkit.config import Params
 from arbkit.engine import BacktestResult, backtest
@@ -15,11 +17,13 @@ from arbkit.errors import StudyError
 from arbkit.panel import Panel
 from arbkit.study._frames import best_frame, trials_frame
 from arbkit.study.batches import quiet_optuna
+from arbkit.study.block import TrialBlock
 from arbkit.study.locate import locate
 from arbkit.study.market import Market
 from arbkit.study.record import StudyRecord
+from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import open_storage, storage_errors
+from arbkit.study.storages import count_trials, open_storage, read_block, storage_errors
 
 __all__ = ["Study", "load_study"]
 
@@ -38,9 +42,10 @@ class Study:
         self.record = record
         self.url = url
         self._loaded_market = market
+        self._held: TrialBlock | None = None
 
     def __repr__(self) -> str:
-        return f"Study({self.name!r}, {len(self._frozen())} of {self.record.n_trials} trials)"
+        return f"Study({self.name!r}, {self.n_trials:,} of {self.record.n_trials:,} trials)"
 
     @property
     def name(self) -> str:
@@ -57,18 +62,24 @@ class Study:
         """The shell command that makes the same study again."""
         return self.record.command
 
+    @property
+    def n_trials(self) -> int:
+        """How many trials are stored."""
+        with storage_errors(self.url):
+            return count_trials(self.optuna._storage, self.optuna._study_id)
+
     def trials(self) -> pl.DataFrame:
         """Return all trials, one row each, in order.
 
         Columns: `number`, `state`, `value` (several objectives: `values_0`, `values_1`, ...), `feasible`,
         `duplicate_of`, one column per parameter, `metric_NAME` for each metric on the training data.
         """
-        return trials_frame(self.spec, self._frozen())
+        return trials_frame(self.spec, self._block())
 
     def best_trials(self, n: int = 10) -> pl.DataFrame:
         """Return the best feasible trials, best first, each point once; with several objectives the
         Pareto front. Columns as in `trials`."""
-        return best_frame(self.spec, self._frozen(), n)
+        return best_frame(self.spec, self._block(), n)
 
     def best_params(self) -> dict[str, Any]:
         """Return the searched parameters of the best trial; with several objectives the front's
@@ -81,7 +92,7 @@ class Study:
         if best.is_empty():
             raise StudyError(
                 f"a best trial must be complete and feasible, {self.name!r} has none among "
-                f"{len(self._frozen())} trials; loosen its constraints or widen its space"
+                f"{self.n_trials:,} trials; loosen its constraints or widen its space"
             )
         return best.select(list(self.spec.space)).row(0, named=True)
 
@@ -112,9 +123,25 @@ class Study:
             self._loaded_market = market
         return self._loaded_market
 
-    def _frozen(self) -> list[optuna.trial.FrozenTrial]:
+    def _block(self) -> TrialBlock:
+        """Return the stored trials; they are read again only when there is something new."""
+        held = self._held
+        if held is not None and len(held) == self.n_trials and _all_finished(held):
+            return held
+        space = distributions(self.spec.space)
         with storage_errors(self.url):
-            return self.optuna.get_trials(deepcopy=False)
+            try:
+                held = read_block(self.optuna._storage, self.optuna._study_id)
+            except StudyError:  # another program gave a parameter several distributions
+                trials = self.optuna.get_trials(deepcopy=False)
+                held = TrialBlock.from_frozen(trials, space, len(self.spec.objective), strict=False)
+        self._held = held
+        return held
+
+
+def _all_finished(block: TrialBlock) -> bool:
+    open_ones = (TrialState.RUNNING.value, TrialState.WAITING.value)
+    return not np.isin(block.states, open_ones).any()
 
 
 def load_study(name: str, storage: str | None = None) -> Study:

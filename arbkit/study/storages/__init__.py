@@ -16,7 +16,7 @@ from arbkit.study.storages.blocks import BlockStorage
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.opening import close_storage, open_storage
 from arbkit.study.storages.urls import MEMORY, file_of, redacted, sqlite_file, url_of
-from arbkit.study.storages.writing import append_block, append_trials, read_block
+from arbkit.study.storages.writing import append_block, append_trials, count_trials, read_block
 
 __all__ = [
     "MEMORY",
@@ -24,6 +24,7 @@ __all__ = [
     "append_block",
     "append_trials",
     "close_storage",
+    "count_trials",
     "file_of",
     "open_storage",
     "read_block",

@@ -33,6 +33,8 @@ __all__ = ["DuckFile"]
 _SCHEMA: Final = 1
 #: Another process that holds the file for a flush is waited for, this long.
 _BUSY_S: Final = 20.0
+#: A flush writes the last group of rows anew: with DuckDB's own 122,880 it took 140 ms more, and grew.
+_ROW_GROUP: Final = 2048
 #: Where DuckDB's two database headers are, and the bytes up to the end of what they hold.
 _HEADERS: Final = (4096, 4096 + 128)
 _TABLES: Final = frozenset({"studies", "trials", "spaces", "meta"})
@@ -120,7 +122,7 @@ class DuckFile:
         until, pause = time.monotonic() + _BUSY_S, 0.01
         while True:
             try:
-                return duckdb.connect(str(self.path), read_only=read_only)
+                return self._attached(duckdb.connect(), read_only)
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise
@@ -128,6 +130,16 @@ class DuckFile:
                     raise self._held(error) from error
             time.sleep(pause)
             pause = min(2 * pause, 0.2)
+
+    def _attached(self, connection: DuckDBPyConnection, read_only: bool) -> DuckDBPyConnection:
+        path, mode = str(self.path).replace("'", "''"), ", READ_ONLY" if read_only else ""
+        try:
+            connection.execute(f"ATTACH '{path}' AS study (ROW_GROUP_SIZE {_ROW_GROUP}{mode})")
+            connection.execute("USE study")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _held(self, error: Exception) -> StorageError:
         holder = re.search(r"PID (\d+)", str(error))
@@ -156,9 +168,7 @@ class DuckFile:
                 f"a study storage must be a DuckDB file, {str(self.path)!r} is not; it was left untouched"
             )
         with self.reading() as connection:
-            tables = {
-                row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-            }
+            tables = _tables(connection)
             schema = _schema(connection) if tables >= _TABLES else None
         if not tables and create:
             self._make()
@@ -178,7 +188,7 @@ class DuckFile:
             ) from error
         with self.writing() as connection:
             # Another process may have made them between the look and the lock.
-            if connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0] == 0:
+            if not _tables(connection):
                 connection.execute(_MAKE)
                 connection.execute("INSERT INTO meta VALUES (?, 0, 0)", [_SCHEMA])
 
@@ -186,6 +196,11 @@ class DuckFile:
 def _turn_of(path: Path) -> threading.RLock:
     with _TURNS_GUARD:
         return _TURNS[path]
+
+
+def _tables(connection: DuckDBPyConnection) -> set[str]:
+    query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'study'"
+    return {name for (name,) in connection.execute(query).fetchall()}
 
 
 def _schema(connection: DuckDBPyConnection) -> Any:

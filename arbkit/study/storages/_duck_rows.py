@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from optuna.trial import FrozenTrial, TrialState
 
 from arbkit.study.block import CONSTRAINT, REPORT_DTYPE, TrialBlock
-from arbkit.study.storages.blocks import several_distributions
+from arbkit.study.storages.blocks import numbers_of, several_distributions, texts_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -97,7 +97,7 @@ def rows_of_block(study_id: int, block: TrialBlock, version: int) -> Rows:
         space = Space(names, tuple(texts[name] for name in names))
         spaces.add(space)
         keys[which.reshape(-1) == place] = space.key
-    system = {CONSTRAINT + name: _numbers(column) for name, column in block.constraints.items()}
+    system = {CONSTRAINT + name: texts_of(column) for name, column in block.constraints.items()}
     names_of_state = np.array([state.name for state in TrialState])
     told = ~np.isnan(block.values).any(axis=1)
     objectives = _lists(block.values[told].reshape(-1), told * block.values.shape[1], ~told)
@@ -201,7 +201,7 @@ def _block(table: Any, texts: Mapping[str, str], spaces: Mapping[int, Space], ob
         values,
         table["started"].to_numpy().astype("datetime64[us]"),
         table["completed"].to_numpy().astype("datetime64[us]"),
-        {name.removeprefix(CONSTRAINT): _parsed(column) for name, column in broken.items()},
+        {name.removeprefix(CONSTRAINT): numbers_of(column) for name, column in broken.items()},
         _texts(table["user_attrs"]),
         system,
         reports,
@@ -237,14 +237,6 @@ def _frozen(row: Sequence[Any], spaces: Mapping[int, Space], ids: int) -> Frozen
 
 def _pairs(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, json.dumps(value)) for name, value in attrs.items()]
-
-
-def _numbers(column: Any) -> list[str | None]:
-    return [None if value != value else json.dumps(value) for value in column.tolist()]
-
-
-def _parsed(column: Sequence[str | None]) -> Any:
-    return np.array([np.nan if text is None else float(json.loads(text)) for text in column])
 
 
 def _lists(values: Any, counts: Any, missing: Any = None) -> pa.Array:

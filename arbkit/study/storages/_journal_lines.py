@@ -11,6 +11,7 @@ from optuna.distributions import distribution_to_json
 from optuna.storages.journal._storage import JournalOperation
 
 from arbkit.study.block import CONSTRAINT, TrialBlock
+from arbkit.study.storages.blocks import texts_of
 
 __all__ = ["lines_of_block"]
 
@@ -27,7 +28,7 @@ def lines_of_block(study_id: int, worker: str, block: TrialBlock) -> list[str]:
     reports: list[dict[int, float]] = [{} for _ in range(len(block))]
     for row, step, value in block.reports.tolist():
         reports[row][step] = value
-    system = {CONSTRAINT + name: _texts(column) for name, column in block.constraints.items()}
+    system = {CONSTRAINT + name: texts_of(column) for name, column in block.constraints.items()}
     columns = zip(
         block.states.tolist(),
         block.params.tolist(),
@@ -66,10 +67,6 @@ def _told(values: Sequence[float]) -> str:
 def _stamps(column: Any) -> list[str | None]:
     texts = np.datetime_as_string(column).tolist()
     return [None if text == "NaT" else f"{text}+00:00" for text in texts]
-
-
-def _texts(column: Any) -> list[str | None]:
-    return [None if value != value else json.dumps(value) for value in column.tolist()]
 
 
 def _objects(attrs: Any, size: int) -> Iterator[str]:

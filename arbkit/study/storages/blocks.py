@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import abc
+import json
+import math
 from collections.abc import Sequence
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from arbkit._typing import FloatArray
 from arbkit.errors import StorageError, StudyError
 from arbkit.study.block import TrialBlock
 
-__all__ = ["BlockStorage", "block_of", "several_distributions", "taken"]
+__all__ = ["BlockStorage", "block_of", "numbers_of", "several_distributions", "taken", "texts_of"]
 
 
 class BlockStorage(abc.ABC):
@@ -52,6 +56,20 @@ def block_of(trials: Sequence[FrozenTrial], objectives: int) -> TrialBlock:
             if distributions.setdefault(name, item) != item:
                 raise several_distributions(name)
     return TrialBlock.from_frozen(trials, distributions, objectives)
+
+
+def numbers_of(texts: Sequence[str | None]) -> FloatArray:
+    """Read JSON numbers, NaN where there is none."""
+    return np.array([math.nan if text is None else float(text) for text in texts])
+
+
+def texts_of(numbers: FloatArray) -> list[str | None]:
+    """Write numbers as JSON, nothing where they are NaN; infinities as Python's JSON does."""
+    texts: list[str | None] = [repr(value) for value in numbers.tolist()]
+    for row in np.flatnonzero(~np.isfinite(numbers)).tolist():
+        value = float(numbers[row])
+        texts[row] = None if math.isnan(value) else json.dumps(value)
+    return texts
 
 
 def several_distributions(name: str) -> StudyError:

@@ -292,8 +292,10 @@ class DuckStorage(BaseStorage, BlockStorage):
             if stored != block.first:
                 raise taken(block.first, f"{stored} are stored")
             insert_rows(connection, rows_of_block(study_id, block, self._version))
-            if held.trials is not None:
+            if held.trials is not None and held.changed:
                 held.trials += read_trials(connection, study_id, self._version - 1, _id(study_id, 0))
+            elif held.trials is not None:  # read again only if somebody asks for the objects
+                held.trials, held.seen = None, -1
 
     def read_block(self, study_id: int) -> TrialBlock:
         """Return all trials of a study as columns."""

@@ -9,10 +9,10 @@ from optuna.trial import FrozenTrial
 
 from arbkit.errors import StudyError
 from arbkit.study.block import TrialBlock
-from arbkit.study.storages._tables import insert_block, knows_schema, select_block
+from arbkit.study.storages._tables import count_rows, insert_block, knows_schema, select_block
 from arbkit.study.storages.blocks import BlockStorage, block_of, taken
 
-__all__ = ["append_block", "append_trials", "read_block"]
+__all__ = ["append_block", "append_trials", "count_trials", "read_block"]
 
 
 def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None:
@@ -34,8 +34,13 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
             storage.create_new_trial(study_id, template_trial=trial)
 
 
-def read_block(storage: BaseStorage, study_id: int) -> TrialBlock:
+def read_block(storage: BaseStorage, study_id: int, *, values_only: bool = False) -> TrialBlock:
     """Return all trials of a study as columns, whatever their state.
+
+    Args:
+        storage: where the study is.
+        study_id: its id there.
+        values_only: leave out parameters, user attributes and reports, where that saves time.
 
     Raises:
         KeyError: when there is no such study.
@@ -43,12 +48,28 @@ def read_block(storage: BaseStorage, study_id: int) -> TrialBlock:
     """
     inner = getattr(storage, "_backend", storage)
     if isinstance(inner, RDBStorage) and knows_schema():
-        return select_block(inner, study_id)
-    if isinstance(storage, BlockStorage):
-        return storage.read_block(study_id)
-    return block_of(
-        storage.get_all_trials(study_id, deepcopy=False), len(storage.get_study_directions(study_id))
-    )
+        return select_block(inner, study_id, values_only=values_only)
+    try:
+        if isinstance(storage, BlockStorage):
+            return storage.read_block(study_id)
+        return block_of(*_trials(storage, study_id))
+    except StudyError:
+        if not values_only:
+            raise
+        trials, objectives = _trials(storage, study_id)
+        return TrialBlock.from_frozen(trials, {}, objectives, strict=False)
+
+
+def _trials(storage: BaseStorage, study_id: int) -> tuple[list[FrozenTrial], int]:
+    return storage.get_all_trials(study_id, deepcopy=False), len(storage.get_study_directions(study_id))
+
+
+def count_trials(storage: BaseStorage, study_id: int) -> int:
+    """Return how many trials a study has, whatever their state."""
+    inner = getattr(storage, "_backend", storage)
+    if isinstance(inner, RDBStorage) and knows_schema():
+        return count_rows(inner, study_id)
+    return storage.get_n_trials(study_id)
 
 
 def append_trials(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> None:
