@@ -18,6 +18,7 @@ from benchmarks import (
     bench_data,
     bench_decisions,
     bench_engine,
+    bench_kills,
     bench_measure,
     bench_memory,
     bench_portfolio,
@@ -47,10 +48,11 @@ class Sizes(NamedTuple):
     buffer_mib: int
     csv_rows: int
     study_rows: int
-    study_trials: int
+    study: bench_study.StudySizes
+    study_process: tuple[int, int]
+    kills: int
     synthetic_rows: int
     ingest_rows: int
-    samplers: tuple[str, ...]
     cold: bool
     recorded: bool
     pairs: int
@@ -64,15 +66,18 @@ class Sizes(NamedTuple):
 FULL: Final = Sizes(
     rows=(100_000, 1_000_000, 10_000_000), trades=(10, 100, 200, 1_000, 10_000, 100_000),
     sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
-    study_rows=1_000_000, study_trials=2_000,     synthetic_rows=10_000_000, ingest_rows=1_000_000,
-    samplers=("random", "qmc", "tpe"), cold=True, recorded=True,
+    study_rows=1_428_572,
+    study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
+    study_process=(10_000_000, 5_000), kills=200, synthetic_rows=10_000_000, ingest_rows=1_000_000,
+    cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
-    study_rows=20_000, study_trials=64, synthetic_rows=2_000, ingest_rows=2_000,
-    samplers=("random",), cold=False, recorded=False,
+    study_rows=20_000, study=bench_study.StudySizes(("random", "tpe"), 64, 16, 4),
+    study_process=(20_000, 64), kills=2, synthetic_rows=2_000, ingest_rows=2_000,
+    cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
 )  # fmt: skip
@@ -133,10 +138,21 @@ def _start_up(sizes: Sizes, folder: Path) -> Rows:
     return bench_process.start_up(sizes.csv_rows, folder, rounds=sizes.rounds, cold=sizes.cold)
 
 
-def _study(sizes: Sizes, folder: Path) -> Rows:
-    return bench_study.study_loop(
-        make_panel(sizes.study_rows), sizes.study_trials, folder, samplers=sizes.samplers
-    )
+def _study(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_study.study_loop(make_panel(sizes.study_rows), sizes.study, folder)
+
+
+def _study_workers(sizes: Sizes, folder: Path) -> Rows:
+    return bench_study.study_workers(make_panel(sizes.study_rows), sizes.study.trials // 2, folder)
+
+
+def _study_process(sizes: Sizes, folder: Path) -> Rows:
+    rows, trials = sizes.study_process
+    return bench_study.whole_process(make_panel(rows), trials, folder, rounds=min(3, sizes.rounds))
+
+
+def _kills(sizes: Sizes, folder: Path) -> Rows:
+    return bench_kills.kill_studies(sizes.kills, folder)
 
 
 def _synthetic(sizes: Sizes, folder: Path) -> Rows:
@@ -160,6 +176,9 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "store": _store,
     "startup": _start_up,
     "study": _study,
+    "workers": _study_workers,
+    "studyprocess": _study_process,
+    "kills": _kills,
     "synthetic": _synthetic,
     "ingest": _ingest,
 }
@@ -174,7 +193,10 @@ _TITLES: Final = {
     "screening": "Many pairs, every set on each, with all metrics",
     "store": "A panel larger than memory, each process capped at 4 GiB",
     "startup": "A whole process, 100,000 rows of pair CSV",
-    "study": "Studies stored in SQLite",
+    "study": "Studies stored in SQLite, against Optuna's own loop (the same backtests, sampler and storage)",
+    "workers": "One study by worker processes, all metrics, a stop loss",
+    "studyprocess": "A whole process, from Parquet to a stored study",
+    "kills": "Studies killed at random moments and resumed",
     "synthetic": "Synthetic market, a process of its own",
     "ingest": "Reading data",
 }

@@ -13,8 +13,10 @@ from arbkit.kernels.marks import MARK_DTYPE, write_marks
 
 __all__ = ["ExcursionTables"]
 
-#: Tables that one panel holds; each takes some 7 bytes per row.
+#: Tables that one panel holds: so many, and more while they take no more than these bytes; each takes some 7
+#: bytes per row.
 _KEPT: Final = 4
+_BYTES: Final = 256 << 20
 #: What a trade costs more by searching its rows than by the table, and a row to build it, in nanoseconds.
 #: Both were measured on one machine; a wrong ratio costs time and changes no figure.
 _TRADE_NS: Final = 300
@@ -45,10 +47,12 @@ class ExcursionTables:
         the rows.
         """
         if level not in self._tables:
-            while len(self._tables) >= _KEPT:
+            while len(self._tables) >= _KEPT and self._bytes() > _BYTES:
                 oldest = next(iter(self._tables))
                 self._tables.pop(oldest, None)
                 self._marks.pop(oldest, None)
+                # It has to pay anew: with more levels than fit, a table would be built for each batch.
+                self._trades.pop(oldest, None)
             self._tables[level] = excursions_of(self._market, level, *ends(self._market))
         return self._tables[level]
 
@@ -67,6 +71,11 @@ class ExcursionTables:
             write_marks(self._market, table, floor, marks)
             self._marks[level] = (floor, marks)
         return marks
+
+    def _bytes(self) -> int:
+        tables = [table for table in self._tables.values() if table is not None]
+        marks = sum(array.nbytes for _, array in self._marks.values())
+        return marks + sum(part.nbytes for table in tables for part in table if isinstance(part, np.ndarray))
 
     def pays(self, level: float, trades: float) -> bool:
         """Tell whether a table of this level is worth its time, for trades that are still to be simulated.

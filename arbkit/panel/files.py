@@ -30,8 +30,8 @@ PAIR_COLUMNS: Final = {
     "best_ask_b": "ask_b",
 }
 _PRICE_COLUMNS: Final = (*tuple(PAIR_COLUMNS)[1:], *tuple(PAIR_COLUMNS.values())[1:])
-_META_KEY: Final = b"arbkit.panel"
-_FUNDING_KEY: Final = b"arbkit.funding"
+_META_KEY: Final = "arbkit.panel"
+_FUNDING_KEY: Final = "arbkit.funding"
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -67,32 +67,30 @@ def read_panel(path: PathLike) -> Panel:
     Raises:
         DataError: when the file is missing, not readable as Parquet, or lacks a column.
     """
+    # Not by pyarrow: its Parquet module imports pandas where that is installed, which takes most of a second.
     import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     source = _existing(path)
     try:
-        table = pq.read_table(source, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
+        notes = pl.read_parquet_metadata(source)
+        frame = pl.read_parquet(source, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
             f"{source} cannot be read as Parquet: it is damaged or half-written; make it again ({error})"
         ) from error
-    text = (table.schema.metadata or {}).get(_META_KEY)
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
+    text = notes.get(_META_KEY)
     try:
         meta = _meta_of(text) if text else PanelMeta(name=source.stem, source=str(source))
         if frame.height == 0 and not text:
             raise DataError("a data file must hold rows, this one has none")
         panel = panel_from_frame(_renamed(frame), meta)
-        funding = (table.schema.metadata or {}).get(_FUNDING_KEY)
+        funding = notes.get(_FUNDING_KEY)
         return panel.replace(funding=Funding(*json.loads(funding))) if funding else panel
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
 
 
-def _meta_of(text: bytes) -> PanelMeta:
+def _meta_of(text: str) -> PanelMeta:
     known = {item.name for item in dataclasses.fields(PanelMeta)}
     try:
         values = {name: value for name, value in json.loads(text).items() if name in known}

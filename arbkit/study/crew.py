@@ -39,6 +39,7 @@ _PARTS: Final = 2
 _MOST_DEATHS: Final = 3
 #: How long a helper waits for a leader that is still reading its data.
 _POLL_S: Final = 0.05
+_WORKER: Final = "from arbkit.study.worker import main; main()"
 
 
 class _Task(NamedTuple):
@@ -164,7 +165,7 @@ class Crew:
 
     def _start_process(self) -> Connection:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "arbkit.study.worker", str(theirs.fileno()), "1"]
+        command = [sys.executable, "-c", _WORKER, str(theirs.fileno()), "1"]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
         theirs.close()
         with self._lanes_lock:
@@ -282,7 +283,7 @@ def help_leader(
 
 def _handed_down(connection: Connection) -> subprocess.Popen[bytes]:
     handle = connection.fileno()
-    command = [sys.executable, "-m", "arbkit.study.worker", str(handle), "1"]
+    command = [sys.executable, "-c", _WORKER, str(handle), "1"]
     process = subprocess.Popen(command, pass_fds=[handle], stdout=subprocess.DEVNULL)
     connection.close()
     return process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -87,16 +88,18 @@ def run_study(
     _refuse_existing(spec)
     _check_sampler(spec)
     market = Market.load(spec)
+    hashing = _in_background(lambda: market.fingerprint)
     _warm(spec, market)
     _check_rules(spec, market)
-    record = StudyRecord.make(
-        spec.to_dict() | {"storage": redacted(spec.storage)},
-        market.fingerprint,
-        spec.planned_trials,
-        command,
-    )
     storage = open_storage(spec.storage, create=True)
     try:
+        hashing.join()
+        record = StudyRecord.make(
+            spec.to_dict() | {"storage": redacted(spec.storage)},
+            market.fingerprint,
+            spec.planned_trials,
+            command,
+        )
         with quiet_optuna(), storage_errors(spec.storage), _lease(spec.storage, spec.name) as lease:
             study = _create(spec, storage, record)
             crew = evaluator or _crew(spec, spec.storage, market, workers, lease)
@@ -157,6 +160,13 @@ def resume_study(
     finally:
         close_storage(opened)
     return Study(study, record, url, market)
+
+
+def _in_background(work: Callable[[], object]) -> threading.Thread:
+    """Do what needs no interpreter, such as hashing, beside what does, such as importing."""
+    thread = threading.Thread(target=work, name="arbkit-background", daemon=True)
+    thread.start()
+    return thread
 
 
 def _run(

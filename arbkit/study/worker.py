@@ -2,8 +2,6 @@
 
 It gets everything through one connection: first what to evaluate on, then points; it answers with metrics. It
 ends when the leader says so, or when the connection breaks.
-
-    python -m arbkit.study.worker HANDLE THREADS
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from arbkit.panel import Panel
 from arbkit.study.detail import Detail
 from arbkit.study.evaluator import PanelEvaluator
 
-__all__ = ["BROKEN", "Setup", "serve"]
+__all__ = ["BROKEN", "Setup", "main", "serve"]
 
 #: What a connection raises when the process at its other end is gone.
 BROKEN: Final = (EOFError, ConnectionError, BrokenPipeError, OSError)
@@ -96,12 +94,8 @@ def serve(
 
 
 def main() -> None:
-    """Serve on the connection that was handed down."""
+    """Serve on the connection that was handed down: its handle, and how many threads, are the arguments."""
     # Ctrl-C reaches the whole group; the leader stores what is finished and then ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     handle, threads = (int(word) for word in sys.argv[1:3])
     serve(Connection(handle), threads or None)
-
-
-if __name__ == "__main__":
-    main()

@@ -46,6 +46,27 @@ def test_section_with_processes_and_files_measures(name: str) -> None:
     assert all(row["wall s"] > 0 for row in rows)
 
 
+def test_a_study_is_compared_with_the_loop_of_optuna() -> None:
+    (rows,) = command.measure(["study"], command.QUICK).values()
+    assert [row["sampler"] for row in rows] == ["random", "tpe", "random", "random"]
+    assert all(row["trials/s"] > 0 and row["trades"] > 0 for row in rows)
+    assert rows[0]["times faster"] > 1
+
+
+def test_workers_and_whole_processes_are_timed() -> None:
+    found = command.measure(["workers", "studyprocess"], command.QUICK)
+    assert [row["workers"] for row in found["workers"]] == [1, 2]
+    assert len(found["studyprocess"]) == 3
+
+
+@pytest.mark.slow
+def test_killed_studies_lose_nothing_that_was_stored() -> None:
+    (rows,) = command.measure(["kills"], command.QUICK._replace(kills=6)).values()
+    assert sum(row["kills"] for row in rows) == 6
+    for row in rows:
+        assert (row["left RUNNING"], row["stored and lost"], row["differing"]) == (0, 0, 0)
+
+
 def test_portfolio_section_measures_every_limit() -> None:
     (rows,) = command.measure(["portfolio"], command.QUICK).values()
     assert [row["limit"] for row in rows] == ["none", "10 open trades", "stop on equity"]
