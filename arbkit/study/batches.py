@@ -26,6 +26,7 @@ from optuna.trial import TrialState
 from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.errors import StudyError
 from arbkit.records import METRICS_DTYPE
+from arbkit.study.aside import Aside
 from arbkit.study.behind import WriteBehind
 from arbkit.study.block import TrialBlock
 from arbkit.study.detail import metric_names
@@ -39,7 +40,7 @@ from arbkit.study.spec import StudySpec
 from arbkit.study.storages import append_block, read_block
 from arbkit.study.tally import Tally
 
-__all__ = ["BatchRun", "Ending", "Progress", "quiet_optuna"]
+__all__ = ["BatchRun", "Ending", "Progress", "append_finished", "quiet_optuna"]
 
 #: Study attribute with what a sampler keeps about the study as a whole, and after how many trials.
 _SAMPLER_ATTR: Final = "arbkit:sampler"
@@ -81,6 +82,7 @@ class BatchRun:
         study_id: its id there.
         evaluator: turns points into metrics.
         folds: where the metrics of folds are kept; None without folds.
+        aside: keeps what a server that is away does not take; None where there is no server.
     """
 
     def __init__(
@@ -90,12 +92,14 @@ class BatchRun:
         study_id: int,
         evaluator: Evaluator,
         folds: FoldFiles | None = None,
+        aside: Aside | None = None,
     ) -> None:
         self._spec = spec
         self._storage = storage
         self._study_id = study_id
         self._evaluator = evaluator
         self._folds = folds
+        self._aside = aside
         self._judge = Judge(spec)
         self._space = distributions(spec.space)
         self._names = metric_names(spec.metrics)
@@ -182,10 +186,10 @@ class BatchRun:
         """Store a block: its folds first, so that a stored trial always has them."""
         if self._folds is not None and folds.size:
             self._folds.write(block.first, folds)
-        append_block(self._storage, self._study_id, block)
-        if attrs:
-            kept: Any = {"trials": end, "attrs": attrs}
-            self._storage.set_study_system_attr(self._study_id, _SAMPLER_ATTR, kept)
+        if self._aside is None:
+            append_finished(self._storage, self._study_id, block, attrs, end)
+        else:
+            self._aside.store(block, attrs, end)
 
     def _finished(self, first: int, params: FloatArray) -> tuple[TrialBlock, RecordArray]:
         """Simulate what was never simulated before and judge all of it."""
@@ -263,6 +267,16 @@ class BatchRun:
     def _progress(self, done: int, total: int, rate: float | None) -> Progress:
         remaining = 0.0 if done >= total else (total - done) / rate if rate else None
         return Progress(done, total, self._tally.best, rate, remaining, self._tally.duplicates)
+
+
+def append_finished(
+    storage: BaseStorage, study_id: int, block: TrialBlock, attrs: dict[str, Any], end: int
+) -> None:
+    """Append a block to a storage, and what the sampler keeps about the study after `end` trials."""
+    append_block(storage, study_id, block)
+    if attrs:
+        kept: Any = {"trials": end, "attrs": attrs}
+        storage.set_study_system_attr(study_id, _SAMPLER_ATTR, kept)
 
 
 class _Known:

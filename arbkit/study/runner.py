@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import threading
@@ -18,7 +19,8 @@ from optuna.trial import TrialState
 from arbkit.data.cache import cache_key
 from arbkit.engine.rules import check_supported
 from arbkit.errors import ConfigError, StorageError, StudyError
-from arbkit.study.batches import BatchRun, Progress, quiet_optuna
+from arbkit.study.aside import Aside, aside_folder
+from arbkit.study.batches import BatchRun, Progress, append_finished, quiet_optuna
 from arbkit.study.crew import Crew, help_leader
 from arbkit.study.detail import metric_names
 from arbkit.study.evaluator import Evaluator, PanelEvaluator
@@ -183,9 +185,24 @@ def _run(
     pair = f"{market.meta.leg_a}-{market.meta.leg_b}"
     count, names = len(market.fold_edges) - 1, metric_names(spec.metrics)
     folds = FoldFiles(metrics_folder(url, spec.name), pair, count, names) if count > 0 else None
-    run = BatchRun(spec, storage, study._study_id, evaluator, folds)
+    aside = _aside(url, record, study, storage)
+    if aside is not None:
+        aside.begin()
+    run = BatchRun(spec, storage, study._study_id, evaluator, folds, aside)
     with evaluator if isinstance(evaluator, Crew) else nullcontext():
         run.run(record.n_trials, progress, spec.timeout_s)
+    if aside is not None:
+        aside.finish()
+
+
+def _aside(url: str, record: StudyRecord, study: optuna.Study, storage: BaseStorage) -> Aside | None:
+    """Return what keeps trials while a server is away; None for a storage without one."""
+    folder = aside_folder(url, study.study_name)
+    if folder is None:
+        return None
+    append = functools.partial(append_finished, storage, study._study_id)
+    stored = functools.partial(storage.get_n_trials, study._study_id)
+    return Aside(folder, url, f"{record.created} {record.dataset_fingerprint}", append, stored)
 
 
 def _helped(name: str, url: str, workers: int, spec: str | None) -> Literal["ended", "lost", "alone"]:

@@ -24,11 +24,15 @@ def storage_errors(url: str) -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
         raise _unreachable(url, error) from error
     except Exception as error:
-        # Only who uses Redis has imported its package.
-        redis = sys.modules.get("redis")
-        if redis is None or not isinstance(error, redis.RedisError):
+        if not isinstance(error, _of_drivers()):
             raise
         raise _unreachable(url, error) from error
+
+
+def _of_drivers() -> tuple[type[Exception], ...]:
+    """Return what the drivers of servers raise; only who uses one has imported it."""
+    names = {"redis": "RedisError", "psycopg": "Error"}
+    return tuple(getattr(sys.modules[name], base) for name, base in names.items() if name in sys.modules)
 
 
 def _unreachable(url: str, error: Exception) -> StorageError:

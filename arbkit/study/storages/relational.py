@@ -100,7 +100,7 @@ def open_postgresql(url: str, create: bool) -> BaseStorage:
     _, _, rest = url.partition("://")
     with storage_errors(url):
         # Without an encoding a database made in the C locale would answer in bytes.
-        options = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
+        options = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8", "connect_timeout": 10}}
         storage = _relational(f"postgresql+psycopg://{rest}", create, options)
         if create:
             with storage.engine.connect() as connection:
