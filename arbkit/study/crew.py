@@ -7,6 +7,7 @@ process whoever evaluates them. Points go out in parts; what a worker that dies 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import queue
@@ -228,7 +229,9 @@ class Crew:
 
     def _open_door(self, lease: Lease) -> None:
         key = secrets.token_bytes(32)
-        address = private_folder() / f"{secrets.token_hex(8)}.sock"
+        digest = hashlib.blake2b(str(lease.path).encode(), digest_size=8).hexdigest()
+        address = private_folder() / f"{digest}.sock"
+        address.unlink(missing_ok=True)  # A killed leader's: who has the lease is the only one.
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._door.bind(str(address))
         self._door.listen()

@@ -43,7 +43,7 @@ class Lease:
     """
 
     def __init__(self, path: Path | None, handle: int = -1) -> None:
-        self.path = path
+        self.path = None if path is None else path.absolute()
         self._handle = handle
 
     def publish(self, meeting: Meeting) -> None:
