@@ -156,10 +156,12 @@ def run_table_sets(
     levels = entry_levels(rules)
     order = np.argsort(levels, kind="stable")
     count = -(-order.size // _PART)
+    level, floor = float(rules["exit_spread_bps"][0]), float(levels[order[0]])
+    table = panel.excursions.above(level, table, floor)
     if measure:
-        floor = float(levels[order[0]])
-        marks = panel.excursions.marks(float(rules["exit_spread_bps"][0]), table, floor)
+        marks = panel.excursions.marks(level, table, floor)
         rises, index = panel.rises(lowest_signal(rules)), panel.index
+        prices = panel.grid_prices(step_ns)
         if threads > 1:
             count = max(count, min(4 * threads, order.size // _MEASURED_APART))
     parts = np.array_split(order, count)
@@ -169,7 +171,7 @@ def run_table_sets(
         table_sets(panel.market, table, rules, part, own, step_ns, metrics)
         if measure:
             grid = grid_rows_of(panel, step_ns)
-            measure_sets(panel.market, index, rises, table, marks, rules, part, own, grid, metrics)
+            measure_sets(panel.market, index, rises, table, marks, rules, part, own, grid, prices, metrics)
 
     work(parts[0])
     if threads <= 1 or len(parts) <= 2:

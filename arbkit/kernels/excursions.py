@@ -30,6 +30,7 @@ __all__ = [
     "collect",
     "entry_level",
     "entry_levels",
+    "excursions_above",
     "excursions_of",
     "next_run",
     "table_trips",
@@ -223,6 +224,28 @@ def excursions_of(market: Market, level: float, first: int, last: int) -> Excurs
     tops, offsets = _tops(signals, exits["first"])
     ends = (int(market.ts[first]), int(market.ts[last])) if first <= last else (0, 0)
     return Excursions(signals, entries, exits, tops, offsets, first, last, *ends)
+
+
+def excursions_above(table: Excursions, floor: float) -> Excursions:
+    """Return the runs of a table that reach a signal, and their records from there on, side by side.
+
+    Sets that enter at the floor or higher find the same trades in it, without the gaps between them.
+
+    Args:
+        table: all runs at one exit level.
+        floor: bps.
+    """
+    starts = table.exits["first"]
+    runs = np.flatnonzero(table.tops[: starts.size - 1] >= floor)
+    # Signals rise within a run: what is left of one is its end.
+    records = np.flatnonzero(table.signals >= floor)
+    exits = table.exits[np.append(runs, starts.size - 1)]
+    exits["first"] = np.searchsorted(records, exits["first"])
+    signals = table.signals[records]
+    tops, offsets = _tops(signals, exits["first"])
+    return table._replace(
+        signals=signals, entries=table.entries[records], exits=exits, tops=tops, offsets=offsets
+    )
 
 
 def _doubled(array: Any) -> Any:

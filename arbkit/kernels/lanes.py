@@ -23,7 +23,7 @@ from arbkit.kernels.state import new_state
 from arbkit.kernels.summary import summarize
 from arbkit.records import STATE_DTYPE, TRADE_DTYPE, ExitReason, Side
 
-__all__ = ["table_sets"]
+__all__ = ["fetch", "table_sets"]
 
 #: Sets that are closed at once.
 WIDTH: Final = 8
@@ -174,7 +174,7 @@ def _fetched(typingctx: Any, array: Any, position: Any) -> Any:
 
 
 _closed: Any = intrinsic(_close_lanes)
-_fetch: Any = intrinsic(_fetched)
+fetch: Any = intrinsic(_fetched)
 
 
 @jit
@@ -294,21 +294,21 @@ def _walk(
             if run < 0:
                 break
             runs[found] = run
-            _fetch(exits, run)
+            fetch(exits, run)
             found += 1
             run += 1
         kept = 0
         for k in range(found):
             end = exits[runs[k]]
             if (end.side == _AB and allow_ab) or (end.side != _AB and allow_ba):
-                _fetch(signals, end.first)
+                fetch(signals, end.first)
                 runs[kept] = runs[k]
                 kept += 1
         for k in range(kept):
             record = exits[runs[k]].first
             while signals[record] < lowest:
                 record += 1
-            _fetch(entries, record)
+            fetch(entries, record)
             firsts[k] = record
         for k in range(kept):
             _take(signals, entries, exits, levels, lanes, runs[k], firsts[k], last, closes_at_end)

@@ -30,6 +30,7 @@ from arbkit.records import STATE_DTYPE, TRADE_DTYPE
 __all__ = [
     "BOUND",
     "DROP",
+    "ENDS",
     "HIGH",
     "NOTES",
     "PEAK",
@@ -38,6 +39,7 @@ __all__ = [
     "Changes",
     "deepest_of",
     "measure_trips",
+    "point_from",
     "put_change",
     "trip_sets",
     "write_measured",
@@ -45,15 +47,16 @@ __all__ = [
 
 #: What the first pass notes about a trade: a bound of the drawdown in it, of the equity in it, the realised
 #: PnL before it, the highest equity known exactly before it, the first trade whose peak that leaves out, and
-#: how far equity may lie below the peaks before. A bound that overflowed to NaN says nothing, and counts as
-#: the largest.
+#: how far equity may lie below the peaks before, and whether nothing is entered on its exit row. A bound that
+#: overflowed to NaN says nothing, and counts as the largest.
 BOUND: Final = 0
 HIGH: Final = 1
 REALIZED: Final = 2
 PEAK: Final = 3
 SINCE: Final = 4
 DROP: Final = 5
-NOTES: Final = 6
+ENDS: Final = 6
+NOTES: Final = 7
 
 
 class Changes(NamedTuple):
@@ -138,9 +141,11 @@ def _bound_trades(
         notes[k, HIGH] = high
         drop = upper - low
         upper = max(upper, high)
+        ends = leave >= 0 and (k + 1 == trips.size or trips[k + 1].entry_row > leave)
+        notes[k, ENDS] = 1.0 if ends else 0.0
         if leave >= 0:
             realized += pnl[k]
-            if k + 1 == trips.size or trips[k + 1].entry_row > leave:
+            if ends:
                 drop = max(drop, upper - (initial + realized))
                 peak = max(peak, initial + realized)
         upper = max(upper, peak)
@@ -200,7 +205,8 @@ def deepest_of(
         columns: both as `columns_of` gives them.
         rules: record of `RULES_DTYPE`.
         last: the last row of the run.
-        trips, pnl: `TRIP_DTYPE` (n,) and float64 (n,), all of the run; n >= 1.
+        trips, pnl: `TRIP_DTYPE` (n,) and float64 (n,), in order those of the run in which the drawdown may be
+            deepest, or a peak be reached that the notes do not know; n >= 1.
         notes: float64 (n or more, `NOTES`), what is noted about them.
         first: the trade to follow first; the deeper it goes, the fewer others have to be followed.
         sure: a drawdown that is reached for certain, up to rounding.
@@ -256,8 +262,8 @@ def _follow(
     stop = _take(market, rules, last, trips, notes, k, work, trade)
     work.peak_equity = peak
     drawdown_between(market, index, trips[k].entry_row, stop, rules, work, trade, ids)
-    peak, leave = work.peak_equity, trips[k].exit_row
-    if leave >= 0 and (k + 1 == trips.size or trips[k + 1].entry_row > leave):
+    peak = work.peak_equity
+    if notes[k, ENDS] == 1:
         equity = rules.initial_balance_usd + (notes[k, REALIZED] + pnl[k])
         peak = max(peak, equity)
         work.max_drawdown_mtm = max(work.max_drawdown_mtm, (peak - equity) / peak)
@@ -306,11 +312,11 @@ def _changes(
         entry, leave = trips[k].entry_row, trips[k].exit_row
         until = stored_int(columns.ts, leave) if leave >= 0 else state.last_ts + 1
         if until > begin_ns + at * step_ns:
-            opens = min(points, _point(stored_int(columns.ts, entry), begin_ns, step_ns))
+            opens = min(points, point_from(stored_int(columns.ts, entry), begin_ns, step_ns))
             if opens > at:
                 moved, before = put_change(out, at, moved, before, balance)
                 at = opens
-            closes = min(points, _point(until, begin_ns, step_ns))
+            closes = min(points, point_from(until, begin_ns, step_ns))
             if closes > at:
                 position = position_at(columns, rules, entry, trips[k].side)
                 while at < closes:
@@ -326,7 +332,7 @@ def _changes(
 
 
 @inlined
-def _point(ts: int, begin_ns: int, step_ns: int) -> int:
+def point_from(ts: int, begin_ns: int, step_ns: int) -> int:
     """Return the number of the first grid point at or after a stamp.
 
     A division of floats is many times as fast as one of integers, and at most one off.

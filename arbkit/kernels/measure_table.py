@@ -14,11 +14,22 @@ import numpy as np
 from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
 from arbkit.kernels.excursions import Excursions, next_run
-from arbkit.kernels.filter import address
+from arbkit.kernels.filter import address, stored_float
 from arbkit.kernels.index import Index
+from arbkit.kernels.lanes import fetch
 from arbkit.kernels.market import Market
-from arbkit.kernels.measure import BOUND, HIGH, NOTES, PEAK, REALIZED, SINCE, deepest_of, put_change
-from arbkit.kernels.position import position_at, value_at
+from arbkit.kernels.measure import (
+    BOUND,
+    ENDS,
+    HIGH,
+    NOTES,
+    PEAK,
+    REALIZED,
+    SINCE,
+    deepest_of,
+    point_from,
+    put_change,
+)
 from arbkit.kernels.queries import Columns, columns_of
 from arbkit.kernels.runs import Rises, count_excursions
 from arbkit.kernels.skip import GridRows
@@ -30,6 +41,8 @@ __all__ = ["measure_sets"]
 _AB: Final = int(Side.LONG_A_SHORT_B)
 _GONE: Final = np.nan
 _FIRST: Final = 256
+#: Runs that are looked up before the first of them is taken.
+_AHEAD: Final = 64
 
 #: A trade as all sets share it that enter the run at this record: the highest signal of the run and that of
 #: the record; prices of entry and exit (before slippage); its marks; its rows; and the first grid points at
@@ -66,6 +79,7 @@ def measure_sets(
     order: IntArray,
     levels: FloatArray,
     grid: GridRows,
+    prices: FloatArray,
     metrics: RecordArray,
 ) -> None:
     """Write marked drawdown, Sharpe, Sortino and excursions of sets to which one table applies.
@@ -79,25 +93,27 @@ def measure_sets(
         order: int64 (k,), the sets to measure, in rising order of their levels; k >= 1.
         levels: float64 (k,) or longer, `entry_level` of each.
         grid: rows of the grid; its `equity` is scratch.
+        prices: float64 (points, 4), bids and asks of A and of B on the rows of the grid, or (0, 4) where they
+            are to be looked up.
         metrics: `METRICS_DTYPE` (m,) that hold the realised ones; those of the sets are completed.
     """
     clock = _clock(table, rules[order[0]], grid)
     columns = columns_of(market, index, True)
     shared, size = _gather(market, table, marks, rules[order[0]], levels[0], clock)
-    room = max(1, size)
-    trips, pnl, notes = np.empty(room, TRIP_DTYPE), np.empty(room), np.empty((room, NOTES))
+    trips, pnl, notes = np.empty(size, TRIP_DTYPE), np.empty(size), np.empty((size, NOTES))
+    own = GridRows(borrowed(grid.rows), borrowed(grid.equity), grid.curve, grid.begin_ns, grid.step_ns)
     for position in range(order.size):
         one, out = rules[order[position]], metrics[order[position]]
         drawdown, moved, out.excursions = 0.0, 0, 0
         if table.last >= table.first:
-            n, moved, first, sure = _measure(
+            n, m, first, moved, sure = _measure(
                 columns, table, marks, one, levels[position], clock, borrowed(shared), size,
                 one.initial_balance_usd + out.realized_pnl_usd + out.unrealized_pnl_usd,
-                borrowed(trips), borrowed(pnl), borrowed(notes), borrowed(grid.rows), borrowed(grid.equity),
+                _Listed(borrowed(trips), borrowed(pnl), borrowed(notes)), own, borrowed(prices),
             )  # fmt: skip
-            if n > 0:
+            if m > 0:
                 drawdown = deepest_of(
-                    market, index, columns, one, table.last, trips[:n], pnl[:n], notes, first, sure, False
+                    market, index, columns, one, table.last, trips[:m], pnl[:m], notes, first, sure, False
                 )
             if n < size - (size >> 3):
                 size = _closed_up(shared, size, levels[position])
@@ -120,32 +136,59 @@ def _clock(table: Excursions, rules: Any, grid: GridRows) -> _Clock:
 def _gather(
     market: Market, table: Excursions, marks: RecordArray, rules: Any, level: float, clock: _Clock
 ) -> tuple[RecordArray, int]:
-    """Return what the set with the lowest level shares with the others, and how many trades that are."""
+    """Return what the set with the lowest level shares with the others, and how many trades that are.
+
+    As in `table_sets` some dozens of runs are looked up at a time, because they lie far apart in memory.
+    """
     shared, size = np.empty(_FIRST, SHARED_DTYPE), 0
-    tops, run = address(table.tops), 0
-    while table.last >= table.first:
-        run = next_run(tops, table.offsets, run, level)
-        if run < 0:
-            break
-        end = table.exits[run]
-        if (end.side == _AB and rules.allow_ab == 1) or (end.side != _AB and rules.allow_ba == 1):
-            if size == shared.size:
-                shared = np.concatenate((shared, np.empty_like(shared)))
-            trade = shared[size]
-            trade.run, trade.record, trade.side, trade.leave = run, end.first, end.side, end.row
-            trade.long1, trade.short1 = end.long_px, end.short_px
-            trade.top = table.signals[table.exits[run + 1].first - 1]
-            until = end.ts if end.row >= 0 else clock.last_ts + 1
-            if end.row < 0 and clock.closes_at_end:
-                k = clock.last
-                trade.leave, until = k, clock.last_ts
-                trade.long1 = market.bid_a[k] if end.side == _AB else market.bid_b[k]
-                trade.short1 = market.ask_b[k] if end.side == _AB else market.ask_a[k]
-            trade.closes = _point(until, clock)
-            _enter(table, marks, trade, level, clock)
-            size += 1
-        run += 1
+    runs, tops, run = np.empty(_AHEAD, np.int64), address(table.tops), 0
+    while run >= 0:
+        found = 0
+        while found < _AHEAD:
+            run = next_run(tops, table.offsets, run, level)
+            if run < 0:
+                break
+            fetch(table.exits, run)
+            runs[found] = run
+            found += 1
+            run += 1
+        if size + found > shared.size:
+            shared = np.concatenate((shared, np.empty_like(shared)))
+        kept = size
+        for k in range(found):
+            end = table.exits[runs[k]]
+            if (end.side == _AB and rules.allow_ab == 1) or (end.side != _AB and rules.allow_ba == 1):
+                shared[kept].run, shared[kept].record = runs[k], end.first
+                fetch(table.signals, end.first)
+                kept += 1
+        for k in range(size, kept):
+            record = shared[k].record
+            while table.signals[record] < level:
+                record += 1
+            shared[k].record = record
+            fetch(table.entries, record)
+            fetch(marks, record)
+        for k in range(size, kept):
+            _leave(market, table, shared[k], clock)
+            _enter(table, marks, shared[k], level, clock)
+        size = kept
     return shared, size
+
+
+@inlined
+def _leave(market: Market, table: Excursions, trade: Any, clock: _Clock) -> None:
+    """Let a trade leave where its run ends, or the data."""
+    end, last = table.exits[trade.run], clock.last
+    trade.top = table.signals[table.exits[trade.run + 1].first - 1]
+    trade.side, trade.leave, until = end.side, end.row, end.ts
+    trade.long1, trade.short1 = end.long_px, end.short_px
+    if end.row < 0:
+        until = clock.last_ts + 1
+        if clock.closes_at_end:
+            trade.leave, until = last, clock.last_ts
+            trade.long1 = market.bid_a[last] if end.side == _AB else market.bid_b[last]
+            trade.short1 = market.ask_b[last] if end.side == _AB else market.ask_a[last]
+    trade.closes = min(clock.points, point_from(until, clock.begin_ns, clock.step_ns))
 
 
 @inlined
@@ -159,16 +202,10 @@ def _enter(table: Excursions, marks: RecordArray, trade: Any, level: float, cloc
     trade.long0, trade.short0 = entry.long_px, entry.short_px
     trade.low, trade.high, trade.fall = mark.low, mark.high, mark.fall
     trade.ask_low, trade.ask_high = mark.ask_low, mark.ask_high
-    trade.opens = _point(entry.ts, clock)
+    trade.opens = min(clock.points, point_from(entry.ts, clock.begin_ns, clock.step_ns))
     if trade.row == trade.leave:
         # On the last row no trade is opened that would be closed there.
         trade.top = _GONE
-
-
-@inlined
-def _point(ts: int, clock: _Clock) -> int:
-    """Return the number of the first grid point at or after a stamp, or how many there are."""
-    return min(clock.points, max(0, -((clock.begin_ns - ts) // clock.step_ns)))
 
 
 @jit
@@ -182,6 +219,14 @@ def _closed_up(shared: RecordArray, size: int, level: float) -> int:
     return kept
 
 
+class _Listed(NamedTuple):
+    """Places for the trades that may have to be followed, as `deepest_of` takes them."""
+
+    trips: RecordArray
+    pnl: FloatArray
+    notes: FloatArray
+
+
 class _Costs(NamedTuple):
     """What a set pays: the notional asked for, factors that worsen prices, fees as fractions."""
 
@@ -193,7 +238,7 @@ class _Costs(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """Bounds of equity on the rows on which a trade is held, and what the trade earns.
+    """Bounds of equity on the rows on which a trade is held.
 
     Equity lies between `low` and `high` and falls by `fall` at most from one row to a later one; on some row
     it is at most `reached`.
@@ -203,25 +248,33 @@ class _Held(NamedTuple):
     high: float
     fall: float
     reached: float
-    earned: float
+
+
+@inlined
+def _worth(trade: Any, costs: _Costs, long1: float, short1: float) -> float:
+    """Return what a trade earns that is closed at these prices, as `settle` books it."""
+    up, down = costs.up, costs.down
+    fee_long = costs.fee_a if trade.side == _AB else costs.fee_b
+    fee_short = costs.fee_b if trade.side == _AB else costs.fee_a
+    buy_long, sell_short = trade.long0 * up, trade.short0 * down
+    sell_long, buy_short = long1 * down, short1 * up
+    size = costs.asked / buy_long
+    cost = size * (fee_long * (buy_long + sell_long) + fee_short * (sell_short + buy_short))
+    return size * (sell_long - buy_long + sell_short - buy_short) - cost + 0.0  # type: ignore[no-any-return]
 
 
 @inlined
 def _held(trade: Any, costs: _Costs, balance: float) -> _Held:
-    """Return bounds of equity from the marks of a trade, and its PnL as `settle` books it.
+    """Return bounds of equity from the marks of a trade.
 
-    The value of the trade is base + size * ask * gain, and gain rises with the unwinding spread.
+    Its value is base + size * ask * gain, and gain rises with the unwinding spread.
     """
-    up, down = costs.up, costs.down
     on_ab = trade.side == _AB
     fee_long = costs.fee_a if on_ab else costs.fee_b
     fee_short = costs.fee_b if on_ab else costs.fee_a
-    buy_long, sell_short = trade.long0 * up, trade.short0 * down
-    sell_long, buy_short = trade.long1 * down, trade.short1 * up
+    buy_long, sell_short = trade.long0 * costs.up, trade.short0 * costs.down
     size = costs.asked / buy_long
-    cost = size * (fee_long * (buy_long + sell_long) + fee_short * (sell_short + buy_short))
-    earned = size * (sell_long - buy_long + sell_short - buy_short) - cost + 0.0
-    kept, paid = down * (1 - fee_long), up * (1 + fee_short)
+    kept, paid = costs.down * (1 - fee_long), costs.up * (1 + fee_short)
     base = balance + size * (sell_short * (1 - fee_short) - buy_long * (1 + fee_long))
     ask_low, ask_high = trade.ask_low, trade.ask_high
     slack = 1e-11 * (abs(balance) + 4 * size * (buy_long + sell_short + ask_high))
@@ -232,8 +285,15 @@ def _held(trade: Any, costs: _Costs, balance: float) -> _Held:
         base + size * most * (ask_high if most > 0 else ask_low) + slack,
         size * (kept * trade.fall * ask_high + drift) + 2 * slack,
         base + size * least * (ask_low if least < 0 else ask_high) + slack,
-        earned,
     )
+
+
+class _Before(NamedTuple):
+    """What was known before a trade: the realised PnL, the peak, and the first listed trade it leaves out."""
+
+    realized: float
+    peak: float
+    since: int
 
 
 @jit
@@ -247,75 +307,106 @@ def _measure(
     shared: RecordArray,
     size: int,
     at_last: float,
-    trips: RecordArray,
-    pnl: FloatArray,
-    notes: FloatArray,
-    rows: IntArray,
-    out: FloatArray,
-) -> tuple[int, int, int, float]:
-    """Go through the trades of one set: what each earns, what `deepest_of` wants to know of it, the grid.
+    listed: _Listed,
+    grid: GridRows,
+    prices: FloatArray,
+) -> tuple[int, int, int, int, float]:
+    """Go through the trades of one set: what each earns, whether it is to be followed, the grid.
 
-    `at_last` is equity on the last row. The running peak is known between two bounds as in `measure_trips`.
+    Listed are the trades in which the drawdown may be deeper than one that is reached for certain before, and
+    those in which a peak may be reached that is not known exactly. The running peak is known between two
+    bounds: `peak`, of the balance, and `upper`, with what may have been reached while trades were held.
+    `at_last` is equity on the last row.
 
     Returns:
-        How many trades there are, how many differences of equity on the grid are not 0, the trade in which
-        the drawdown may be deepest, and a drawdown that is reached for certain.
+        How many trades there are, how many are listed, which of them may be the deepest, how many differences
+        of equity on the grid are not 0, and a drawdown that is reached for certain.
     """
     initial, h = rules.initial_balance_usd, rules.half_slip
     costs = _Costs(rules.notional_usd * 1.0, 1 + h, 1 - h, rules.fee_a, rules.fee_b)
-    realized, peak, upper, since = 0.0, initial, initial, 0
-    n, left, deepest, known = 0, -1, 0.0, initial
-    first, farthest, sure = 0, 0.0, 0.0
-    at, moved, before = 0, 0, 0.0
-    for k in range(size):
-        if not shared[k].top >= level:
-            continue
-        if shared[k].signal < level:
-            _enter(table, marks, shared[k], level, clock)
+    realized, peak, upper, since, sure = 0.0, initial, initial, 0, 0.0
+    before, last, high, deepest, earned = _Before(0.0, initial, 0), -1, initial, 0.0, 0.0
+    n, m, first, farthest = 0, 0, 0, 0.0
+    at, moved, seen = 0, 0, 0.0
+    for k in range(size + 1):
+        ended = k == size
+        if not ended:
             if not shared[k].top >= level:
                 continue
-        trade = shared[k]
+            if shared[k].signal < level:
+                _enter(table, marks, shared[k], level, clock)
+                if not shared[k].top >= level:
+                    continue
         balance = initial + realized
-        if n > 0:
-            if trade.row > left:
+        if last >= 0:
+            left = shared[last].leave
+            ends = left >= 0 and (ended or shared[k].row > left)
+            if ends:
                 deepest = max(deepest, upper - balance)
                 peak = max(peak, balance)
                 upper = max(upper, peak)
-            first, farthest = _note_bound(notes, n - 1, deepest / known, first, farthest)
+            bound = deepest / before.peak
+            if not bound <= sure or not high <= peak:
+                _put_down(listed, m, shared[last], earned, before, high, bound, ends)
+                if not bound <= farthest:
+                    first, farthest = m, bound
+                m += 1
             if upper <= peak:
-                since = n
+                since = m
+        if ended:
+            break
+        trade = shared[k]
         held = _held(trade, costs, balance)
-        notes[n, REALIZED], notes[n, PEAK], notes[n, SINCE], notes[n, HIGH] = realized, peak, since, held.high
-        known, deepest = peak, max(upper - held.low, held.fall)
+        before, last, high = _Before(realized, peak, since), k, held.high
+        deepest = max(upper - held.low, held.fall)
         if peak - held.reached > sure * peak:
             sure = (peak - held.reached) / peak
-        upper = max(upper, held.high)
-        trips[n].entry_row, trips[n].exit_row, trips[n].side = trade.row, trade.leave, trade.side
+        upper = max(upper, high)
         if trade.closes > at and trade.opens > at:
-            moved, before = put_change(out, at, moved, before, balance)
+            moved, seen = put_change(grid.equity, at, moved, seen, balance)
             at = trade.opens
-        if trade.closes > at:
-            position = position_at(columns, rules, trade.row, trade.side)
-            while at < trade.closes:
-                equity = balance + value_at(position, rows[at])
-                moved, before = put_change(out, at, moved, before, equity)
-                at += 1
-        left = trade.leave
-        if left >= 0:
-            pnl[n] = held.earned
-            realized += held.earned
+        while at < trade.closes:
+            long1, short1 = _prices_at(columns, grid, prices, at, trade.side)
+            equity = balance + _worth(trade, costs, long1, short1)
+            moved, seen = put_change(grid.equity, at, moved, seen, equity)
+            at += 1
+        earned = 0.0
+        if trade.leave >= 0:
+            earned = _worth(trade, costs, trade.long1, trade.short1)
+            realized += earned
         n += 1
-    if n > 0:
-        if left >= 0:
-            deepest = max(deepest, upper - (initial + realized))
-        first, farthest = _note_bound(notes, n - 1, deepest / known, first, farthest)
     if clock.points > at:
-        moved, before = put_change(out, at, moved, before, at_last)
-    return n, moved, first, sure
+        moved, seen = put_change(grid.equity, at, moved, seen, at_last)
+    return n, m, first, moved, sure
 
 
 @inlined
-def _note_bound(notes: FloatArray, k: int, bound: float, first: int, farthest: float) -> tuple[int, float]:
-    """Note the bound of a trade's drawdown, and return the trade with the largest one and that bound."""
-    notes[k, BOUND] = bound
-    return (first, farthest) if bound <= farthest else (k, bound)
+def _put_down(
+    listed: _Listed,
+    m: int,
+    trade: Any,
+    earned: float,
+    before: _Before,
+    high: float,
+    bound: float,
+    ends: bool,
+) -> None:
+    """List a trade for `deepest_of`."""
+    trip, notes = listed.trips[m], listed.notes
+    trip.entry_row, trip.exit_row, trip.side = trade.row, trade.leave, trade.side
+    listed.pnl[m] = earned
+    notes[m, REALIZED], notes[m, PEAK], notes[m, SINCE] = before.realized, before.peak, before.since
+    notes[m, HIGH], notes[m, BOUND], notes[m, ENDS] = high, bound, 1.0 if ends else 0.0
+
+
+@inlined
+def _prices_at(
+    columns: Columns, grid: GridRows, prices: FloatArray, at: int, side: int
+) -> tuple[float, float]:
+    """Return at what prices a trade is closed on the row of a grid point."""
+    if prices.size > 0:
+        return (prices[at, 0], prices[at, 3]) if side == _AB else (prices[at, 2], prices[at, 1])
+    row = grid.rows[at]
+    if side == _AB:
+        return stored_float(columns.bid_a, row), stored_float(columns.ask_b, row)
+    return stored_float(columns.bid_b, row), stored_float(columns.ask_a, row)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from arbkit._typing import RecordArray
-from arbkit.kernels.excursions import Excursions, excursions_of
+from arbkit.kernels.excursions import Excursions, excursions_above, excursions_of
 from arbkit.kernels.market import Market, ends
 from arbkit.kernels.marks import MARK_DTYPE, write_marks
 
@@ -21,6 +21,9 @@ _BYTES: Final = 256 << 20
 #: Both were measured on one machine; a wrong ratio costs time and changes no figure.
 _TRADE_NS: Final = 300
 _ROW_NS: Final = 12
+#: Runs are put together where they are fewer than one in so many, of a table that no cache holds anyway.
+_APART: Final = 4
+_APART_FROM: Final = 4096
 
 
 class ExcursionTables:
@@ -33,7 +36,8 @@ class ExcursionTables:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._tables: dict[float, Excursions | None] = {}
-        self._marks: dict[float, tuple[float, RecordArray]] = {}
+        self._above: dict[float, tuple[float, Excursions, Excursions]] = {}
+        self._marks: dict[float, tuple[float, Excursions, RecordArray]] = {}
         self._trades: dict[float, float] = {}
 
     def __contains__(self, level: float) -> bool:
@@ -50,31 +54,51 @@ class ExcursionTables:
             while len(self._tables) >= _KEPT and self._bytes() > _BYTES:
                 oldest = next(iter(self._tables))
                 self._tables.pop(oldest, None)
+                self._above.pop(oldest, None)
                 self._marks.pop(oldest, None)
                 # It has to pay anew: with more levels than fit, a table would be built for each batch.
                 self._trades.pop(oldest, None)
             self._tables[level] = excursions_of(self._market, level, *ends(self._market))
         return self._tables[level]
 
+    def above(self, level: float, table: Excursions, floor: float) -> Excursions:
+        """Return a table with the runs that reach a signal close together, or the whole where that is most.
+
+        Args:
+            level: its exit level.
+            table: what `at` returned for it.
+            floor: lowest signal at which a set enters. What does not reach down so far is made anew.
+        """
+        reach, whole, few = self._above.get(level, (np.inf, None, table))
+        if whole is table and reach <= floor:
+            return few
+        runs = table.exits.size - 1
+        if runs < _APART_FROM or (table.tops[:runs] >= floor).sum() * _APART > runs:
+            return table
+        few = excursions_above(table, floor)
+        self._above[level] = (floor, table, few)
+        return few
+
     def marks(self, level: float, table: Excursions, floor: float) -> RecordArray:
         """Return the marks of a table's records, at and above a signal at least.
 
         Args:
             level: its exit level.
-            table: what `at` returned for it.
+            table: what `at` or `above` returned for it.
             floor: lowest signal at which a set enters. Marks that do not reach down so far are made anew.
         """
-        reach, marks = self._marks.get(level, (np.inf, None))
-        if marks is None or marks.size != table.signals.size or not reach <= floor:
+        reach, of, marks = self._marks.get(level, (np.inf, None, None))
+        if marks is None or of is not table or not reach <= floor:
             # Pages that are never written cost nothing: records below the floor have no marks.
             marks = np.empty(table.signals.size, MARK_DTYPE)
             write_marks(self._market, table, floor, marks)
-            self._marks[level] = (floor, marks)
+            self._marks[level] = (floor, table, marks)
         return marks
 
     def _bytes(self) -> int:
         tables = [table for table in self._tables.values() if table is not None]
-        marks = sum(array.nbytes for _, array in self._marks.values())
+        tables += [few for _, _, few in self._above.values()]
+        marks = sum(array.nbytes for _, _, array in self._marks.values())
         return marks + sum(part.nbytes for table in tables for part in table if isinstance(part, np.ndarray))
 
     def pays(self, level: float, trades: float) -> bool:

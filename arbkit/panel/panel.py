@@ -133,6 +133,7 @@ class Panel:
         if missed:
             self.meta = dataclasses.replace(self.meta, flags=(*self.meta.flags, missed))
         self._grids: dict[int, tuple[IntArray, int]] = {}
+        self._grid_prices: dict[int, FloatArray] = {}
         self._rises = NO_RISES
         self._reaches: tuple[Any, ...] = ()
         self._ladders_checked = False
@@ -220,7 +221,15 @@ class Panel:
             fingerprint: where it is known.
         """
         panel = cls.__new__(cls)
-        vars(panel).update(parts, _grids={}, _rises=NO_RISES, _reaches=(), _ladders_checked=False, _home=home)
+        vars(panel).update(
+            parts,
+            _grids={},
+            _grid_prices={},
+            _rises=NO_RISES,
+            _reaches=(),
+            _ladders_checked=False,
+            _home=home,
+        )
         if tradable is not None:
             vars(panel)["tradable"] = tradable
         if fingerprint:
@@ -383,6 +392,19 @@ class Panel:
             rows, begin = grid_rows(self.market, self.index.first, self.index.last, step_ns)
             self._grids[step_ns] = (rows, int(begin))
         return self._grids[step_ns]
+
+    def grid_prices(self, step_ns: int) -> FloatArray:
+        """Return bids and asks of A and of B on the rows of a grid, side by side.
+
+        Returns:
+            float64 (points, 4), or (0, 4) where points lie so dense that this would be as large as a column.
+        """
+        if step_ns not in self._grid_prices:
+            rows = self.grid_rows(step_ns)[0]
+            rows = rows if 4 * rows.size <= len(self) else rows[:0]
+            columns = (self.bid_a, self.ask_a, self.bid_b, self.ask_b)
+            self._grid_prices[step_ns] = np.column_stack([column[rows] for column in columns])
+        return self._grid_prices[step_ns]
 
     def rises(self, floor_bps: float = np.inf) -> Rises:
         """Return the sorted table that counts excursions beyond any level by two searches.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from arbkit.engine import rules_of, run_sets
-from arbkit.engine.tables import run_by_tables, table_applies, table_groups
+from arbkit.engine.tables import run_by_tables, run_table_sets, table_applies, table_groups
+from arbkit.kernels.excursions import entry_levels
 from arbkit.records import METRICS_DTYPE
 from arbkit.units import HOUR_NS
 from tests.kernels.test_excursions import REALIZED, sets
@@ -59,6 +60,30 @@ def test_a_table_that_is_there_is_used_whatever_the_size_of_the_batch() -> None:
     done = run_by_tables(panel, rules, candidates, no_trades, HOUR_NS, 1, False, metrics)
     assert done.tolist() == table_applies(rules).tolist()
     assert run_by_tables(panel, rules, ~candidates, no_trades, HOUR_NS, 1, False, metrics).sum() == 0
+
+
+def test_runs_apart_are_put_together_and_give_the_same_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arbkit.panel.excursions._APART_FROM", 4)
+    rng = np.random.default_rng(6)
+    panel = market(rng, 6000)
+    rules = rules_of(sets(rng, panel, 600))
+    rules = rules[table_applies(rules) & (rules["exit_spread_bps"] == 0)]
+    rules = rules[max(table_groups(rules), key=len)]
+    rules = rules[np.argsort(entry_levels(rules))]
+    assert rules.size > 20
+    wanted = run_sets(panel, rules, engine="step", threads=1)
+    whole = panel.excursions.at(0.0)
+    assert whole is not None
+    fewer = []
+    for first in (rules.size - 5, rules.size // 2, rules.size - 9, 0):
+        found = np.zeros(rules.size - first, METRICS_DTYPE)
+        run_table_sets(panel, whole, rules[first:], HOUR_NS, 1, True, found)
+        for name in METRICS_DTYPE.names or ():
+            np.testing.assert_array_equal(found[name], wanted[name][first:], err_msg=name)
+        level = float(entry_levels(rules[first:]).min())
+        fewer.append(panel.excursions.above(0.0, whole, level).exits.size)
+    assert fewer[0] < whole.exits.size / 4
+    assert fewer[0] <= fewer[1] == fewer[2] <= fewer[3]
 
 
 def test_groups_hold_every_set_once_and_share_what_a_pass_needs() -> None:

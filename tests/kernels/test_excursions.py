@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from arbkit.config import Params
 from arbkit.engine import rules_of, run_sets
 from arbkit.engine.tables import run_table_sets, table_applies, table_groups
-from arbkit.kernels.excursions import entry_level, table_trips
+from arbkit.kernels.excursions import entry_level, excursions_above, table_trips
 from arbkit.kernels.market import Grid
 from arbkit.kernels.scan import scan
 from arbkit.panel import Panel
@@ -162,6 +162,22 @@ def test_every_trade_is_that_of_the_twin(case: Case) -> None:
     ]
     assert got == wanted
     assert_same_metrics(panel, rules, by_table(panel, rules))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_runs_that_reach_a_floor_hold_the_trades_of_every_higher_set(seed: int) -> None:
+    _, panel, rules = random_case(seed)
+    for one in rules[:6]:
+        table = panel.excursions.at(float(one["exit_spread_bps"]))
+        assert table is not None
+        level = entry_level(one["cost_bps"], one["min_spread_bps"])
+        for floor in (level, level / 2, 0.0):
+            few = excursions_above(table, floor)
+            assert (few.signals >= floor).all()
+            trips = np.empty(table.exits.size, TRIP_DTYPE)
+            n, run = table_trips(few, one, trips, 0)
+            assert run < 0
+            assert trips[:n].tolist() == trips_of(panel, one, table.exits.size).tolist()
 
 
 @pytest.mark.parametrize("seed", range(20))
