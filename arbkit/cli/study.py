@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arbkit.cli import _study_tables
+
 if TYPE_CHECKING:
     from arbkit.study import Progress, Study, StudySpec
 
@@ -208,9 +210,9 @@ def export(
     opened = load_study(study, storage)
     path = export_trials(opened, to)
     if json:
-        print_json({"study": opened.name, "path": str(path), "trials": opened.trials().height})
+        print_json({"study": opened.name, "path": str(path), "trials": opened.n_trials})
     else:
-        say(f"{path} ({opened.trials().height:,} trials)")
+        say(f"{path} ({opened.n_trials:,} trials)")
 
 
 @app.command()
@@ -249,6 +251,9 @@ def _sampler_facts(name: str) -> dict[str, Any]:
     }
 
 
+_study_tables.register(app)
+
+
 @contextmanager
 def _shown(total: int, name: str) -> Iterator[Any]:
     """Show progress; on Ctrl-C say how to go on."""
@@ -279,7 +284,7 @@ def _facts(study: Study) -> dict[str, Any]:
     spec, record = study.spec, study.record
     return {
         "study": study.name,
-        "trials": f"{study.trials().height:,} of {record.n_trials:,}",
+        "trials": f"{study.n_trials:,} of {record.n_trials:,}",
         "data": spec.dataset or spec.panel,
         "panel_fingerprint": record.dataset_fingerprint,
         "objective": ", ".join(f"{item.direction} {item.metric}" for item in spec.objective),
@@ -298,7 +303,9 @@ def _facts(study: Study) -> dict[str, Any]:
 
 def _say_result(study: Study, json: bool) -> None:
     from arbkit.cli._console import print_json, say
+    from arbkit.study import best_runs
 
+    best_runs(study)
     frame = study.trials()
     infeasible = int((~frame["feasible"]).sum())
     duplicates = frame["duplicate_of"].count()

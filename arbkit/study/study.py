@@ -81,6 +81,20 @@ class Study:
         Pareto front. Columns as in `trials`."""
         return best_frame(self.spec, self._block(), n)
 
+    def sql(self, query: str, *, best: int = 10) -> pl.DataFrame:
+        """Answer one SELECT over `trials`, `params`, `metrics`, `trades` and `equity`.
+
+        Args:
+            query: DuckDB's SQL; docs/storages.md lists the columns.
+            best: of how many trials `trades` and `equity` hold the runs.
+
+        Raises:
+            ConfigError: for anything but one SELECT that DuckDB understands.
+        """
+        from arbkit.study.sql import query_study
+
+        return query_study(self, query, best=best)
+
     def best_params(self) -> dict[str, Any]:
         """Return the searched parameters of the best trial; with several objectives the front's
         best in the first one.
