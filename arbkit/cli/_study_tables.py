@@ -44,9 +44,7 @@ def _copy(
 
 
 def _sql(
-    study: Annotated[
-        str, typer.Argument(help="Name of a study, its spec or storage file, or a storage URL.")
-    ],
+    study: Annotated[str, typer.Argument(help="Name of a study, its spec or storage file, or a URL.")],
     query: Annotated[str, typer.Argument(help="One SELECT.")],
     best: Annotated[int, typer.Option("--best", min=1, help="How many runs trades and equity hold.")] = 10,
     storage: Annotated[

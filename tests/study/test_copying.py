@@ -15,8 +15,6 @@ from arbkit.study.storages import close_storage, open_storage
 from tests.study.storages.conftest import KINDS, url_of_kind
 from tests.study.storages.test_blocks import same, stock, written_by_optuna
 
-pytest_plugins = ()
-
 
 @pytest.fixture
 def source(tmp_path: Path) -> str:
@@ -83,7 +81,7 @@ def test_a_taken_name_stops_the_copy_before_anything_is_written(source: str, tmp
     target = f"duckdb:///{tmp_path}/x.duckdb"
     copy_studies(source, target, "two")
 
-    with pytest.raises(StudyError, match="must be free, 'two' is taken in .*; nothing was copied"):
+    with pytest.raises(StudyError, match=r"must be free, 'two' is taken in .*; nothing was copied"):
         copy_studies(source, target)
 
     assert [item.study_name for item in open_storage(target).get_all_studies()] == ["two"]
@@ -105,7 +103,7 @@ def test_a_copy_that_fails_is_taken_out_again(
 
 
 def test_an_unknown_study_and_the_same_storage_are_refused(source: str, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="no study 'on' in .*; did you mean `one`"):
+    with pytest.raises(StudyError, match=r"no study 'on' in .*; did you mean `one`"):
         copy_studies(source, f"sqlite:///{tmp_path}/x.db", "on")
     with pytest.raises(StudyError, match="must be copied into another storage"):
         copy_studies(source, source)

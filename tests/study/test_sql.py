@@ -39,7 +39,7 @@ def test_params_are_one_row_per_trial_and_parameter(study: Study) -> None:
 
 
 def test_metrics_are_those_of_each_fold(values: dict[str, Any]) -> None:
-    study = run_study(StudySpec.from_dict({**values, "split": {"out_of_sample": 0.3, "folds": 3}}))
+    study = run_study(StudySpec.from_dict({**values, "folds": 3}))
     simulated = study.trials().filter((pl.col("state") == "COMPLETE") & pl.col("duplicate_of").is_null())
 
     found = study.sql(
