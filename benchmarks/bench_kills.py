@@ -108,7 +108,7 @@ def _one_kill(
     began = time.monotonic()
     # Most of a process is its start: wait for what is new, then strike at any moment of what is left.
     while process.poll() is None and _stored(file) <= before and time.monotonic() - began < _START_S:
-        time.sleep(0.002)
+        time.sleep(0.01)
     time.sleep(rng.uniform(0, 0.3))
     victims = _children(process.pid) if workers and row["kills"] % 3 == 2 else []
     if process.poll() is not None:
