@@ -1,6 +1,6 @@
 """Measure everything in one run and print tables; `make bench` runs this.
 
-python -m benchmarks [--only SECTION ...] [--huge] [--quick] [--json FILE]
+python -m benchmarks [--only SECTION ...] [--huge] [--quick] [--json FILE] [--page]
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmarks import (
 from benchmarks.baselines import BASELINES
 from benchmarks.goals import goals
 from benchmarks.markets import make_panel
+from benchmarks.page import README, write_tables
 from benchmarks.tables import ratios, table
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Sizes", "main", "measure"]
@@ -233,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else FULL
     if options.huge:
@@ -243,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reached = [goal.as_row() for goal in goals(found)]
     if reached:
         _show("Goals", reached)
+    if options.page:
+        write_tables(README, about, found)
     if options.json is not None:
         document = {"machine": about, "sections": found, "goals": reached}
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
