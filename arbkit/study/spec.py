@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from arbkit.config import PARAM_NAMES, Params
+from arbkit.config import Params
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.metrics import METRIC_NAMES
 from arbkit.study._messages import config_error
@@ -47,6 +48,10 @@ MARKET_KEYS: Final = (
 )
 #: How the training part is cut for the metrics of folds: into so many equal shares of time, or UTC days.
 Folds = Annotated[int, Field(ge=0, le=10_000)] | Literal["day"]
+#: The parameters that can be compared: all but names and the guard.
+_NUMBERS: Final = tuple(
+    item.name for item in dataclasses.fields(Params) if not {"choices", "guard"} & set(item.metadata)
+)
 _HOLD: Final = "min_hold_s <= max_hold_s"
 
 
@@ -235,7 +240,7 @@ class StudySpec(_Part):
         names = {*self.space, *self.fixed}
         built_in = (_HOLD,) if {"min_hold_s", "max_hold_s"} <= names and _HOLD not in self.constraints else ()
         return tuple(
-            parse_constraint(text, PARAM_NAMES, METRIC_NAMES) for text in (*self.constraints, *built_in)
+            parse_constraint(text, _NUMBERS, METRIC_NAMES) for text in (*self.constraints, *built_in)
         )
 
     @property

@@ -239,8 +239,9 @@ def test_a_finished_study_is_refused_to_run_and_kept(spec: StudySpec) -> None:
     assert content(load_study("small")) == before
 
 
-def test_a_finished_study_is_resumed_to_itself(spec: StudySpec) -> None:
-    before = content(run_study(spec))
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsgaii"])
+def test_a_finished_study_is_resumed_to_itself(sampler: str, values: dict[str, Any]) -> None:
+    before = content(run_study(named(values, "small", sampler)))
 
     assert content(resume_study("small")) == before
 

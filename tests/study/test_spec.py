@@ -64,6 +64,7 @@ BAD = {
         "`space.reference` must be categorical",
     ),
     "a bad constraint": ({"constraints": ["min_hold <= 3"]}, "did you mean `min_hold_s`"),
+    "a constraint over a name": ({"constraints": ["direction <= 3"]}, "unknown name `direction`"),
     "all of the time out of sample": ({"split": {"out_of_sample": 1}}, "less than 1, was 1"),
     "two markets": ({"dataset": "datasets/x"}, "either `dataset` or `panel`"),
     "no market": ({"panel": MISSING}, "either `dataset` or `panel`"),
