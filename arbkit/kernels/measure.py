@@ -97,9 +97,9 @@ def measure_trips(
     if trips.size > 0:
         notes = np.empty((trips.size, NOTES))
         last = state.last_index
-        first = _bound_trades(columns, rules, last, borrowed(trips), borrowed(pnl), borrowed(notes))
+        first, sure = _bound_trades(columns, rules, last, borrowed(trips), borrowed(pnl), borrowed(notes))
         state.max_drawdown_mtm = deepest_of(
-            market, index, columns, rules, last, trips, pnl, notes, first, 0.0, True
+            market, index, columns, rules, last, trips, pnl, notes, first, sure, True
         )
     state.excursions = count_excursions(market, index, rises, state.last_index, rules)
     return _changes(
@@ -111,8 +111,10 @@ def measure_trips(
 @jit
 def _bound_trades(
     columns: Columns, rules: Any, last: int, trips: RecordArray, pnl: FloatArray, notes: FloatArray
-) -> int:
+) -> tuple[int, float]:
     """Write the notes of all trades, and return the one that may lie farthest below the peaks before it.
+
+    Returned with it is the deepest drawdown on an entry row, which is reached for certain.
 
     Within a trade a fall may begin at the peak before it, which bounds it by the lowest value, or at a peak
     of its own: then the highest value less the lowest bounds it.
@@ -123,6 +125,7 @@ def _bound_trades(
     """
     initial, scale = rules.initial_balance_usd, 4 * rules.notional_usd
     realized, peak, upper, since, first, farthest = 0.0, initial, initial, 0, 0, 0.0
+    sure = 0.0
     for k in range(trips.size):
         entry, leave = trips[k].entry_row, trips[k].exit_row
         position = position_at(columns, rules, entry, trips[k].side)
@@ -130,6 +133,7 @@ def _bound_trades(
         equity = balance + value_at(position, entry)
         notes[k, REALIZED], notes[k, PEAK], notes[k, SINCE] = realized, peak, since
         known, peak, upper = peak, max(peak, equity), max(upper, equity)
+        sure = max(sure, (peak - equity) / peak)
         low, high = equity, equity
         final = leave - 1 if leave >= 0 else last
         if final > entry:
@@ -154,7 +158,7 @@ def _bound_trades(
             first, farthest = k, drop / known
         if upper <= peak:
             since = k + 1
-    return first
+    return first, sure
 
 
 @inlined
