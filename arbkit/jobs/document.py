@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,8 +89,13 @@ def _summary(config: Mapping[str, Any], rows: int | None) -> dict[str, Any]:
     return {**{name: config.get(name) for name in _SUMMARY}, "snapshots_count": rows}
 
 
-def write_document(document: Mapping[str, Any], path: Path) -> None:
+def write_document(document: Mapping[str, Any], path: Path, dump: Callable[[Any], str] = dump_json) -> None:
     """Write the JSON to a file, whole or not at all; missing folders are made.
+
+    Args:
+        document: what is written.
+        path: the file.
+        dump: makes the text.
 
     Raises:
         ConfigError: when the file cannot be written.
@@ -98,7 +103,7 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(dump_json(document), encoding="utf-8")
+        part.write_text(dump(document), encoding="utf-8")
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["dump_json", "plain"]
+__all__ = ["dump_json", "dump_many_json", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -31,3 +31,14 @@ def plain(value: Any) -> Any:
 def dump_json(value: Any) -> str:
     """Write `value` as indented JSON text, ending with a line feed."""
     return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def dump_many_json(value: Any) -> str:
+    """Write the same text as `dump_json`, several times as fast, for who writes thousands of them."""
+    import msgspec
+
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # What JSON has no word for.
+        return dump_json(value)
+    return msgspec.json.format(text, indent=2) + "\n"

@@ -21,7 +21,7 @@ from arbkit.engine.rules import check_supported
 from arbkit.errors import ArbkitError
 from arbkit.jobs.document import config_of, document_of, error_document, write_document
 from arbkit.jobs.job import Job
-from arbkit.jobs.json_text import plain
+from arbkit.jobs.json_text import dump_many_json, plain
 from arbkit.jobs.plan import PlannedJob
 from arbkit.metrics import METRIC_NAMES
 from arbkit.panel import Panel
@@ -268,7 +268,7 @@ class _Run:
         if self._sink is not None and finished:
             self._sink.hold(finished)
         for item in finished:
-            write_document(item.document, Path(item.job.output_json))
+            write_document(item.document, Path(item.job.output_json), dump_many_json)
             self.done += 1
         if self._sink is not None and finished:
             self._sink.flush()
