@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from arbkit.config import PARAM_NAMES, Params
+from arbkit.data import open_dataset
 from arbkit.errors import ArbkitError, ConfigError, nearest_names
 from arbkit.jobs.job import DATASET_ONLY, Job
 from arbkit.panel import is_store, parse_reference
@@ -101,7 +102,7 @@ class Session:
         values = _read(file)
         try:
             return cls.from_dict({"session_id": file.stem, **values})
-        except ConfigError as error:
+        except ArbkitError as error:
             raise ConfigError(f"{file}: {error}") from error
 
     @classmethod
@@ -110,6 +111,7 @@ class Session:
 
         Raises:
             ConfigError: naming the key and the value that break a rule.
+            DataError: when a folder of data is no dataset, or lacks a leg.
         """
         _refuse_unknown(values)
         session_id = _text_of(values, "session_id")
@@ -202,16 +204,29 @@ class Session:
         path = Path(self.data_file)
         if not path.exists():
             raise ConfigError(f"`data_file` must exist, was {self.data_file!r}")
-        given = [name for name in DATASET_ONLY if name in self.market]
-        if given and (path.is_file() or is_store(path)):
-            raise ConfigError(
-                f"`{'`, `'.join(given)}` belong to a dataset, and {self.data_file!r} is joined already"
-            )
+        if path.is_file() or is_store(path):
+            given = [name for name in DATASET_ONLY if name in self.market]
+            if given:
+                raise ConfigError(
+                    f"`{'`, `'.join(given)}` belong to a dataset, and {self.data_file!r} is joined already"
+                )
+        else:
+            self._check_dataset(path)
         for name in ("max_age", "fx_max_age", "grid", "interval"):
             if name in self.market:
                 duration_ns(self.market[name], name=name)
         if "reference" in self.market:
             parse_reference(self.market["reference"])
+
+    def _check_dataset(self, path: Path) -> None:
+        """Find out whether the legs are named, and are in the dataset."""
+        stored = open_dataset(path)
+        try:
+            pair = Job(**{**self.market, "data_file": self.data_file}).pair(path)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("`--pair-", "`pair-").replace("pair-", "pair_")) from error
+        for leg in pair.values():
+            stored.instrument(leg)
 
 
 def _read(file: Path) -> dict[str, Any]:

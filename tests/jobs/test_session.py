@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from arbkit.config import Params
-from arbkit.errors import ConfigError
+from arbkit.data import DatasetWriter, InstrumentInfo, book_schema
+from arbkit.errors import ConfigError, DataError
 from arbkit.jobs import Session
 
 Values = dict[str, Any]
@@ -133,6 +135,31 @@ BAD = {
         "at most 1,000,000 combinations",
     ),
 }
+
+
+def test_legs_that_are_not_named_or_not_there_are_an_error_of_the_plan(values: Values) -> None:
+    stamps = [1_700_000_000_000_000_000 + row * 1_000_000_000 for row in range(5)]
+    with DatasetWriter(Path("made"), source="made by a test") as writer:
+        for venue in ("x", "y", "z"):
+            columns = {"ts_event": stamps, "ts_recv": stamps}
+            columns |= {name: [1.0 + ("ask" in name)] * 5 for name in list(book_schema(1))[2:]}
+            info = InstrumentInfo(venue=venue, symbol="BTCUSDT", quote="USDT")
+            writer.write(info, pl.DataFrame(columns, schema=book_schema(1)))
+        writer.commit()
+    values["data_file"] = "made"
+
+    with pytest.raises(ConfigError, match="a dataset needs both `pair_a` and `pair_b`"):
+        Session.from_dict(values)
+    with pytest.raises(DataError, match="w/BTCUSDT"):
+        Session.from_dict({**values, "pair_a": "w/BTCUSDT", "pair_b": "x/BTCUSDT"})
+    assert Session.from_dict({**values, "pair_a": "y/BTCUSDT", "pair_b": "x/BTCUSDT"}).size == 9
+
+
+def test_a_folder_that_is_no_dataset_is_an_error_of_the_plan(values: Values) -> None:
+    Path("empty").mkdir()
+    Path("x.yaml").write_text(yaml.safe_dump({**values, "data_file": "empty"}))
+    with pytest.raises(ConfigError, match=r"x\.yaml: .*empty"):
+        Session.load("x.yaml")
 
 
 @pytest.mark.parametrize("case", BAD)
