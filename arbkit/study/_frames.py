@@ -88,7 +88,7 @@ def _numbers(column: FloatArray) -> pl.Series:
 def _picked(texts: Sequence[str | None] | None, rows: IntArray) -> list[str | None]:
     if texts is None:
         return [None] * rows.size
-    return list(texts) if rows.size == len(texts) else [texts[row] for row in rows.tolist()]
+    return [texts[row] for row in rows.tolist()]
 
 
 def _param(block: TrialBlock, name: str, range_: Range, rows: IntArray) -> pl.Series:

@@ -109,6 +109,17 @@ def test_the_best_come_best_first(study: Study) -> None:
     assert study.best_params() == study.optuna.best_params
 
 
+def test_each_of_the_best_has_its_own_metrics_also_when_all_trials_are_among_them(
+    values: dict[str, Any],
+) -> None:
+    searched = {"min_spread_bps": {"type": "categorical", "choices": [5, 10, 20, 40]}}
+    values |= {"space": searched, "sampler": {"name": "grid", "shuffle": False}, "storage": "memory://"}
+    best = run_study(StudySpec.from_dict(values)).best_trials(100)
+
+    assert best["number"].to_list() != sorted(best["number"])
+    assert best["value"].to_list() == best["metric_mtm_pnl_usd"].to_list()
+
+
 def test_a_study_without_a_feasible_trial_says_so(values: dict[str, Any]) -> None:
     study = run_study(StudySpec.from_dict({**values, "constraints": ["total_trades < 0"]}))
 
