@@ -23,6 +23,7 @@ from benchmarks import (
     bench_memory,
     bench_portfolio,
     bench_process,
+    bench_storages,
     bench_store,
     bench_study,
     machine,
@@ -51,6 +52,7 @@ class Sizes(NamedTuple):
     study_rows: int
     study: bench_study.StudySizes
     study_process: tuple[int, int]
+    stored_trials: int
     kills: int
     synthetic_rows: int
     ingest_rows: int
@@ -69,7 +71,8 @@ FULL: Final = Sizes(
     sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
     study_rows=1_428_572,
     study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
-    study_process=(10_000_000, 5_000), kills=200, synthetic_rows=10_000_000, ingest_rows=1_000_000,
+    study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200,
+    synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64),
@@ -77,7 +80,7 @@ FULL: Final = Sizes(
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study=bench_study.StudySizes(("random", "tpe"), 64, 16, 4),
-    study_process=(20_000, 64), kills=2, synthetic_rows=2_000, ingest_rows=2_000,
+    study_process=(20_000, 64), stored_trials=200, kills=2, synthetic_rows=2_000, ingest_rows=2_000,
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
@@ -156,6 +159,14 @@ def _kills(sizes: Sizes, folder: Path) -> Rows:
     return bench_kills.kill_studies(sizes.kills, folder)
 
 
+def _storages(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_storages.storages(sizes.stored_trials, folder)
+
+
+def _reopening(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_storages.reopening(sizes.stored_trials, folder, min(3, sizes.rounds))
+
+
 def _synthetic(sizes: Sizes, folder: Path) -> Rows:
     return bench_data.synthetic_market(sizes.synthetic_rows, 5, folder)
 
@@ -180,6 +191,8 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "workers": _study_workers,
     "studyprocess": _study_process,
     "kills": _kills,
+    "storages": _storages,
+    "reopening": _reopening,
     "synthetic": _synthetic,
     "ingest": _ingest,
 }
@@ -198,6 +211,8 @@ _TITLES: Final = {
     "workers": "One study by worker processes, all metrics, a stop loss",
     "studyprocess": "A whole process, from Parquet to a stored study",
     "kills": "Studies killed at random moments and resumed",
+    "storages": "Storages: trials stored a CPU second, and read back (CPU seconds)",
+    "reopening": "A finished study opened again, each command a process of its own",
     "synthetic": "Synthetic market, a process of its own",
     "ingest": "Reading data",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +36,13 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """A real PostgreSQL server, started for the first test that asks for it."""
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+    # Not a folder of pytest's: the user that the server runs as may not enter those of root.
+    with (
+        tempfile.TemporaryDirectory(prefix="arbkit-postgresql-") as folder,
+        servers.postgresql(Path(folder)) as url,
+    ):
         yield url
 
 

@@ -53,6 +53,20 @@ def test_a_study_is_compared_with_the_loop_of_optuna() -> None:
     assert rows[0]["times faster"] > 1
 
 
+def test_storages_are_filled_read_and_opened_again() -> None:
+    found = command.measure(["storages", "reopening"], command.QUICK)
+    assert [row["storage"] for row in found["storages"]] == ["sqlite", "duckdb", "journal"]
+    assert all(row["stored/s"] > 0 and row["MB"] > 0 for row in found["storages"])
+    assert {row["command"] for row in found["reopening"]} == {
+        "imports",
+        "ls",
+        "show",
+        "best",
+        "export",
+        "resume",
+    }
+
+
 def test_workers_and_whole_processes_are_timed() -> None:
     found = command.measure(["workers", "studyprocess"], command.QUICK)
     assert [row["workers"] for row in found["workers"]] == [1, 2]

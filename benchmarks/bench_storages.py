@@ -1,0 +1,171 @@
+"""Storages: finished trials stored, read and asked in SQL; a large study opened again by each command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import optuna
+
+from arbkit.metrics import METRIC_NAMES
+from arbkit.study import StudyRecord, StudySpec, load_study
+from arbkit.study.batches import quiet_optuna
+from arbkit.study.block import TrialBlock
+from arbkit.study.market import Market
+from arbkit.study.space import distributions
+from arbkit.study.storages import append_block, close_storage, open_storage, read_block
+from benchmarks.markets import PARAMS, make_panel
+from benchmarks.timing import once, processes_in_turns
+
+__all__ = ["reopening", "storages"]
+
+#: Trials of one transaction, about what a study stores in a quarter of a second.
+_PART: Final = 4_096
+#: Optuna's own reader takes seconds for ten thousand trials: it is timed on this share.
+_STOCK_SHARE: Final = 50
+_QUERY: Final = """
+    SELECT state, count(*), max(objectives[1]), avg(params[1]) FROM trials GROUP BY state
+"""
+
+
+def storages(trials: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Time each storage that needs no server, with three parameters and all metrics per trial.
+
+    Yields:
+        Trials stored per CPU second; CPU seconds to read all of them as columns, to make the frame of
+        `Study.trials` and for `study.trials` of Optuna, as if it took the same time for each trial; CPU
+        seconds of a query over all rows where DuckDB reads the file itself.
+    """
+    for kind, ending in (("sqlite", "db"), ("duckdb", "duckdb"), ("journal", "journal")):
+        file = folder / f"{kind}.{ending}"
+        url = f"{kind}:///{file}"
+        spec = _spec(kind, url, trials, folder)
+        stored = _store(spec, url, trials)
+        storage = open_storage(url)
+        study_id = storage.get_study_id_from_name(kind)
+        read = once(lambda storage=storage, study_id=study_id: read_block(storage, study_id))
+        study = load_study(f"{url}#{kind}")
+        shown = once(study.trials)
+        close_storage(storage)
+        yield {
+            "storage": kind,
+            "trials": trials,
+            "stored/s": trials / stored,
+            "read s": read.cpu_s,
+            "frame s": shown.cpu_s,
+            "Optuna's study.trials s": _stock(kind, trials, folder),
+            "SQL on the file s": _asked(file) if kind == "duckdb" else None,
+            "MB": sum(part.stat().st_size for part in folder.glob(f"{file.name}*")) / 1e6,
+        }
+
+
+def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]]:
+    """Time the commands on a finished study in SQLite and in DuckDB, each a process of its own.
+
+    Yields:
+        Per command and storage: wall and CPU seconds, and CPU seconds without those of `arbkit --version`
+        after `import polars, optuna`.
+    """
+    for kind, ending in (("sqlite", "db"), ("duckdb", "duckdb")):
+        url = f"{kind}:///{folder / f'{kind}.{ending}'}"
+        _store(_spec(kind, url, trials, folder), url, trials)
+        study = f"{url}#{kind}"
+        arbkit = [sys.executable, "-m", "arbkit", "study"]
+        commands = {
+            "imports": [sys.executable, "-c", "import numba, polars, optuna"],
+            "ls": [*arbkit, "ls", "--storage", url],
+            "show": [*arbkit, "show", study],
+            "best": [*arbkit, "best", study],
+            "export": [*arbkit, "export", study, "--to", str(folder / "trials.parquet")],
+            "resume": [*arbkit, "resume", study, "--json"],
+        }
+        for name, cost in processes_in_turns(commands, rounds=rounds).items():
+            yield {
+                "storage": kind, "trials": trials, "command": name, "wall s": cost.wall_s, "CPU s": cost.cpu_s,
+            }  # fmt: skip
+
+
+def _spec(name: str, url: str, trials: int, folder: Path) -> StudySpec:
+    panel = folder / "panel.parquet"
+    if not panel.exists():
+        make_panel(20_000).write(panel)
+    fixed = {
+        name: getattr(PARAMS, name)
+        for name in ("taker_fee_a_bps", "taker_fee_b_bps", "slippage_bps", "max_position_usd")
+    }
+    space = {"min_spread_bps": (1, 60), "exit_spread_bps": (-20, 20), "stop_loss_bps": (20, 200)}
+    return StudySpec.from_dict({
+        "name": name, "panel": str(panel), "storage": url, "sampler": "random", "seed": 1, "n_trials": trials,
+        "fixed": fixed,
+        "space": {name: {"type": "float", "low": low, "high": high} for name, (low, high) in space.items()},
+    })  # fmt: skip
+
+
+def _store(spec: StudySpec, url: str, trials: int) -> float:
+    """Store a finished study; return the CPU seconds that its blocks took."""
+    record = StudyRecord.make(spec.to_dict(), Market.load(spec).fingerprint, trials, "")
+    blocks = [_block(spec, first, min(_PART, trials - first)) for first in range(0, trials, _PART)]
+    storage = open_storage(url, create=True)
+    with quiet_optuna():
+        study = optuna.create_study(study_name=spec.name, storage=storage, directions=spec.directions)
+    for key, value in record.to_attrs().items():
+        study.set_user_attr(key, value)
+    study_id = storage.get_study_id_from_name(spec.name)
+    cost = once(lambda: [append_block(storage, study_id, block) for block in blocks])
+    close_storage(storage)
+    return cost.cpu_s
+
+
+def _block(spec: StudySpec, first: int, size: int) -> TrialBlock:
+    """Make trials as a study stores them: parameters, a value, a constraint, all metrics as one attribute."""
+    rng = np.random.default_rng([1, first])
+    space = distributions(spec.space)
+    values = rng.normal(size=(size, 1))
+    metrics = {
+        name: float(number)
+        for name, number in zip(METRIC_NAMES, rng.normal(size=len(METRIC_NAMES)), strict=True)
+    }
+    texts = [
+        json.dumps(metrics | {"mtm_pnl_usd": value, "stopped": False}) for value in values[:, 0].tolist()
+    ]
+    low = np.array([item.low for item in space.values()])  # type: ignore[attr-defined]
+    high = np.array([item.high for item in space.values()])  # type: ignore[attr-defined]
+    params = low + (high - low) * rng.random((size, len(space)))
+    stamps = np.full(size, np.datetime64("2026-01-01T00:00:00.123456", "us"))
+    held = {"min_hold_s <= max_hold_s": np.full(size, -1.0)}
+    states = np.full(size, optuna.trial.TrialState.COMPLETE.value, np.uint8)
+    return TrialBlock(first, space, states, params, values, stamps, stamps, held, {"metrics": texts})
+
+
+def _stock(kind: str, trials: int, folder: Path) -> float | None:
+    """Return what Optuna's own storage takes to read a study; None where it has none for the file."""
+    if kind == "duckdb":
+        return None
+    few = max(1, trials // _STOCK_SHARE)
+    url = f"{kind}:///{folder}/few.{kind}"
+    _store(_spec("few", url, few, folder), url, few)
+    if kind == "sqlite":
+        cost = once(
+            lambda: len(optuna.load_study(study_name="few", storage=optuna.storages.RDBStorage(url)).trials)
+        )
+    else:
+        log = optuna.storages.journal.JournalFileBackend(f"{folder}/few.{kind}")
+        cost = once(
+            lambda: len(
+                optuna.load_study(study_name="few", storage=optuna.storages.JournalStorage(log)).trials
+            )
+        )
+    return cost.cpu_s * trials / few
+
+
+def _asked(file: Path) -> float:
+    def ask() -> None:
+        with duckdb.connect(str(file), read_only=True) as connection:
+            connection.execute(_QUERY).fetchall()
+
+    return once(ask).cpu_s
