@@ -68,8 +68,7 @@ def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]
     """Time the commands on a finished study in SQLite and in DuckDB, each a process of its own.
 
     Yields:
-        Per command and storage: wall and CPU seconds, and CPU seconds without those of `arbkit --version`
-        after `import polars, optuna`.
+        Per command and storage wall and CPU seconds; `imports` is what a process pays for its libraries.
     """
     for kind, ending in (("sqlite", "db"), ("duckdb", "duckdb")):
         url = f"{kind}:///{folder / f'{kind}.{ending}'}"
@@ -86,8 +85,12 @@ def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]
         }
         for name, cost in processes_in_turns(commands, rounds=rounds).items():
             yield {
-                "storage": kind, "trials": trials, "command": name, "wall s": cost.wall_s, "CPU s": cost.cpu_s,
-            }  # fmt: skip
+                "storage": kind,
+                "trials": trials,
+                "command": name,
+                "wall s": cost.wall_s,
+                "CPU s": cost.cpu_s,
+            }
 
 
 def _spec(name: str, url: str, trials: int, folder: Path) -> StudySpec:
@@ -126,13 +129,9 @@ def _block(spec: StudySpec, first: int, size: int) -> TrialBlock:
     rng = np.random.default_rng([1, first])
     space = distributions(spec.space)
     values = rng.normal(size=(size, 1))
-    metrics = {
-        name: float(number)
-        for name, number in zip(METRIC_NAMES, rng.normal(size=len(METRIC_NAMES)), strict=True)
-    }
-    texts = [
-        json.dumps(metrics | {"mtm_pnl_usd": value, "stopped": False}) for value in values[:, 0].tolist()
-    ]
+    metrics = dict(zip(METRIC_NAMES, rng.normal(size=len(METRIC_NAMES)).tolist(), strict=True))
+    metrics["stopped"] = False
+    texts = [json.dumps(metrics | {"mtm_pnl_usd": value}) for value in values[:, 0].tolist()]
     low = np.array([item.low for item in space.values()])  # type: ignore[attr-defined]
     high = np.array([item.high for item in space.values()])  # type: ignore[attr-defined]
     params = low + (high - low) * rng.random((size, len(space)))
@@ -150,16 +149,11 @@ def _stock(kind: str, trials: int, folder: Path) -> float | None:
     url = f"{kind}:///{folder}/few.{kind}"
     _store(_spec("few", url, few, folder), url, few)
     if kind == "sqlite":
-        cost = once(
-            lambda: len(optuna.load_study(study_name="few", storage=optuna.storages.RDBStorage(url)).trials)
-        )
+        storage: Any = optuna.storages.RDBStorage(url)
     else:
         log = optuna.storages.journal.JournalFileBackend(f"{folder}/few.{kind}")
-        cost = once(
-            lambda: len(
-                optuna.load_study(study_name="few", storage=optuna.storages.JournalStorage(log)).trials
-            )
-        )
+        storage = optuna.storages.JournalStorage(log)
+    cost = once(lambda: len(optuna.load_study(study_name="few", storage=storage).trials))
     return cost.cpu_s * trials / few
 
 
