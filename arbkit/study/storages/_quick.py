@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
@@ -28,7 +29,14 @@ _Rows = Iterable[Sequence[Any]]
 
 
 class QuickStorage(RDBStorage):
-    """`RDBStorage` in everything, but for the time it takes to read a study that is not in memory yet."""
+    """`RDBStorage` in everything, but for the time it takes to read a study that is not in memory yet.
+
+    It closes its connections when nobody uses it any more: a server would keep them, and psycopg complains.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        weakref.finalize(self, self.engine.dispose)
 
     def _get_trials(
         self,

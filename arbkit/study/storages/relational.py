@@ -116,6 +116,10 @@ def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:
         raise MissingDependencyError(
             "a postgresql:// storage needs a package that is not installed: pip install 'psycopg[binary]'"
         ) from error
+    except ValueError as error:
+        raise StorageError(
+            f"a storage URL must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, was {redacted(url)!r}: {error}"
+        ) from error
     except RuntimeError as error:
         # How Optuna says that the tables were made by another version of it.
         raise StorageError(

@@ -85,14 +85,26 @@ def test_a_folder_is_no_storage(tmp_path: Path) -> None:
         open_storage(f"sqlite:///{tmp_path}", create=True)
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+@pytest.mark.parametrize("url", ["postgresql://me:secret@127.0.0.1:1/db", "redis://me:secret@127.0.0.1:1/0"])
+def test_a_server_that_does_not_answer_is_named_without_its_password(url: str) -> None:
     with pytest.raises(StorageError, match="must be reachable") as caught:
-        open_storage("postgresql://me:secret@127.0.0.1:1/db", create=True)
+        open_storage(url, create=True)
 
     assert "secret" not in str(caught.value)
     assert "me:***@127.0.0.1" in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "postgresql://127.0.0.1:port/db"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(StorageError, match="must be"):
+        open_storage(url, create=True)
+
+
 def test_a_password_is_masked_and_nothing_else() -> None:
     assert redacted("postgresql://me:se@cret@host/db") == "postgresql://me:***@host/db"
     assert redacted("sqlite:///studies/a@b.db") == "sqlite:///studies/a@b.db"
+    assert redacted("redis://:secret@host:6379/0") == "redis://:***@host:6379/0"
+    assert (
+        redacted("postgresql://host/db?user=me&password=secret")
+        == "postgresql://host/db?user=me&password=***"
+    )
