@@ -118,7 +118,8 @@ def _relational(url: str, create: bool, options: dict[str, Any]) -> RDBStorage:
         ) from error
     except ValueError as error:
         raise StorageError(
-            f"a storage URL must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, was {redacted(url)!r}: {error}"
+            f"a storage URL must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, was {redacted(url)!r}: "
+            f"{error}"
         ) from error
     except RuntimeError as error:
         # How Optuna says that the tables were made by another version of it.
