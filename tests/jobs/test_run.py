@@ -154,13 +154,13 @@ def test_a_sink_holds_before_results_are_written_and_flushes_after(values: Value
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_results(values: Values) -> None:
-    values["grids"] = [{"name": "min_spread_bps", "values": [x / 50 for x in range(2500)]}]
+    values["grids"] = [{"name": "min_spread_bps", "values": [x / 80 for x in range(4000)]}]
     plan = make_plan(Session.from_dict(values))
     path = write_plan(plan, "plans")
     command = [sys.executable, "-m", "arbkit", "jobs", "run", str(path)]
     rng = random.Random(1)
     killed = 0
-    for _ in range(12):
+    for _ in range(6):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + 60
         begun = len(list(Path("results").rglob("*.json")))

@@ -19,16 +19,21 @@ Values = dict[str, Any]
 
 
 def rankings(values: Values, **filters: Any) -> tuple[list[Any], list[Any]]:
-    """Rank a session through its jobs, and as a study: parameters and value, best first."""
+    """Rank a session through its jobs, and as a study: parameters, value and trades, best first."""
     session = Session.from_dict(values)
     run_jobs(make_plan(session).jobs)
     found = aggregate(session.results_dir, **filters)
     metric = filters.get("metric", "mtm_pnl_usd")
     by_jobs = [
-        (*(item.params.get(name) for name in session.grids), item.metrics[metric]) for item in found.results
+        (
+            *(item.params.get(name) for name in session.grids),
+            item.metrics[metric],
+            item.metrics["total_trades"],
+        )
+        for item in found.results
     ]
     study = run_study(study_of(session, storage="memory://", **filters))
-    by_study = study.best_trials(10_000).select(*session.grids, "value").rows()
+    by_study = study.best_trials(10_000).select(*session.grids, "value", "metric_total_trades").rows()
     return by_jobs, by_study
 
 
@@ -37,7 +42,7 @@ def test_nine_combinations_are_ranked_alike_by_jobs_and_by_the_study(values: Val
 
     assert len(by_jobs) == 9
     assert by_jobs == by_study
-    assert len({value for *_, value in by_jobs}) == 9
+    assert len({value for *_, value, _ in by_jobs}) == 9
 
 
 def test_filters_and_metric_mean_the_same_at_both_ends(values: Values) -> None:
