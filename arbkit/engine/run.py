@@ -21,7 +21,7 @@ from arbkit.engine.choice import (
 from arbkit.engine.result import BacktestResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.engine.sets import ParamSets, check_all, rules_of_all
-from arbkit.engine.tables import grid_rows_of, run_by_tables
+from arbkit.engine.tables import grid_rows_of, note_trades, run_by_tables
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.market import Grid, grid_size
 from arbkit.kernels.measure import measure_trips, trip_sets, write_measured
@@ -168,15 +168,18 @@ def run_sets(
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     by_trips = goes_by_trips(panel, rules) & (engine != "step")
-    if engine in ("auto", "skip") and rules.size > 1:
-        done = _by_tables(panel, rules, by_trips, step_ns, threads, measure, metrics)
-        if done.any():
-            rest = np.flatnonzero(~done)
-            if rest.size:
-                by_trips = by_trips[rest]
-                metrics[rest] = _run_rest(panel, rules[rest], by_trips, step_ns, threads, engine, measure)
-            return metrics
-    return _run_rest(panel, rules, by_trips, step_ns, threads, engine, measure)
+    if engine in ("scan", "step") or rules.size == 1:
+        return _run_rest(panel, rules, by_trips, step_ns, threads, engine, measure)
+    done = _by_tables(panel, rules, by_trips, step_ns, threads, measure, metrics)
+    rest = np.flatnonzero(~done)
+    if rest.size:
+        left, by_trips = rules if rest.size == rules.size else rules[rest], by_trips[rest]
+        found = _run_rest(panel, left, by_trips, step_ns, threads, engine, measure)
+        note_trades(panel, left[by_trips], found["total_trades"][by_trips])
+        if rest.size == rules.size:
+            return found
+        metrics[rest] = found
+    return metrics
 
 
 def _by_tables(

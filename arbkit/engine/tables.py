@@ -17,7 +17,7 @@ from arbkit.kernels.skip import GridRows
 from arbkit.panel import Panel
 from arbkit.records import PnlModel
 
-__all__ = ["grid_rows_of", "run_by_tables", "run_table_sets", "table_applies", "table_groups"]
+__all__ = ["grid_rows_of", "note_trades", "run_by_tables", "run_table_sets", "table_applies", "table_groups"]
 
 #: Sets that go over a table together: what they keep then stays in the cache of one core.
 _PART: Final = 1024
@@ -25,6 +25,8 @@ _PART: Final = 1024
 _MEASURED_APART: Final = 64
 #: From this many sets on a few are run to see how many trades the others will have.
 _PROBED_FROM: Final = 16
+#: With more exit levels in one batch no table is used often.
+_MOST_LEVELS: Final = 64
 _PROBES: Final = (0.1, 0.5, 0.9)
 #: What sets of one pass over a table must have in common.
 _SHARED: Final = ("exit_spread_bps", "allow_ab", "allow_ba", "close_at_end")
@@ -127,10 +129,26 @@ def _is_worth_it(
     if level in panel.excursions:
         return True
     if rules.size < _PROBED_FROM:
-        return False
+        return panel.excursions.pays(level, 0.0)
     order = np.argsort(entry_levels(rules))
     probes = order[[int(share * (order.size - 1)) for share in _PROBES]]
     return panel.excursions.pays(level, float(trades_of(rules[probes]).mean()) * rules.size)
+
+
+def note_trades(panel: Panel, rules: RecordArray, trades: IntArray) -> None:
+    """Remember how many trades sets had that no table answered: those of small batches add up.
+
+    Args:
+        panel: the market.
+        rules: `RULES_DTYPE` (m,), sets that use nothing of section 6.
+        trades: of each, (m,).
+    """
+    alike = table_applies(rules)
+    levels, place = np.unique(rules["exit_spread_bps"][alike], return_inverse=True)
+    if levels.size > _MOST_LEVELS:
+        return
+    for level, total in zip(levels, np.bincount(place, trades[alike], levels.size), strict=True):
+        panel.excursions.pays(float(level), float(total))
 
 
 def run_table_sets(
