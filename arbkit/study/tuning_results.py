@@ -37,7 +37,8 @@ JOBS_TABLE: Final = "tuning_jobs"
 _VIEW: Final = "tuning_results"
 _OTHER_VIEW: Final = "tuning_results_studies"
 #: Says that a view is ours, and of which make.
-_MARK: Final = "arbkit tuning_results 1"
+_OURS: Final = "arbkit tuning_results"
+_MARK: Final = f"{_OURS} 2"
 _LOCK: Final = 0x61726274
 
 _TABLE_SQL: Final = (
@@ -76,17 +77,17 @@ CROSS JOIN LATERAL (SELECT a.value_json::jsonb AS json OFFSET 0) spec
 JOIN trials t ON t.study_id = s.study_id
 JOIN trial_user_attributes u ON u.trial_id = t.trial_id AND u.key = 'metrics'
 CROSS JOIN LATERAL (
-    SELECT regexp_replace(u.value_json, '-?\m(NaN|Infinity)\M', 'null', 'g')::jsonb AS json OFFSET 0
+    SELECT CASE WHEN u.value_json LIKE '%NaN%' OR u.value_json LIKE '%Infinity%'
+        THEN regexp_replace(u.value_json, '-?\m(NaN|Infinity)\M', 'null', 'g')
+        ELSE u.value_json END::jsonb AS json OFFSET 0
 ) m
 LEFT JOIN LATERAL (
-    SELECT jsonb_object_agg(q.param_name, CASE q.kind ->> 'name'
-        WHEN 'CategoricalDistribution' THEN q.kind #> ARRAY['attributes', 'choices', q.param_value::int::text]
-        WHEN 'IntDistribution' THEN to_jsonb(q.param_value::bigint)
+    SELECT jsonb_object_agg(q.param_name, CASE
+        WHEN q.distribution_json LIKE '{"name": "Categorical%'
+        THEN q.distribution_json::jsonb #> ARRAY['attributes', 'choices', q.param_value::int::text]
+        WHEN q.distribution_json LIKE '{"name": "Int%' THEN to_jsonb(q.param_value::bigint)
         ELSE to_jsonb(q.param_value) END) AS json
-    FROM (
-        SELECT param_name, param_value, distribution_json::jsonb AS kind
-        FROM trial_params WHERE trial_id = t.trial_id
-    ) q
+    FROM trial_params q WHERE q.trial_id = t.trial_id
 ) p ON true
 $body$"""
 )
@@ -153,7 +154,7 @@ def view_of_studies(connection: Any) -> None:
 def _relation(cursor: Any) -> Relation:
     """Find out whether the name is ours to use."""
     cursor.execute("SELECT to_regclass(%s) IS NULL", (_VIEW,))
-    if cursor.fetchone()[0] or (_comment(cursor, _VIEW) or "").startswith(_MARK):
+    if cursor.fetchone()[0] or (_comment(cursor, _VIEW) or "").startswith(_OURS):
         return Relation(_VIEW, JOBS_TABLE)
     return Relation(_OTHER_VIEW, _VIEW)
 
