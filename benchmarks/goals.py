@@ -38,7 +38,8 @@ def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     """Compare the sections of a run with what is to be reached; sections not measured are left out."""
     makers = {
         "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
-        "decisions": _decisions, "screening": _screening,
+        "decisions": _decisions, "screening": _screening, "study": _study, "studyprocess": _study_process,
+        "kills": _kills,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
 
@@ -119,3 +120,24 @@ def _decisions(rows: Sequence[Row]) -> Iterator[Goal]:
 def _screening(rows: Sequence[Row]) -> Iterator[Goal]:
     for row in rows:
         yield Goal(f"{row['pairs']} pairs x {row['days']} days screened, wall s", 60, True, row["wall s"])
+
+
+def _study(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        where = f"{row['sampler']} on SQLite, {row['rules']}, {row['metrics']} metrics"
+        if row["sampler"] in ("random", "grid", "qmc") and row["metrics"] == "realized":
+            yield Goal(f"{where}, trials/s", 30_000, False, row["trials/s"])
+        if row.get("sampler's own us"):
+            yield Goal(f"{where}, us added to the sampler's own", 200, True, row["added us"])
+        if row["sampler"] == "tpe" and row.get("sampler's own us"):
+            share = row["added us"] / row["sampler's own us"]
+            yield Goal(f"{where}, share added to the sampler's own", 0.1, True, share)
+
+
+def _study_process(rows: Sequence[Row]) -> Iterator[Goal]:
+    yield Goal("Parquet to 5,000 trials over imports and a read, wall", 2.5, True, rows[-1]["wall ratio"])
+
+
+def _kills(rows: Sequence[Row]) -> Iterator[Goal]:
+    for name in ("left RUNNING", "stored and lost", "differing"):
+        yield Goal(f"trials {name}, all kills", 0, True, float(sum(row[name] for row in rows)))
