@@ -13,14 +13,18 @@ import json
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _VersionManager
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import orm
+
+from arbkit.study.storages._revision import REVISION, create_tables, is_newest_revision, stored_revision
 
 __all__ = ["QuickStorage"]
 
@@ -34,9 +38,41 @@ class QuickStorage(RDBStorage):
     It closes its connections when nobody uses it any more: a server would keep them, and psycopg complains.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, url: str, engine_kwargs: dict[str, Any] | None = None, *, skip_table_creation: bool = False
+    ) -> None:
+        if not self._opened(url, engine_kwargs or {}, skip_table_creation):
+            super().__init__(url, engine_kwargs, skip_table_creation=skip_table_creation)
         weakref.finalize(self, self.engine.dispose)
+
+    def _opened(self, url: str, engine_kwargs: dict[str, Any], skip_table_creation: bool) -> bool:
+        """Open a SQLite file that holds the newest tables, or none; anything else is Optuna's to open.
+
+        Optuna asks Alembic whether the tables are the newest: half a second of imports in each command.
+        """
+        if not (url.startswith("sqlite") and is_newest_revision()):
+            return False
+        engine = sqlalchemy.create_engine(url, **engine_kwargs)
+        if not skip_table_creation:
+            create_tables(engine)
+        if stored_revision(engine) != REVISION:
+            engine.dispose()
+            return False
+        self.url, self.engine_kwargs, self.engine = url, engine_kwargs, engine
+        self.scoped_session = orm.scoped_session(orm.sessionmaker(bind=engine))
+        self.skip_compatibility_check = False
+        self.heartbeat_interval = self.grace_period = None
+        self.heartbeat_stale_trial_callback = self.failed_trial_callback = None
+        return True
+
+    @cached_property
+    def _version_manager(self) -> _VersionManager:  # type: ignore[override]
+        return _VersionManager(self.url, self.engine, self.scoped_session)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what is pickled: Optuna leaves its version manager out, so there has to be one."""
+        _ = self._version_manager
+        return super().__getstate__()
 
     def _get_trials(
         self,
