@@ -26,6 +26,7 @@ from benchmarks import (
     bench_storages,
     bench_store,
     bench_study,
+    bench_tpe,
     machine,
 )
 from benchmarks.baselines import BASELINES
@@ -53,6 +54,7 @@ class Sizes(NamedTuple):
     study: bench_study.StudySizes
     study_process: tuple[int, int]
     stored_trials: int
+    tpe: bench_tpe.TpeSizes
     kills: int
     synthetic_rows: int
     ingest_rows: int
@@ -72,6 +74,7 @@ FULL: Final = Sizes(
     study_rows=1_428_572,
     study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
     study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200,
+    tpe=bench_tpe.TpeSizes(1_000, 10, 6, 5_000),
     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
@@ -80,7 +83,8 @@ FULL: Final = Sizes(
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study=bench_study.StudySizes(("random", "tpe"), 64, 16, 4),
-    study_process=(20_000, 64), stored_trials=200, kills=2, synthetic_rows=2_000, ingest_rows=2_000,
+    study_process=(20_000, 64), stored_trials=200, kills=2,
+    tpe=bench_tpe.TpeSizes(24, 2, 1, 32), synthetic_rows=2_000, ingest_rows=2_000,
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
@@ -155,6 +159,13 @@ def _study_process(sizes: Sizes, folder: Path) -> Rows:
     return bench_study.whole_process(make_panel(rows), trials, folder, rounds=min(3, sizes.rounds))
 
 
+def _tpe(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    panel = make_panel(sizes.study_rows)
+    yield from bench_tpe.optima(bench_tpe.FUNCTIONS, sizes.tpe)
+    yield from bench_tpe.optima((bench_tpe.panel_task("synthetic panel", panel),), sizes.tpe)
+    yield bench_tpe.time_per_trial(bench_tpe.FUNCTIONS[0], sizes.tpe.timed)
+
+
 def _kills(sizes: Sizes, folder: Path) -> Rows:
     return bench_kills.kill_studies(sizes.kills, folder)
 
@@ -190,6 +201,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "study": _study,
     "workers": _study_workers,
     "studyprocess": _study_process,
+    "tpe": _tpe,
     "kills": _kills,
     "storages": _storages,
     "reopening": _reopening,
@@ -210,6 +222,7 @@ _TITLES: Final = {
     "study": "Studies stored in SQLite, against Optuna's own loop (the same backtests, sampler and storage)",
     "workers": "One study by worker processes, all metrics, a stop loss",
     "studyprocess": "A whole process, from Parquet to a stored study",
+    "tpe": "Our TPE in batches of 64 against Optuna's one by one: best losses, and CPU time of proposing",
     "kills": "Studies killed at random moments and resumed",
     "storages": "Storages: trials stored a CPU second, and read back (CPU seconds)",
     "reopening": "A finished study opened again, each command a process of its own",

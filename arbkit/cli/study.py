@@ -12,7 +12,7 @@ import typer
 from arbkit.cli import _study_tables
 
 if TYPE_CHECKING:
-    from arbkit.study import Progress, Study, StudySpec
+    from arbkit.study import Progress, SamplerInfo, Study, StudySpec
 
 __all__ = ["app"]
 
@@ -217,34 +217,37 @@ def export(
 
 @app.command()
 def samplers(json: _Json = False) -> None:
-    """List the samplers, their options, and what each needs installed."""
+    """List the samplers: what each is good at, its options, and what it needs installed."""
     from arbkit.cli._console import print_json, print_table
-    from arbkit.study import SAMPLERS
+    from arbkit.study.samplers import all_samplers
 
+    known = all_samplers()
     if json:
-        print_json([_sampler_facts(name) for name in SAMPLERS])
+        print_json([_sampler_facts(item) for item in known.values()])
         return
     rows = [
         (
             item.name,
+            item.origin,
             item.summary,
-            ", ".join(item.options) or "-",
+            "its own" if item.options is None else ", ".join(item.options) or "-",
             "yes" if item.many_objectives else "no",
             f"pip install {' '.join(item.missing)}" if item.missing else "ready",
         )
-        for item in SAMPLERS.values()
+        for item in known.values()
     ]
-    print_table(("sampler", "good at", "options", "several objectives", "needs"), rows)
+    print_table(("sampler", "from", "good at", "options", "several objectives", "needs"), rows)
 
 
-def _sampler_facts(name: str) -> dict[str, Any]:
-    from arbkit.study import SAMPLERS
-
-    item = SAMPLERS[name]
+def _sampler_facts(item: SamplerInfo) -> dict[str, Any]:
+    options = item.options or {}
     return {
-        "name": name,
+        "name": item.name,
+        "origin": item.origin,
         "summary": item.summary,
-        "options": {key: kind.__name__ for key, kind in item.options.items()},
+        "options": None
+        if item.options is None
+        else {key: "any" if kind is object else kind.__name__ for key, kind in options.items()},
         "missing": item.missing,
         "many_objectives": item.many_objectives,
         "uses_constraints": item.uses_constraints,

@@ -20,6 +20,7 @@ from optuna.trial import Trial, TrialState
 
 from arbkit._typing import FloatArray
 from arbkit.study.block import CONSTRAINT, TrialBlock
+from arbkit.study.conditions import Conditions
 from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, make_sampler
 from arbkit.study.samplers.numbered import NumberedSampler
 from arbkit.study.space import distributions
@@ -71,7 +72,8 @@ class BlockProposer:
         self._sampler = sampler
         self._space = distributions(spec.space)
         self._history = History(self._space, spec.directions)
-        self._known = np.array([internal(self._space, point) for point in spec.enqueue], np.float64)
+        known = [internal(self._space, point) for point in spec.enqueue]
+        self._known = Conditions(spec.space).mask(np.array(known).reshape(-1, len(self._space)))
 
     def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
         """Forget everything but these trials."""
@@ -122,6 +124,7 @@ class AskingProposer:
     def __init__(self, spec: StudySpec) -> None:
         self._spec = spec
         self._space = distributions(spec.space)
+        self._conditions = Conditions(spec.space)
         self._trials: list[Trial] = []
 
     def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
@@ -143,7 +146,7 @@ class AskingProposer:
         self._study.sampler = make_sampler(
             spec.sampler.name, spec.sampler.options, seed=spec.seed, done=first, ranges=spec.space
         )
-        self._trials = [self._study.ask(self._space) for _ in range(n)]
+        self._trials = [self._conditions.ask(self._study, self._space) for _ in range(n)]
         return np.array([internal(self._space, trial.params) for trial in self._trials], np.float64)
 
     def tell(self, block: TrialBlock) -> TrialBlock:

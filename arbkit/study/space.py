@@ -1,8 +1,9 @@
 """The search space: what each parameter may be, and its Optuna distribution.
 
 Three kinds, as in the spec: `float` (low, high, step or log), `int` (the same) and `categorical`
-(choices). The special parameter `reference` chooses the panel's fair ratio; every other name is one of
-`arbkit.Params`.
+(choices); with `when: {parameter: value}` one exists only where a category has that value
+(`arbkit.study.conditions`). The special parameter `reference` chooses the panel's fair ratio; every other
+name is one of `arbkit.Params`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Bounded(_Part):
+class _Conditional(_Part):
+    when: dict[str, Any] | None = None
+
+
+class _Bounded(_Conditional):
     @model_validator(mode="after")
     def _check(self) -> _Bounded:
         low, high = getattr(self, "low", 0.0), getattr(self, "high", 0.0)
@@ -92,7 +97,7 @@ class IntRange(_Bounded):
     log: bool = False
 
 
-class Categorical(_Part):
+class Categorical(_Conditional):
     """One of the choices; `none` switches a rule off."""
 
     type: Literal["categorical"]

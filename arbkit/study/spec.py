@@ -24,6 +24,7 @@ from arbkit.config import Params
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.metrics import METRIC_NAMES
 from arbkit.study._messages import config_error
+from arbkit.study.conditions import Conditions
 from arbkit.study.constraints import Constraint, parse_constraint
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.points import check_point, read_points
@@ -314,8 +315,8 @@ class StudySpec(_Part):
     @classmethod
     def _choices(cls, value: dict[str, Range]) -> dict[str, Range]:
         return {
-            name: Categorical(
-                type="categorical", choices=tuple(normalise(name, choice) for choice in item.choices)
+            name: item.model_copy(
+                update={"choices": tuple(normalise(name, choice) for choice in item.choices)}
             )
             if isinstance(item, Categorical)
             else item
@@ -362,6 +363,9 @@ class StudySpec(_Part):
             if name == REFERENCE and not isinstance(item, Categorical):
                 raise ConfigError(f"`space.reference` must be categorical, was {item.type}")
             check_values(name, _extremes(name, item))
+            if item.when is not None and name in _REQUIRED:
+                raise ConfigError(f"`space.{name}` has no default and must exist in every trial, not `when`")
+        Conditions(self.space)
         missing = sorted(_REQUIRED - set(self.space) - set(self.fixed))
         if missing:
             names = ", ".join(missing)

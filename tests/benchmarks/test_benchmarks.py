@@ -11,7 +11,7 @@ import pytest
 
 import arbkit
 from benchmarks import __main__ as command
-from benchmarks import bench_engine
+from benchmarks import bench_engine, bench_tpe
 from benchmarks.baselines import BASELINES, Baseline, Found, differences, found_by_arbkit
 from benchmarks.goals import goals
 from benchmarks.markets import PARAMS, calibrated, make_panel, trades_at
@@ -193,3 +193,22 @@ def test_more_work_takes_more_time() -> None:
 def test_process_that_fails_is_an_error() -> None:
     with pytest.raises(Exception, match="exit status 3"):
         run_process(["sh", "-c", "exit 3"])
+
+
+def test_our_tpe_is_compared_with_that_of_optuna() -> None:
+    (rows,) = command.measure(["tpe"], command.QUICK).values()
+
+    assert [row["task"] for row in rows] == ["sphere, 5 reals", "synthetic panel", "sphere, 5 reals: time"]
+    assert all(-1 <= row["90 % from"] <= row["rank difference"] <= row["to"] <= 1 for row in rows[:2])
+    assert rows[2]["times faster"] > 0
+
+
+def test_the_test_functions_are_zero_at_their_best() -> None:
+    best = {
+        "Branin, 2 reals": {"x": np.pi, "y": 2.275},
+        "Rosenbrock, 4 reals": dict.fromkeys(("x0", "x1", "x2", "x3"), 1.0),
+        "mixed, 6 of all kinds": {"x": 0.2, "lr": 10**-2.3, "n": 37, "s": 1.25, "u": 20, "k": "a"},
+    }
+    tasks = {task.name: task for task in bench_tpe.FUNCTIONS}
+
+    assert all(tasks[name].loss(point) == pytest.approx(0, abs=1e-6) for name, point in best.items())

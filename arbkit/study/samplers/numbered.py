@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from arbkit._typing import FloatArray
 from arbkit.errors import ConfigError
+from arbkit.study.conditions import Conditions
 from arbkit.study.samplers.batch import History
 from arbkit.study.samplers.units import counted_units, from_units
 
@@ -39,9 +40,12 @@ class NumberedSampler(BaseSampler):
     from (seed, trial number, name).
     """
 
-    def __init__(self, space: Mapping[str, BaseDistribution], seed: int = 0) -> None:
+    def __init__(
+        self, space: Mapping[str, BaseDistribution], seed: int = 0, conditions: Conditions | None = None
+    ) -> None:
         self._space = dict(space)
         self._seed = seed
+        self._conditions = conditions
 
     @abc.abstractmethod
     def rows(self, first: int, n: int) -> FloatArray:
@@ -49,7 +53,8 @@ class NumberedSampler(BaseSampler):
 
     def propose(self, history: History, first: int, n: int) -> FloatArray:
         """Return the rows of the trials; the history changes nothing."""
-        return self.rows(first, n)
+        rows = self.rows(first, n)
+        return self._conditions.mask(rows) if self._conditions else rows
 
     def point(self, number: int) -> dict[str, Any]:
         """Return the parameters of trial `number` (counted from 0)."""
@@ -61,7 +66,7 @@ class NumberedSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the space of the spec: every parameter is proposed together."""
-        return self._space
+        return dict(self._space)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -100,11 +105,12 @@ class QmcSampler(NumberedSampler):
         self,
         space: Mapping[str, BaseDistribution],
         seed: int = 0,
+        conditions: Conditions | None = None,
         *,
         sequence: str = "sobol",
         scramble: bool = True,
     ) -> None:
-        super().__init__(space, seed)
+        super().__init__(space, seed, conditions)
         # Imported here: scipy.stats takes half a second, which every other sampler need not pay.
         from scipy.stats import qmc
 
@@ -130,10 +136,11 @@ class GridSampler(NumberedSampler):
         space: Mapping[str, BaseDistribution],
         seed: int,
         values: Mapping[str, Sequence[Any]],
+        conditions: Conditions | None = None,
         *,
         shuffle: bool = True,
     ) -> None:
-        super().__init__(space, seed)
+        super().__init__(space, seed, conditions)
         self._columns = [
             np.array([item.to_internal_repr(value) for value in values[name]], np.float64)
             for name, item in self._space.items()
@@ -145,16 +152,36 @@ class GridSampler(NumberedSampler):
                 "take larger steps or another sampler"
             )
         self._shuffle = shuffle
-        self._order: npt.NDArray[np.int64] | None = None
+        self._order: npt.NDArray[np.int64] | None = self._kept() if conditions else None
+        self.size = self.size if self._order is None else len(self._order)
+        self._shuffled = False
 
     def rows(self, first: int, n: int) -> FloatArray:
         """Return the combinations of the trials."""
         if first + n > self.size:
             raise ConfigError(f"the grid has {self.size:,} points and all of them are done")
-        if self._order is None and self._shuffle:
-            self._order = np.random.default_rng(self._seed).permutation(self.size)
-        rest = np.arange(first, first + n) if self._order is None else self._order[first : first + n]
-        found = np.empty((n, len(self._columns)))
+        if self._shuffle and not self._shuffled:
+            places = np.arange(self.size) if self._order is None else self._order
+            self._order = np.random.default_rng(self._seed).permutation(places)
+            self._shuffled = True
+        return self._at(
+            np.arange(first, first + n) if self._order is None else self._order[first : first + n]
+        )
+
+    def _kept(self) -> npt.NDArray[np.int64]:
+        """Return the combinations that differ: of a parameter that does not exist, only the first value."""
+        assert self._conditions is not None
+        kept = []
+        for start in range(0, self.size, _QMC_BLOCK * 64):
+            places = np.arange(start, min(start + _QMC_BLOCK * 64, self.size))
+            rows = self._at(places)
+            absent = np.isnan(self._conditions.mask(rows))
+            firsts = rows == np.array([items[0] for items in self._columns])
+            kept.append(places[(firsts | ~absent).all(axis=1)])
+        return np.concatenate(kept)
+
+    def _at(self, places: npt.NDArray[np.int64]) -> FloatArray:
+        rest, found = places, np.empty((len(places), len(self._columns)))
         for column in reversed(range(len(self._columns))):
             rest, index = np.divmod(rest, len(self._columns[column]))
             found[:, column] = self._columns[column][index]

@@ -1,0 +1,196 @@
+"""Pruners by name, and a batch of trials judged fold by fold.
+
+A pruner stops a trial whose values on the first folds are weak. Names are those of the table below, of
+packages that announce one (`arbkit.pruners`), or `package.module:Class`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+import optuna
+from optuna.pruners import BasePruner
+from optuna.trial import Trial, TrialState
+
+from arbkit._typing import BoolArray, FloatArray
+from arbkit.errors import ConfigError, nearest_names
+from arbkit.study.plugins import load_class, make_object, plugins
+
+__all__ = ["PRUNERS", "FoldPruning", "PrunerInfo", "all_pruners", "make_pruner"]
+
+_GROUP: Final = "arbkit.pruners"
+
+
+@dataclass(frozen=True)
+class PrunerInfo:
+    """One pruner that a spec can name: what it is good at, its class, and values its options begin with."""
+
+    name: str
+    summary: str
+    path: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = "optuna"
+
+
+#: Name in a spec -> pruner of Optuna.
+PRUNERS: Final[dict[str, PrunerInfo]] = {
+    item.name: item
+    for item in (
+        PrunerInfo("none", "stops no trial", "optuna.pruners:NopPruner"),
+        PrunerInfo(
+            "median", "below the median of earlier trials at the same fold", "optuna.pruners:MedianPruner"
+        ),
+        PrunerInfo(
+            "percentile",
+            "outside the best `percentile` of earlier trials at the same fold",
+            "optuna.pruners:PercentilePruner",
+            {"percentile": 25.0},
+        ),
+        PrunerInfo("threshold", "beyond `lower` or `upper`", "optuna.pruners:ThresholdPruner"),
+        PrunerInfo(
+            "successive_halving",
+            "only the best share goes on at each rung; for many folds",
+            "optuna.pruners:SuccessiveHalvingPruner",
+        ),
+        PrunerInfo(
+            "hyperband", "successive halving in several brackets at once", "optuna.pruners:HyperbandPruner"
+        ),
+        PrunerInfo(
+            "patient",
+            "no better for `patience` folds; with `wrapped`, only if that pruner agrees",
+            "optuna.pruners:PatientPruner",
+            {"wrapped": None, "patience": 2},
+        ),
+        PrunerInfo(
+            "wilcoxon",
+            "worse than the best trial on the same folds, by a signed-rank test; the one made for folds",
+            "optuna.pruners:WilcoxonPruner",
+        ),
+    )
+}
+
+
+def all_pruners() -> dict[str, PrunerInfo]:
+    """Return every pruner that a spec can name now: those above, and those of installed packages."""
+    announced = {
+        name: PrunerInfo(name, f"from {item.package}", item.path, origin=item.package)
+        for name, item in plugins(_GROUP).items()
+        if name not in PRUNERS
+    }
+    return {**PRUNERS, **announced}
+
+
+def make_pruner(name: str, options: Mapping[str, Any]) -> BasePruner:
+    """Make a pruner.
+
+    Args:
+        name: one of the names, or `package.module:Class`.
+        options: its options.
+
+    Raises:
+        ConfigError: for an unknown name or option (with the nearest ones), or a value that breaks a rule.
+        MissingDependencyError: when a module of a class is not installed.
+    """
+    known = all_pruners()
+    if name not in known and ":" not in name:
+        near = nearest_names(name, known)
+        raise ConfigError(f"`pruner` must be a known pruner or `package.module:Class`, was {name!r}; {near}")
+    info = known.get(name, PrunerInfo(name, "your own", name))
+    given = {**info.defaults, **options}
+    if name == "patient":
+        given["wrapped_pruner"] = _wrapped(given.pop("wrapped"))
+    made = load_class("pruner", info.path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        pruner = make_object("pruner", name, made, given, {})
+    if not isinstance(pruner, BasePruner):
+        raise ConfigError(
+            f"the {name} pruner must be an optuna.pruners.BasePruner, was {type(pruner).__name__}"
+        )
+    return pruner
+
+
+def _wrapped(given: Any) -> BasePruner | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return make_pruner(given, {})
+    if isinstance(given, Mapping) and isinstance(given.get("name"), str):
+        return make_pruner(given["name"], {key: value for key, value in given.items() if key != "name"})
+    raise ConfigError(
+        f"`wrapped` of the patient pruner must be a pruner or {{name: pruner, option: value}}, was {given!r}"
+    )
+
+
+class FoldPruning:
+    """Decides, fold by fold, which trials of a batch go on.
+
+    What it decides depends on what it was told before, in the order of the trials' numbers, and on nothing
+    else: telling a stored study again, batch by batch, brings it back to where it was.
+
+        pruning.begin(n)
+        for fold in range(folds):
+            goes_on = pruning.report(fold, values)      # NaN for the trials that were stopped before
+        pruning.end(values, states)
+
+    Args:
+        pruner: from `make_pruner`.
+        direction: of the first objective.
+        name: of the study; Hyperband draws a trial's bracket from it and the trial's number.
+    """
+
+    def __init__(self, pruner: BasePruner, direction: Literal["maximize", "minimize"], name: str) -> None:
+        self._study = optuna.create_study(
+            storage=optuna.storages.InMemoryStorage(), study_name=name, direction=direction, pruner=pruner
+        )
+        self._trials: list[Trial] = []
+        self._stopped = np.zeros(0, bool)
+
+    def begin(self, n: int) -> None:
+        """Begin a batch of n trials, the next ones in number."""
+        self._trials = [self._study.ask() for _ in range(n)]
+        self._stopped = np.zeros(n, bool)
+
+    def report(self, fold: int, values: FloatArray) -> BoolArray:
+        """Take in the values of one fold; return which trials go on.
+
+        Args:
+            fold: counted from 0, each one later than the last.
+            values: float64 (n,); NaN = not simulated, which stops nothing.
+        """
+        for row, trial in enumerate(self._trials):
+            value = float(values[row])
+            if not self._stopped[row] and value == value:
+                trial.report(value, fold)
+                self._stopped[row] = trial.should_prune()
+        return ~self._stopped
+
+    def end(self, values: FloatArray, states: Any) -> None:
+        """End the batch.
+
+        Args:
+            values: float64 (n,), of the first objective; NaN for trials without values.
+            states: uint8 (n,), `TrialState` as a number.
+        """
+        for row, trial in enumerate(self._trials):
+            if states[row] == TrialState.COMPLETE.value:
+                self._study.tell(trial, float(values[row]))
+            else:
+                self._study.tell(trial, state=TrialState(int(states[row])))
+        self._trials = []
+
+    def replay(self, reports: FloatArray, values: FloatArray, states: Any) -> None:
+        """Tell a stored batch again.
+
+        Args:
+            reports: float64 (n, folds), NaN where nothing was reported.
+            values, states: as `end` takes them.
+        """
+        self.begin(len(reports))
+        for fold, column in enumerate(reports.T):
+            self.report(fold, column)
+        self.end(values, states)
