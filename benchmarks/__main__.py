@@ -175,7 +175,7 @@ def _storages(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _reopening(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
-    yield from bench_storages.reopening(sizes.stored_trials, folder, min(3, sizes.rounds))
+    yield from bench_storages.reopening(sizes.stored_trials, folder, rounds=1)
 
 
 def _synthetic(sizes: Sizes, folder: Path) -> Rows:
