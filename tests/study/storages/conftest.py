@@ -15,12 +15,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url_of_kind(request, request.param, tmp_path)
 
 
-@pytest.fixture
-def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a second empty storage: SQLite."""
-    return f"sqlite:///{tmp_path}/other.db"
-
-
 def url_of_kind(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
     if kind in ("postgresql", "redis"):
         return str(request.getfixturevalue(f"{kind}_url"))
