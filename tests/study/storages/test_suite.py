@@ -13,6 +13,7 @@ from optuna.testing.pytest_storages import StorageTestCase
 from arbkit.study.storages import close_storage, open_storage
 
 
+@pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")
 class TestStorage(StorageTestCase):
     """59 tests for each kind; Optuna wraps relational storages in a cache, as `create_study` does."""
 
