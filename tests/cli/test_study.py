@@ -108,7 +108,7 @@ def test_export_writes_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["study", "run", "none.yaml"], "a study spec must exist"),
         (["study", "run", "small.yaml", "--sampler", "tpee"], "did you mean `tpe`"),
-        (["study", "run", "small.yaml", "--storage", "duckdb:///x"], "a storage URL must be"),
+        (["study", "run", "small.yaml", "--storage", "duckdbb:///x"], "a storage URL must be"),
         (["study", "run", "small.yaml", "--storage", "sqlite:///small.yaml"], "must be an SQLite file"),
         (["study", "show", "smal"], "no study 'smal'"),
         (["study", "run", "small.yaml", "--n-trials", "0"], "--n-trials"),
