@@ -133,7 +133,8 @@ def _bound_trades(
         equity = balance + value_at(position, entry)
         notes[k, REALIZED], notes[k, PEAK], notes[k, SINCE] = realized, peak, since
         known, peak, upper = peak, max(peak, equity), max(upper, equity)
-        sure = max(sure, (peak - equity) / peak)
+        if equity >= 0:  # Below 0 a higher peak makes a smaller share, and this one is a lower bound.
+            sure = max(sure, (peak - equity) / peak)
         low, high = equity, equity
         final = leave - 1 if leave >= 0 else last
         if final > entry:

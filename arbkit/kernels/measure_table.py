@@ -359,7 +359,7 @@ def _measure(
         held = _held(trade, costs, balance)
         before, last, high = _Before(realized, peak, since), k, held.high
         deepest = max(upper - held.low, held.fall)
-        if peak - held.reached > sure * peak:
+        if held.reached >= 0 and peak - held.reached > sure * peak:
             sure = (peak - held.reached) / peak
         upper = max(upper, high)
         if trade.closes > at and trade.opens > at:
