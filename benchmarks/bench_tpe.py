@@ -119,7 +119,7 @@ FUNCTIONS: Final = (
 def panel_task(name: str, panel: arbkit.Panel) -> Task:
     """Return the search for the best thresholds of a panel: minus the PnL marked to market, in USD."""
     levels = calibrated(panel, 200, 8)
-    low, high = (20.0, 60.0) if levels is None else (0.5 * float(levels.min()), 1.5 * float(levels.max()))
+    low, high = (20.0, 60.0) if levels is None else (float(levels.min()) - 10, float(levels.max()) + 10)
     space: dict[str, BaseDistribution] = {
         "min_spread_bps": FloatDistribution(low, high),
         "exit_spread_bps": FloatDistribution(-20.0, 20.0),

@@ -20,7 +20,7 @@ Rows = Sequence[Mapping[str, Any]]
 def write_tables(page: Path, about: Mapping[str, Any], sections: Mapping[str, Rows]) -> list[str]:
     """Put the rows of sections, and the goals they are held to, between their marks on a page.
 
-    A section `trials` stands between `<!-- trials -->` and `<!-- /trials -->`; what is around them stays.
+    A section `trials` stands between `<!-- trials -->` and `<!-- end trials -->`; what is around them stays.
 
     Args:
         page: the Markdown file.
@@ -33,7 +33,7 @@ def write_tables(page: Path, about: Mapping[str, Any], sections: Mapping[str, Ro
     text = page.read_text(encoding="utf-8")
     missing = []
     for name, rows in sections.items():
-        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         if not marks.search(text):
             missing.append(name)
             continue

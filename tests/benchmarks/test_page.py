@@ -12,7 +12,7 @@ ABOUT = {"date": "2026-01-02 03:04 UTC", "load": "0.10 0.20 0.30"}
 
 def test_a_section_is_replaced_between_its_marks_and_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    rest = "<!-- /startup -->\nafter\n<!-- ingest -->\n<!-- /ingest -->\n"
+    rest = "<!-- end startup -->\nafter\n<!-- ingest -->\n<!-- end ingest -->\n"
     page.write_text("before\n<!-- startup -->\nold\n" + rest)
     rows = [{"process": "arbkit backtest", "wall ratio": 1.6}]
     assert write_tables(page, ABOUT, {"startup": rows, "trials": []}) == ["trials"]
@@ -29,4 +29,4 @@ def test_a_section_is_replaced_between_its_marks_and_nothing_else(tmp_path: Path
 def test_every_section_has_its_place_on_the_page() -> None:
     text = README.read_text(encoding="utf-8")
     for name in SECTIONS:
-        assert text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1
+        assert text.count(f"<!-- {name} -->") == text.count(f"<!-- end {name} -->") == 1

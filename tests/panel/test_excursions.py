@@ -15,7 +15,10 @@ def panel() -> Panel:
     return Panel(np.arange(1000), a, a + 1, b, b + 1)
 
 
-def test_a_table_is_built_once_and_the_last_four_are_kept(panel: Panel) -> None:
+def test_a_table_is_built_once_and_the_last_four_are_kept_where_they_are_large(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arbkit.panel.excursions._BYTES", 0)
     first = panel.excursions.at(0.0)
     assert first is not None
     assert panel.excursions.at(0.0) is first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -141,9 +142,19 @@ def test_another_process_can_join_and_leave(spec: StudySpec, tmp_path: Path) -> 
     assert help_leader(url, "shared", 0, "x") == "absent"
 
 
+def _has_joined(pid: int) -> bool:
+    """Tell whether a process has a connection to another."""
+    found = False
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found |= int(handle.name) > 2 and str(handle.readlink()).startswith("socket:")
+    return found
+
+
 @pytest.mark.slow
 def test_two_shells_run_one_study_and_the_second_takes_over(values: dict[str, Any]) -> None:
-    spec = StudySpec.from_dict({**values, "name": "both", "sampler": "tpe", "n_trials": 500, "batch": 10})
+    changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 800, "batch": 10}
+    spec = StudySpec.from_dict({**values, **changes})
     whole = run_study(spec.replace(name="alone", storage="memory://"))
     Path("both.yaml").write_text(spec.to_yaml())
 
@@ -156,7 +167,12 @@ def test_two_shells_run_one_study_and_the_second_takes_over(values: dict[str, An
         assert first.poll() is None
         time.sleep(0.01)
     second = shell()
-    time.sleep(4)
+    while not _has_joined(second.pid):
+        assert first.poll() is None
+        assert second.poll() is None
+        time.sleep(0.01)
+    time.sleep(1)
+    assert first.poll() is None
     first.kill()
     first.wait()
 

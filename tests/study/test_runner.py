@@ -35,6 +35,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "grid": {"points": 3},
     "tpe": {"n_startup_trials": 5},
     "nsgaii": {"population_size": 6},
+    "optuna.grid": {"points": 3},
+    "partial_fixed": {"fixed": {"min_hold_s": 60}},
+}
+#: Every combination needs parameters with a countable number of values.
+COUNTABLE = {
+    "min_spread_bps": {"type": "float", "low": 1, "high": 61, "step": 10},
+    "exit_spread_bps": {"type": "float", "low": -20, "high": 20, "step": 2.5},
 }
 
 
@@ -54,6 +61,8 @@ class StoppingEvaluator:
 
 def named(values: dict[str, Any], name: str, sampler: str, **changes: Any) -> StudySpec:
     options = {"name": sampler, **OPTIONS.get(sampler, {})}
+    if sampler == "bruteforce":
+        changes = {"space": COUNTABLE, **changes}
     return StudySpec.from_dict({**values, "name": name, "sampler": options, **changes})
 
 
