@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,6 +16,7 @@ from arbkit.study import Progress, StudySpec, run_study
 from arbkit.study.proposals import make_proposer
 from arbkit.study.space import distributions
 from benchmarks.markets import PARAMS, calibrated
+from benchmarks.quiet import quiet
 from benchmarks.timing import processes_in_turns
 
 __all__ = ["StudySizes", "study_loop", "study_workers", "whole_process"]
@@ -131,7 +130,7 @@ def _plain(panel: arbkit.Panel, spec: StudySpec, trials: int, folder: Path) -> d
         params, _ = spec.params_of(values)
         return float(arbkit.backtest_many(train, [params], metrics="realized")["mtm_pnl_usd"][0])
 
-    with _quiet():
+    with quiet():
         study = optuna.create_study(
             storage=f"sqlite:///{folder / spec.name}-plain.db", sampler=_OPTUNA[spec.sampler.name](seed=1),
             direction="maximize",
@@ -151,7 +150,7 @@ def _own_time(spec: StudySpec) -> float:
         return 0.0
     space = distributions(spec.space)
     random = np.random.default_rng(0)
-    with _quiet():
+    with quiet():
         study = optuna.create_study(sampler=_OPTUNA[spec.sampler.name](seed=1), direction="maximize")
         began = time.process_time()
         for _ in range(spec.planned_trials):
@@ -216,15 +215,3 @@ def whole_process(panel: arbkit.Panel, trials: int, folder: Path, *, rounds: int
         }
         for name, cost in costs.items()
     ]  # fmt: skip
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +19,7 @@ import arbkit
 from arbkit.study.samplers import History, RandomSampler, external
 from arbkit.study.samplers.tpe import TpeCore
 from benchmarks.markets import PARAMS, calibrated
+from benchmarks.quiet import quiet
 
 __all__ = ["FUNCTIONS", "Task", "TpeSizes", "optima", "panel_task", "time_per_trial"]
 
@@ -185,7 +184,7 @@ def _ours(task: Task, seed: int, trials: int, batch: int = 64) -> tuple[float, f
 
 
 def _theirs(task: Task, seed: int, trials: int) -> tuple[float, float]:
-    with _quiet():
+    with quiet():
         study, used = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed)), 0.0
         for _ in range(trials):
             began = time.process_time()
@@ -205,7 +204,7 @@ def time_per_trial(task: Task, trials: int) -> dict[str, Any]:
     _, ours = _ours(task, 1, trials)
     rows = [external(space, row) for row in RandomSampler(space, 2).rows(0, trials)]
     costs = []
-    with _quiet():
+    with quiet():
         for told in np.linspace(16, trials, 5).astype(int):
             study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=1))
             study.add_trials(
@@ -227,15 +226,3 @@ def time_per_trial(task: Task, trials: int) -> dict[str, Any]:
         "Optuna ms/trial": theirs * 1e3,
         "times faster": theirs / (ours / trials),
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
