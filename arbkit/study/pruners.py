@@ -16,9 +16,9 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import Trial, TrialState
 
+from arbkit._plugins import load_class, make_object, plugins
 from arbkit._typing import BoolArray, FloatArray
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.study.plugins import load_class, make_object, plugins
 
 __all__ = ["PRUNERS", "FoldPruning", "PrunerInfo", "all_pruners", "make_pruner"]
 

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from optuna.distributions import BaseDistribution
 
+from arbkit._plugins import check_options
 from arbkit.errors import ConfigError
-from arbkit.study.plugins import check_options
 from arbkit.study.space import Range
 
 __all__ = ["Request", "SamplerInfo"]

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import optuna
 
+from arbkit._plugins import load_class, make_object, plugins
 from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
-from arbkit.study.plugins import load_class, make_object, plugins
 from arbkit.study.samplers.batch import BatchSampler
 from arbkit.study.samplers.builtin import BUILT_IN
 from arbkit.study.samplers.fixed import PARTIAL, base_of, in_blocks_with, masked, with_fixed

@@ -1,4 +1,4 @@
-"""Samplers and pruners from elsewhere: by `package.module:Class`, and through entry points.
+"""Samplers, pruners and scenarios from elsewhere: by `package.module:Class`, and through entry points.
 
 A package announces them in its `pyproject.toml`:
 
@@ -42,7 +42,7 @@ def load_class(kind: str, path: str) -> Any:
     """Import `package.module:Class`.
 
     Args:
-        kind: "sampler" or "pruner", for the message.
+        kind: "sampler", "pruner" or "scenario", for the message.
         path: module and name.
 
     Raises:
