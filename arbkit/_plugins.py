@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
 
-__all__ = ["Plugin", "check_options", "load_class", "make_object", "plugins"]
+__all__ = ["Plugin", "check_options", "load_class", "make_object", "parameters_of", "plugins"]
 
 
 class Plugin(NamedTuple):
@@ -110,6 +110,11 @@ def check_options(kind: str, name: str, options: Mapping[str, Any], known: Any) 
         if key not in known:
             near = nearest_names(key, known) if known else "it has no options"
             raise ConfigError(f"`{key}` is no option of the {name} {kind}; {near}")
+
+
+def parameters_of(make: Any) -> list[str]:
+    """Return the names of the options of a class or function."""
+    return _parameters(make)[0]
 
 
 def _parameters(make: Any) -> tuple[list[str], bool]:

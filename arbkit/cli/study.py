@@ -12,6 +12,8 @@ import typer
 from arbkit.cli import _study_tables
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from arbkit.study import Progress, SamplerInfo, Study, StudySpec
 
 __all__ = ["app"]
@@ -48,6 +50,12 @@ def run(
     n_trials: Annotated[int | None, typer.Option("--n-trials", min=1, help="Instead of the spec's.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's.")] = None,
     sampler: Annotated[str | None, typer.Option("--sampler", help="Name, instead of the spec's.")] = None,
+    pruner: Annotated[
+        str | None, typer.Option("--pruner", help="Name, instead of the spec's; none: stop no trial.")
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option("--folds", help="Parts of the training time, or day; a pruner needs them.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Instead of the spec's.")] = None,
     enqueue: Annotated[
         Path | None, typer.Option("--enqueue", help="YAML or JSON file of points to try first.")
@@ -70,6 +78,8 @@ def run(
       arbkit study run studies/demo.yaml --name demo-random --sampler random --n-trials 2000
 
       arbkit study run studies/demo.yaml --workers 2 --timeout 10m --stagnation 500
+
+      arbkit study run studies/demo.yaml --name demo-pruned --pruner median --folds 6
     """
     from arbkit.study import StudySpec, run_study
     from arbkit.study.runner import command_of
@@ -79,6 +89,8 @@ def run(
         "n_trials": n_trials,
         "seed": seed,
         "sampler": sampler,
+        "pruner": pruner,
+        "folds": int(folds) if folds is not None and folds.isdecimal() else folds,
         "name": name,
         "storage": storage,
         "enqueue": None if enqueue is None else str(enqueue),
@@ -141,7 +153,7 @@ def list_studies(storage: _Storage = None, json: _Json = False) -> None:
     if not rows:
         say("there are no studies yet; `arbkit study run SPEC` makes one")
         return
-    columns = ("study", "trials", "of", "best", "objective", "sampler", "created", "storage")
+    columns = ("study", "trials", "of", "best", "objective", "sampler", "pruned", "created", "storage")
     print_table(columns, [tuple(row) for row in rows])
 
 
@@ -239,6 +251,30 @@ def samplers(json: _Json = False) -> None:
     print_table(("sampler", "from", "good at", "options", "several objectives", "needs"), rows)
 
 
+@app.command()
+def pruners(json: _Json = False) -> None:
+    """List the pruners: which trials each stops, and its options. All need `folds` and one objective."""
+    from arbkit.cli._console import print_json, print_table
+    from arbkit.study.pruners import all_pruners
+
+    known = all_pruners().values()
+    if json:
+        facts = ("name", "origin", "summary", "options")
+        print_json([{key: getattr(item, key) for key in facts} for item in known])
+        return
+    rows = [
+        (
+            item.name,
+            item.origin,
+            item.summary,
+            "its own" if item.options is None else ", ".join(item.options) or "-",
+            "nothing" if item.name == "none" else "folds, one objective",
+        )
+        for item in known
+    ]
+    print_table(("pruner", "from", "stops a trial that is", "options", "needs"), rows)
+
+
 def _sampler_facts(item: SamplerInfo) -> dict[str, Any]:
     options = item.options or {}
     return {
@@ -268,6 +304,8 @@ def _shown(total: int, name: str) -> Iterator[Any]:
         def report(step: Progress) -> None:
             best_value = "-" if step.best is None else f"{step.best:,.6g}"
             note = f"best {best_value}"
+            if step.pruned:
+                note += f"  {step.pruned:,} pruned"
             if step.rate is not None:
                 note += f"  {step.rate:,.3g}/s"
             if step.remaining_s is not None and not err_console.is_terminal:
@@ -292,6 +330,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "panel_fingerprint": record.dataset_fingerprint,
         "objective": ", ".join(f"{item.direction} {item.metric}" for item in spec.objective),
         "sampler": spec.sampler.name,
+        "pruner": "-" if spec.pruner is None else _pruner_fact(study),
         "seed": record.seed,
         "batch": spec.batch,
         "space": ", ".join(spec.space),
@@ -304,24 +343,38 @@ def _facts(study: Study) -> dict[str, Any]:
     }
 
 
+def _pruner_fact(study: Study) -> str:
+    assert study.spec.pruner is not None
+    folds = "one per day" if study.spec.folds == "day" else str(study.spec.folds)
+    return f"{study.spec.pruner.name} (folds: {folds}), {_pruned(study.trials()):,} trials stopped"
+
+
+def _pruned(frame: pl.DataFrame) -> int:
+    """Return how many trials a pruner stopped."""
+    return frame["folds_evaluated"].count() if "folds_evaluated" in frame.columns else 0
+
+
 def _say_result(study: Study, json: bool) -> None:
     from arbkit.cli._console import print_json, say
     from arbkit.study import best_runs
 
     best_runs(study)
     frame = study.trials()
-    infeasible = int((~frame["feasible"]).sum())
-    duplicates = frame["duplicate_of"].count()
+    duplicates, pruned = frame["duplicate_of"].count(), _pruned(frame)
+    infeasible = int((~frame["feasible"]).sum()) - pruned
     if json:
-        print_json(_result(study, frame.height, duplicates, infeasible))
+        print_json(_result(study, frame.height, duplicates, infeasible, pruned))
         return
-    say(f"{study.name}: {frame.height:,} trials, {duplicates:,} of them repeated, {infeasible:,} infeasible")
+    counts = f"{duplicates:,} of them repeated, {infeasible:,} infeasible"
+    if study.spec.pruner is not None:
+        counts += f", {pruned:,} pruned"
+    say(f"{study.name}: {frame.height:,} trials, {counts}")
     if frame.height < study.record.n_trials:
         say(
             f"{study.record.n_trials:,} were planned: its time was up, or nothing better was found for long; "
             f"go on with `arbkit study resume {study.name}`"
         )
-    if infeasible == frame.height:
+    if infeasible + pruned == frame.height:
         say("no trial is complete and feasible: loosen the constraints or widen the space")
         return
     say("")
@@ -375,7 +428,7 @@ def _shown_metrics(spec: StudySpec) -> tuple[str, ...]:
     return (*usual, *(item.metric for item in spec.objective))
 
 
-def _result(study: Study, trials: int, duplicates: int, infeasible: int) -> dict[str, Any]:
+def _result(study: Study, trials: int, duplicates: int, infeasible: int, pruned: int) -> dict[str, Any]:
     from arbkit.study import compare
 
     result: dict[str, Any] = {
@@ -384,11 +437,12 @@ def _result(study: Study, trials: int, duplicates: int, infeasible: int) -> dict
         "trials": trials,
         "duplicates": duplicates,
         "infeasible": infeasible,
+        "pruned": pruned,
         "command": study.command,
         "next": f"arbkit report {study.name}",
         "best": None,
     }
-    if infeasible < trials:
+    if infeasible + pruned < trials:
         found = compare(study)
         values = [name for name in study.trials().columns if name == "value" or name.startswith("values_")]
         row = study.best_trials(1).row(0, named=True)

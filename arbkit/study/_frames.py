@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.block import TrialBlock
-from arbkit.study.objective import DUPLICATE_OF, METRICS
+from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS
 from arbkit.study.space import Categorical, IntRange, Range
 from arbkit.study.spec import StudySpec
 
@@ -53,8 +53,9 @@ def trials_frame(spec: StudySpec, block: TrialBlock, rows: IntArray | None = Non
     for index, name in enumerate(_value_names(spec)):
         columns[name] = _numbers(block.values[chosen, index])
     columns["feasible"] = pl.Series(feasible_rows(block)[chosen])
-    texts = _picked(block.attrs.get(DUPLICATE_OF), chosen)
-    columns[DUPLICATE_OF] = pl.Series(texts, dtype=pl.String).cast(pl.Int64)
+    columns[DUPLICATE_OF] = _counts(block, DUPLICATE_OF, chosen)
+    if spec.pruner is not None:
+        columns[FOLDS_EVALUATED] = _counts(block, FOLDS_EVALUATED, chosen)
     for name, range_ in spec.space.items():
         columns[name] = _param(block, name, range_, chosen)
     metrics = _metrics(_picked(block.attrs.get(METRICS), chosen))
@@ -83,6 +84,10 @@ def _value_names(spec: StudySpec) -> list[str]:
 
 def _numbers(column: FloatArray) -> pl.Series:
     return pl.Series(column, dtype=pl.Float64).fill_nan(None)
+
+
+def _counts(block: TrialBlock, name: str, rows: IntArray) -> pl.Series:
+    return pl.Series(_picked(block.attrs.get(name), rows), dtype=pl.String).cast(pl.Int64)
 
 
 def _picked(texts: Sequence[str | None] | None, rows: IntArray) -> list[str | None]:

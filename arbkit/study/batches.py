@@ -10,6 +10,7 @@ on other trials go on where the study ended, and their batches have the size tha
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import datetime as dt
 import functools
 import json
@@ -32,7 +33,8 @@ from arbkit.study.block import TrialBlock
 from arbkit.study.detail import metric_names
 from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FOLD_DTYPE, FoldFiles, fold_rows
-from arbkit.study.objective import DUPLICATE_OF, METRICS, REASON, Checked, Judge
+from arbkit.study.foldwise import Foldwise
+from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS, REASON, Checked, Judge
 from arbkit.study.packing import pack_metrics, unpack_metrics
 from arbkit.study.proposals import Proposer, make_proposer
 from arbkit.study.space import distributions
@@ -63,6 +65,7 @@ class Progress(NamedTuple):
             index of the panel; None until a second batch is finished.
         remaining_s: seconds still to go at that rate; None before it is known.
         duplicates: trials that were a point already simulated.
+        pruned: trials that the pruner stopped.
     """
 
     done: int
@@ -71,6 +74,7 @@ class Progress(NamedTuple):
     rate: float | None
     remaining_s: float | None
     duplicates: int
+    pruned: int = 0
 
 
 class BatchRun:
@@ -105,6 +109,9 @@ class BatchRun:
         self._names = metric_names(spec.metrics)
         self._known = _Known()
         self._tally = Tally(spec.directions[0], spec.stagnation)
+        self._foldwise: Foldwise | None = None
+        if spec.pruner is not None:
+            self._foldwise = Foldwise(spec, evaluator, 0 if folds is None else folds.count)
 
     def run(
         self, total: int, progress: Callable[[Progress], None] | None = None, timeout_s: float | None = None
@@ -124,7 +131,7 @@ class BatchRun:
             self._folds.restart(len(stored))
         proposer = make_proposer(self._spec)
         done = self._restart(proposer, stored)
-        pace, size = _Pace(), _Size(self._spec.batch, proposer.free)
+        pace, size = _Pace(), _Size(self._spec.batch, self._any_size(proposer))
         with WriteBehind() as writer:
             while done < total and not self._tally.stagnated:
                 if timeout_s is not None and time.monotonic() - began >= timeout_s:
@@ -136,6 +143,8 @@ class BatchRun:
                     # Another version proposed other points: what is stored counts, go on after it.
                     proposer.restart(stored, {})
                     done = len(stored)
+                    if self._foldwise is not None:
+                        self._foldwise.restart(stored, done)
                     continue
                 done = self._batch(proposer, writer, done, params, old)
                 size.took(len(params), time.monotonic() - asked_at)
@@ -151,16 +160,23 @@ class BatchRun:
             return TrialBlock.from_frozen(trials, self._space, len(self._spec.objective), strict=False)
 
     def _restart(self, proposer: Proposer, stored: TrialBlock) -> int:
-        """Take the sampler to the last full batch of the stored study; return how many trials it knows."""
+        """Take sampler and pruner to the last full batch of the stored study; return how many trials they
+        know."""
         done = len(stored)
         attrs: dict[str, Any] = {}
-        if not proposer.free:
+        if not self._any_size(proposer):
             done = done // self._spec.batch * self._spec.batch
             kept = self._storage.get_study_system_attrs(self._study_id).get(_SAMPLER_ATTR)
             if kept is not None and kept["trials"] <= done:
                 done, attrs = kept["trials"], kept["attrs"]
         proposer.restart(stored.rows(0, done), attrs)
+        if self._foldwise is not None:
+            self._foldwise.restart(stored, done)
         return done
+
+    def _any_size(self, proposer: Proposer) -> bool:
+        """Tell whether batches may have any size: a pruner compares with the trials of earlier batches."""
+        return proposer.free and self._foldwise is None
 
     def _batch(
         self,
@@ -172,8 +188,12 @@ class BatchRun:
     ) -> int:
         """Finish a batch, whose first trials may be stored already; return the number after its last."""
         known = 0 if old is None else len(old)
+        if self._foldwise is not None:
+            self._foldwise.begin(first, len(params), old)
         block, folds = self._finished(first + known, params[known:])
         told = proposer.tell(block if old is None else old.joined(block))
+        if self._foldwise is not None:
+            self._foldwise.end(told)
         block = told.rows(known)
         block = block.rows(0, self._tally.take(block))
         if self._folds is not None:
@@ -201,16 +221,22 @@ class BatchRun:
         fresh = simulated[source == first + simulated]
         records, folds = self._evaluate(first, params, fresh)
         self._known.add(first, records)
-        for row, number in zip(simulated, source, strict=True):
-            if number != first + row:
-                records[row] = self._known.record(int(number))
+        repeated = source != first + simulated
+        if self._foldwise is not None:
+            self._foldwise.repeat(first + simulated[repeated], source[repeated])
+            repeated &= self._foldwise.stopped(source) == 0
+        for row, number in zip(simulated[repeated], source[repeated], strict=True):
+            records[row] = self._known.record(int(number))
         return self._judged(first, params, checked, simulated, source, records, began), folds
 
     def _evaluate(self, first: int, params: FloatArray, fresh: IntArray) -> tuple[RecordArray, RecordArray]:
         """Return the metrics of every row, those that are not simulated as zeros, and those of the folds."""
         records = np.zeros(len(params), METRICS_DTYPE)
         folds = np.zeros(0, FOLD_DTYPE)
-        if fresh.size:
+        if self._foldwise is not None:
+            wanted = self._judge.points(params[fresh]) if fresh.size else None
+            records[fresh], folds = self._foldwise.simulate(first + fresh, wanted)
+        elif fresh.size:
             points = self._judge.points(params[fresh])
             records[fresh] = self._evaluator.evaluate(points)
             if self._folds is not None:
@@ -229,44 +255,59 @@ class BatchRun:
         began: np.datetime64,
     ) -> TrialBlock:
         n, reasons = len(params), list(checked.reasons)
-        judged = self._judge.judge(params[simulated], records[simulated])
+        stopped = np.zeros(n, np.int64)
+        if self._foldwise is not None:
+            stopped[simulated] = self._foldwise.stopped(first + simulated)
+        finished = simulated[stopped[simulated] == 0]
+        judged = self._judge.judge(params[finished], records[finished])
         values = np.full((n, judged.values.shape[1]), np.nan)
-        values[simulated] = judged.values
+        values[finished] = judged.values
         constraints = dict(checked.constraints)
         for name, column in judged.constraints.items():
             constraints[name] = np.full(n, np.nan)
-            constraints[name][simulated] = column
+            constraints[name][finished] = column
         packed: list[str | None] = [None] * n
-        repeated: list[str | None] = [None] * n
-        texts = pack_metrics(records[simulated], self._names)
-        for row, text, reason, number in zip(
-            simulated.tolist(), texts, judged.reasons, source.tolist(), strict=True
-        ):
+        texts = pack_metrics(records[finished], self._names)
+        for row, text, reason in zip(finished.tolist(), texts, judged.reasons, strict=True):
             packed[row] = text
             if reason is not None:
                 reasons[row] = reason
-            if number != first + row:
-                repeated[row] = str(number)
         attrs: dict[str, list[str | None]] = {METRICS: packed}
-        if any(text is not None for text in repeated):
-            attrs[DUPLICATE_OF] = repeated
+        repeated = np.flatnonzero(source != first + simulated)
+        if repeated.size:
+            attrs[DUPLICATE_OF] = [None] * n
+            for row, number in zip(simulated[repeated].tolist(), source[repeated].tolist(), strict=True):
+                attrs[DUPLICATE_OF][row] = str(number)
+        if self._foldwise is not None and stopped.any():
+            attrs[FOLDS_EVALUATED] = [str(count) if count else None for count in stopped.tolist()]
+            for row in np.flatnonzero(stopped).tolist():
+                reasons[row] = self._foldwise.reason(int(stopped[row]))
         if any(reason is not None for reason in reasons):
             attrs[REASON] = [None if reason is None else json.dumps(reason) for reason in reasons]
         complete = ~np.isnan(values).any(axis=1)
         states = np.where(complete, TrialState.COMPLETE.value, TrialState.PRUNED.value).astype(np.uint8)
         stamps = np.full(n, began), np.full(n, _now())
-        return TrialBlock(first, self._space, states, params, values, *stamps, constraints, attrs)
+        block = TrialBlock(first, self._space, states, params, values, *stamps, constraints, attrs)
+        if self._foldwise is None:
+            return block
+        return dataclasses.replace(block, reports=self._foldwise.reports(first, n))
 
     def _remember(self, stored: TrialBlock) -> None:
         """Take in stored trials: their points need not be simulated again."""
         texts = stored.attrs.get(METRICS, ())
-        rows = np.array([row for row, text in enumerate(texts) if text is not None], np.int64)
+        known = np.zeros(len(stored), np.bool_)
+        for name in (METRICS, FOLDS_EVALUATED):
+            if name in stored.attrs:
+                known |= [text is not None for text in stored.attrs[name]]
+        rows = np.flatnonzero(known)
         self._known.take(self._judge.keys(stored.params[rows]), rows)
         self._known.add_stored(texts)
 
     def _progress(self, done: int, total: int, rate: float | None) -> Progress:
         remaining = 0.0 if done >= total else (total - done) / rate if rate else None
-        return Progress(done, total, self._tally.best, rate, remaining, self._tally.duplicates)
+        return Progress(
+            done, total, self._tally.best, rate, remaining, self._tally.duplicates, self._tally.pruned
+        )
 
 
 def append_finished(

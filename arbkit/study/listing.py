@@ -13,12 +13,14 @@ from arbkit.study.batches import quiet_optuna
 from arbkit.study.block import TrialBlock
 from arbkit.study.locate import places
 from arbkit.study.storages import close_storage, open_storage, read_block, redacted, storage_errors
+from arbkit.study.tally import stopped_rows
 
 __all__ = ["StudyLine", "list_studies"]
 
 
 class StudyLine(NamedTuple):
-    """One study of a listing; what only arbkit knows is None where another program made it."""
+    """One study of a listing; what only arbkit knows is None where another program made it.
+    `pruned` counts the trials that a pruner stopped."""
 
     study: str
     trials: int
@@ -26,6 +28,7 @@ class StudyLine(NamedTuple):
     best: float | None
     objective: str | None
     sampler: str | None
+    pruned: int
     created: str | None
     storage: str
 
@@ -77,6 +80,7 @@ def _line(study: FrozenStudy, trials: TrialBlock, url: str) -> StudyLine:
         _best(study, trials),
         objective or None,
         (spec.get("sampler") or {}).get("name"),
+        int(stopped_rows(trials).sum()),
         attrs.get("arbkit:created"),
         redacted(url),
     )

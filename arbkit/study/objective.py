@@ -4,7 +4,7 @@ A trial ends in one of two ways. COMPLETE: simulated, with the values of the obj
 metrics are handed to Optuna with it. PRUNED and infeasible: the parameters break a constraint or a rule
 of the engine (nothing is simulated), or the objective is undefined (the Sharpe ratio of a run without
 trades). No value is invented for such a trial, and it can never be the best; samplers that know
-constraints learn to keep away from it.
+constraints learn to keep away from it. A trial that a pruner stopped is PRUNED too, and breaks nothing.
 
 Everything here is columns: a batch is judged at once, without an object per trial.
 """
@@ -23,13 +23,14 @@ from arbkit.study.evaluator import Points
 from arbkit.study.space import REFERENCE, distributions
 from arbkit.study.spec import StudySpec
 
-__all__ = ["DUPLICATE_OF", "METRICS", "REASON", "Checked", "Judge", "Judged"]
+__all__ = ["DUPLICATE_OF", "FOLDS_EVALUATED", "METRICS", "REASON", "Checked", "Judge", "Judged"]
 
 #: User attributes of a trial: all metrics in one packed value; the trial that was the same point; why
-#: it was not completed.
+#: it was not completed; on how many folds it was simulated before a pruner stopped it.
 METRICS: Final = "metrics"
 DUPLICATE_OF: Final = "duplicate_of"
 REASON: Final = "reason"
+FOLDS_EVALUATED: Final = "folds_evaluated"
 
 _DEFAULTS: Final = {
     item.name: item.default for item in dataclasses.fields(Params) if item.default is not dataclasses.MISSING

@@ -113,7 +113,10 @@ class BlockProposer:
             violation = np.zeros(len(block))
             for column in block.constraints.values():
                 violation += np.where(column > 0, column, 0.0)
-            self._history.append(block.params, block.values, violation, block.states)
+            progress = np.full((len(block), 2), np.nan)
+            steps = block.reports  # In order of the steps: the last one stays.
+            progress[steps["row"]] = np.column_stack([steps["step"], steps["value"]])
+            self._history.append(block.params, block.values, violation, block.states, progress)
 
 
 class AskingProposer:
@@ -134,7 +137,11 @@ class AskingProposer:
             storage=self._memory, study_name="copy", directions=self._spec.directions
         )
         self._id = self._study._study_id
-        self._study.add_trials(dataclasses.replace(told, attrs={}).to_frozen())
+        trials = dataclasses.replace(told, attrs={}).to_frozen()
+        for item in trials:
+            if item.state == TrialState.PRUNED and item.intermediate_values:
+                item.values = [list(item.intermediate_values.values())[-1]]  # As Optuna does when it is told.
+        self._study.add_trials(trials)
         for key, value in attrs.items():
             self._memory.set_study_system_attr(self._id, key, value)
         for point in self._spec.enqueue[told.end :]:
@@ -151,6 +158,8 @@ class AskingProposer:
 
     def tell(self, block: TrialBlock) -> TrialBlock:
         """Tell Optuna how the asked trials ended; a last batch may be cut short."""
+        for row, step, value in block.reports.tolist():
+            self._memory.set_trial_intermediate_value(self._trials[row]._trial_id, step, value)
         with _without_constraint_warning():
             for row, trial in enumerate(self._trials[: len(block)]):
                 for name, column in block.constraints.items():

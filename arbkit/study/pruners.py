@@ -1,7 +1,7 @@
-"""Pruners by name, and a batch of trials judged fold by fold.
+"""Pruners by name.
 
 A pruner stops a trial whose values on the first folds are weak. Names are those of the table below, of
-packages that announce one (`arbkit.pruners`), or `package.module:Class`.
+packages that announce one (`arbkit.pruners`), or `package.module:Class`. `arbkit.study.stopping` asks them.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import numpy as np
 import optuna
 from optuna.pruners import BasePruner
-from optuna.trial import Trial, TrialState
 
-from arbkit._plugins import load_class, make_object, plugins
-from arbkit._typing import BoolArray, FloatArray
+from arbkit._plugins import load_class, make_object, parameters_of, plugins
 from arbkit.errors import ConfigError, nearest_names
 
-__all__ = ["PRUNERS", "FoldPruning", "PrunerInfo", "all_pruners", "make_pruner"]
+__all__ = ["PRUNERS", "PrunerInfo", "all_pruners", "make_pruner"]
 
 _GROUP: Final = "arbkit.pruners"
 
@@ -34,6 +31,14 @@ class PrunerInfo:
     path: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
     origin: str = "optuna"
+
+    @property
+    def options(self) -> list[str] | None:
+        """The options it takes; None for one of another package, which is not imported to be listed."""
+        if self.origin != "optuna":
+            return None
+        names = parameters_of(load_class("pruner", self.path))
+        return ["wrapped" if name == "wrapped_pruner" else name for name in names]
 
 
 #: Name in a spec -> pruner of Optuna.
@@ -124,73 +129,3 @@ def _wrapped(given: Any) -> BasePruner | None:
     raise ConfigError(
         f"`wrapped` of the patient pruner must be a pruner or {{name: pruner, option: value}}, was {given!r}"
     )
-
-
-class FoldPruning:
-    """Decides, fold by fold, which trials of a batch go on.
-
-    What it decides depends on what it was told before, in the order of the trials' numbers, and on nothing
-    else: telling a stored study again, batch by batch, brings it back to where it was.
-
-        pruning.begin(n)
-        for fold in range(folds):
-            goes_on = pruning.report(fold, values)      # NaN for the trials that were stopped before
-        pruning.end(values, states)
-
-    Args:
-        pruner: from `make_pruner`.
-        direction: of the first objective.
-        name: of the study; Hyperband draws a trial's bracket from it and the trial's number.
-    """
-
-    def __init__(self, pruner: BasePruner, direction: Literal["maximize", "minimize"], name: str) -> None:
-        self._study = optuna.create_study(
-            storage=optuna.storages.InMemoryStorage(), study_name=name, direction=direction, pruner=pruner
-        )
-        self._trials: list[Trial] = []
-        self._stopped = np.zeros(0, bool)
-
-    def begin(self, n: int) -> None:
-        """Begin a batch of n trials, the next ones in number."""
-        self._trials = [self._study.ask() for _ in range(n)]
-        self._stopped = np.zeros(n, bool)
-
-    def report(self, fold: int, values: FloatArray) -> BoolArray:
-        """Take in the values of one fold; return which trials go on.
-
-        Args:
-            fold: counted from 0, each one later than the last.
-            values: float64 (n,); NaN = not simulated, which stops nothing.
-        """
-        for row, trial in enumerate(self._trials):
-            value = float(values[row])
-            if not self._stopped[row] and value == value:
-                trial.report(value, fold)
-                self._stopped[row] = trial.should_prune()
-        return ~self._stopped
-
-    def end(self, values: FloatArray, states: Any) -> None:
-        """End the batch.
-
-        Args:
-            values: float64 (n,), of the first objective; NaN for trials without values.
-            states: uint8 (n,), `TrialState` as a number.
-        """
-        for row, trial in enumerate(self._trials):
-            if states[row] == TrialState.COMPLETE.value:
-                self._study.tell(trial, float(values[row]))
-            else:
-                self._study.tell(trial, state=TrialState(int(states[row])))
-        self._trials = []
-
-    def replay(self, reports: FloatArray, values: FloatArray, states: Any) -> None:
-        """Tell a stored batch again.
-
-        Args:
-            reports: float64 (n, folds), NaN where nothing was reported.
-            values, states: as `end` takes them.
-        """
-        self.begin(len(reports))
-        for fold, column in enumerate(reports.T):
-            self.report(fold, column)
-        self.end(values, states)

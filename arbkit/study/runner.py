@@ -30,6 +30,7 @@ from arbkit.study.locate import locate
 from arbkit.study.market import Market
 from arbkit.study.objective import METRICS, REASON, Judge
 from arbkit.study.packing import pack_metrics
+from arbkit.study.pruners import make_pruner
 from arbkit.study.record import StudyRecord
 from arbkit.study.samplers import internal, make_sampler
 from arbkit.study.space import REFERENCE, Categorical, distributions
@@ -337,6 +338,9 @@ def _extended(study: optuna.Study, record: StudyRecord, spec: StudySpec, n_trial
 
 
 def _check_sampler(spec: StudySpec) -> None:
+    """Find a sampler or a pruner that cannot be made before the data are read."""
+    if spec.pruner is not None:
+        make_pruner(spec.pruner.name, spec.pruner.options)
     make_sampler(spec.sampler.name, spec.sampler.options, seed=spec.seed, done=0, ranges=spec.space)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import re
@@ -21,18 +22,28 @@ from pydantic import (
 )
 
 from arbkit.config import Params
-from arbkit.errors import ConfigError, nearest_names
+from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
 from arbkit.metrics import METRIC_NAMES
 from arbkit.study._messages import config_error
 from arbkit.study.conditions import Conditions
 from arbkit.study.constraints import Constraint, parse_constraint
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.points import check_point, read_points
+from arbkit.study.pruners import make_pruner
 from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
 from arbkit.units import duration_ns
 
-__all__ = ["MARKET_KEYS", "Folds", "Objective", "SamplerSpec", "SplitSpec", "StudySpec", "WarmStart"]
+__all__ = [
+    "MARKET_KEYS",
+    "Folds",
+    "Objective",
+    "PrunerSpec",
+    "SamplerSpec",
+    "SplitSpec",
+    "StudySpec",
+    "WarmStart",
+]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: Keys that say how a dataset becomes a panel: arguments of `load_panel`. A panel file takes the last two.
@@ -100,6 +111,10 @@ class SamplerSpec(_Part):
         return value
 
 
+class PrunerSpec(SamplerSpec):
+    """A pruner's name and its options."""
+
+
 class SplitSpec(_Part):
     """Share of the time, at the end, that the search never sees; its second half is the lockbox."""
 
@@ -145,6 +160,7 @@ class StudySpec(_Part):
     half_spread_b_bps: float | None = None
     storage: str = ""
     sampler: SamplerSpec = SamplerSpec(name="tpe")
+    pruner: PrunerSpec | None = None
     seed: int = Field(ge=0, lt=2**32)
     n_trials: int = Field(default=0, ge=0)
     batch: int = Field(default=64, ge=1, le=100_000)
@@ -294,6 +310,11 @@ class StudySpec(_Part):
             raise ValueError(f"must be longer than 0, was {value!r}")
         return value
 
+    @field_validator("pruner")
+    @classmethod
+    def _none(cls, value: PrunerSpec | None) -> PrunerSpec | None:
+        return None if value is not None and value.name == "none" else value
+
     @field_validator("enqueue", mode="before")
     @classmethod
     def _points(cls, value: Any) -> Any:
@@ -335,6 +356,7 @@ class StudySpec(_Part):
         self._check_market()
         self._check_space()
         self._check_sampler()
+        self._check_pruner()
         self._check_detail()
         for place, point in enumerate(self.enqueue):
             check_point(f"enqueue[{place}]", point, self.space)
@@ -397,6 +419,20 @@ class StudySpec(_Part):
         if self.n_trials == 0 and info.name != "grid":
             raise ConfigError(
                 "`n_trials` must be at least 1 (only the grid sampler knows when to stop), was 0 or missing"
+            )
+
+    def _check_pruner(self) -> None:
+        if self.pruner is None:
+            return
+        # One whose package is missing is refused when the study is to run: it can still be looked at.
+        with contextlib.suppress(MissingDependencyError):
+            make_pruner(self.pruner.name, self.pruner.options)
+        if len(self.objective) != 1:
+            raise ConfigError(f"a pruner takes one objective, was {len(self.objective)}; leave `pruner` out")
+        if self.folds in (0, 1):
+            raise ConfigError(
+                f"the {self.pruner.name} pruner stops trials between folds, `folds` must be at least 2 or "
+                f"`day`, was {self.folds}"
             )
 
     @property

@@ -72,7 +72,8 @@ class Study:
         """Return all trials, one row each, in order.
 
         Columns: `number`, `state`, `value` (several objectives: `values_0`, `values_1`, ...), `feasible`,
-        `duplicate_of`, one column per parameter, `metric_NAME` for each metric on the training data.
+        `duplicate_of`, with a pruner `folds_evaluated` (of the trials it stopped), one column per
+        parameter, `metric_NAME` for each metric on the training data.
         """
         return trials_frame(self.spec, self._block())
 

@@ -1,4 +1,4 @@
-"""What a running study counts: its best value, repeated points, and how long nothing better was found."""
+"""What a running study counts: its best value, repeated and pruned trials, and how long it got no better."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from arbkit._typing import BoolArray
 from arbkit.study.block import TrialBlock
 from arbkit.study.objective import DUPLICATE_OF
 
-__all__ = ["Tally", "feasible_rows"]
+__all__ = ["Tally", "feasible_rows", "stopped_rows"]
 
 
 def feasible_rows(block: TrialBlock) -> BoolArray:
@@ -18,6 +18,14 @@ def feasible_rows(block: TrialBlock) -> BoolArray:
     for column in block.constraints.values():
         good &= ~(column > 0)
     return good
+
+
+def stopped_rows(block: TrialBlock) -> BoolArray:
+    """Return which trials a pruner stopped, bool (n,): PRUNED ones that break no constraint."""
+    stopped: BoolArray = block.states == TrialState.PRUNED.value
+    for column in block.constraints.values():
+        stopped &= ~(column > 0)
+    return stopped
 
 
 class Tally:
@@ -34,6 +42,7 @@ class Tally:
         self._best = -np.inf
         self._improved_at = -1
         self.duplicates = 0
+        self.pruned = 0
         self.stagnated = False
 
     @property
@@ -62,4 +71,5 @@ class Tally:
             self._improved_at = int(np.maximum.accumulate(improved)[kept - 1])
         texts = block.attrs.get(DUPLICATE_OF, ())[:kept]
         self.duplicates += sum(text is not None for text in texts)
+        self.pruned += int(stopped_rows(block)[:kept].sum())
         return kept

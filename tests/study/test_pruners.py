@@ -1,19 +1,17 @@
-"""Pruners by name, and batches judged fold by fold."""
+"""Pruners by name."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import numpy as np
 import optuna
 import pytest
 
 from arbkit.errors import ConfigError, MissingDependencyError
-from arbkit.study.pruners import PRUNERS, FoldPruning, make_pruner
+from arbkit.study.pruners import PRUNERS, make_pruner
 
 OPTIONS: dict[str, dict[str, Any]] = {"threshold": {"lower": 0.0}}
-COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE.value, optuna.trial.TrialState.PRUNED.value
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -51,48 +49,7 @@ def test_a_class_is_a_pruner_by_its_path_and_one_may_wrap_another() -> None:
     assert isinstance(wrapped, optuna.pruners.PatientPruner)
 
 
-def run(pruning: FoldPruning, truth: Any) -> tuple[Any, Any, Any]:
-    """Simulate folds one after another for what goes on; return reports, values and states."""
-    reports = np.full(truth.shape, np.nan)
-    pruning.begin(len(truth))
-    going = np.ones(len(truth), bool)
-    for fold in range(truth.shape[1]):
-        reports[going, fold] = truth[going, fold]
-        going = pruning.report(fold, reports[:, fold])
-    values, states = np.where(going, truth.mean(axis=1), np.nan), np.where(going, COMPLETE, PRUNED)
-    pruning.end(values, states)
-    return reports, values, states
-
-
-def test_weak_trials_are_stopped_after_their_first_folds() -> None:
-    pruning = FoldPruning(make_pruner("median", {"n_startup_trials": 4}), "maximize", "one")
-    level = np.arange(8.0)[:, None] * np.ones(5)
-
-    first = run(pruning, level)[0]
-    second = run(pruning, level)[0]
-
-    assert not np.isnan(first).any()  # Nothing was finished before them.
-    assert np.isnan(second[:, 1:]).all(axis=1).tolist() == [True] * 4 + [False] * 4
-    assert not np.isnan(second[4:]).any()
-
-
-@pytest.mark.parametrize("name", PRUNERS)
-def test_telling_a_stored_study_again_leads_to_the_same_decisions(name: str) -> None:
-    rng = np.random.default_rng(4)
-    batches = [rng.normal(rng.normal(0, 1, (8, 1)), 0.5, (8, 6)) for _ in range(6)]
-    pruning = FoldPruning(make_pruner(name, OPTIONS.get(name, {})), "maximize", "one")
-    stored = [run(pruning, batch) for batch in batches[:5]]
-    again = FoldPruning(make_pruner(name, OPTIONS.get(name, {})), "maximize", "one")
-
-    for reports, values, states in stored:
-        again.replay(reports, values, states)
-
-    np.testing.assert_array_equal(run(again, batches[5])[0], run(pruning, batches[5])[0])
-
-
-def test_a_fold_that_was_not_simulated_stops_nothing() -> None:
-    pruning = FoldPruning(make_pruner("threshold", {"lower": 0.0}), "maximize", "one")
-    pruning.begin(2)
-
-    assert pruning.report(0, np.array([np.nan, -1.0])).tolist() == [True, False]
-    assert pruning.report(1, np.array([1.0, np.nan])).tolist() == [True, False]
+def test_options_of_pruners_are_listed() -> None:
+    assert PRUNERS["none"].options == []
+    assert PRUNERS["patient"].options == ["wrapped", "patience", "min_delta"]
+    assert PRUNERS["percentile"].options[0] == "percentile"  # type: ignore[index]
