@@ -103,14 +103,13 @@ def test_stopped_trials_say_how_far_they_got_and_never_win(values: dict[str, Any
 def test_an_interrupted_study_ends_as_an_uninterrupted_one(
     sampler: Any, pruner: Any, values: dict[str, Any]
 ) -> None:
-    if sampler == {"name": "cmaes", "consider_pruned_trials": True}:
-        values["space"]["min_spread_bps"] = {"type": "float", "low": 1, "high": 60}
-    spec = with_pruner(values, pruner, sampler=sampler)
+    space = {name: values["space"][name] for name in ("min_spread_bps", "exit_spread_bps")}
+    spec = with_pruner(values, pruner, sampler=sampler, space=space)
     evaluator = Counting(spec)
     whole = run_study(spec, evaluator=evaluator)
     assert any("folds_evaluated" in item.user_attrs for item in whole.optuna.trials)
 
-    broken = with_pruner(values, pruner, sampler=sampler, storage="sqlite:///broken.db")
+    broken = spec.replace(storage="sqlite:///broken.db")
     with pytest.raises(KeyboardInterrupt):
         run_study(broken, evaluator=Counting(broken, len(evaluator.seen) * 2 // 3))
     assert 0 < load_study("sqlite:///broken.db").n_trials < 28
