@@ -179,8 +179,8 @@ class PercentileFolds:
 
     def _due_after(self, fold: int) -> int:
         """Return the fold that begins the present interval: a trial reported on since is not looked at."""
-        begun: int = (fold - self._warmup) // self._interval * self._interval
-        return begun + self._warmup
+        begun: int = (fold - self._warmup) // self._interval * self._interval + self._warmup
+        return begun
 
 
 class _Column:
