@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from arbkit.report import write_report
     from arbkit.study import Study, StudySpec, load_study, run_study
+    from arbkit.validation import Validation, validate
 
 __all__ = [
     "ArbkitError",
@@ -55,6 +56,7 @@ __all__ = [
     "Study",
     "StudyError",
     "StudySpec",
+    "Validation",
     "__version__",
     "backtest",
     "backtest_many",
@@ -69,6 +71,7 @@ __all__ = [
     "period_pnl",
     "retune",
     "run_study",
+    "validate",
     "write_report",
 ]
 
@@ -92,6 +95,7 @@ _HOMES: Final = {
     "Study": "arbkit.study",
     "StudyError": "arbkit.errors",
     "StudySpec": "arbkit.study",
+    "Validation": "arbkit.validation",
     "backtest": "arbkit.engine",
     "backtest_many": "arbkit.engine",
     "break_even_fee": "arbkit.realism",
@@ -105,6 +109,7 @@ _HOMES: Final = {
     "period_pnl": "arbkit.engine",
     "retune": "arbkit.engine",
     "run_study": "arbkit.study",
+    "validate": "arbkit.validation",
     "write_report": "arbkit.report",
 }
 

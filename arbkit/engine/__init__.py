@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from arbkit.engine.rules import rules_of
     from arbkit.engine.run import backtest, backtest_many, run_sets
     from arbkit.engine.sets import ParamSets
-    from arbkit.engine.split import Split, split_panel, walk_forward
+    from arbkit.engine.split import Split, split_cuts, split_panel, walk_forward
 
 __all__ = [
     "BacktestResult",
@@ -32,6 +32,7 @@ __all__ = [
     "retune",
     "rules_of",
     "run_sets",
+    "split_cuts",
     "split_panel",
     "walk_forward",
 ]
@@ -52,6 +53,7 @@ _HOMES: Final = {
     "retune": "arbkit.engine.periods",
     "rules_of": "arbkit.engine.rules",
     "run_sets": "arbkit.engine.run",
+    "split_cuts": "arbkit.engine.split",
     "split_panel": "arbkit.engine.split",
     "walk_forward": "arbkit.engine.split",
 }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel
 
-__all__ = ["Split", "split_panel", "walk_forward"]
+__all__ = ["Split", "split_cuts", "split_panel", "walk_forward"]
 
 
 class Split(NamedTuple):
@@ -18,25 +18,42 @@ class Split(NamedTuple):
     lockbox: Panel
 
 
-def split_panel(panel: Panel, out_of_sample: float = 0.3) -> Split:
-    """Cut off the last share of the time; its second half is the lockbox.
+def split_cuts(panel: Panel, out_of_sample: float = 0.4, lockbox: float | None = None) -> tuple[int, int]:
+    """Return where the part that the search never sees begins, and where the lockbox begins, nanoseconds.
+
+    Args:
+        panel: the whole market.
+        out_of_sample: share of the time, at the end, that the search never sees, in (0, 1).
+        lockbox: share of the time, at the end of that, which stays sealed; None for half of it.
+
+    Raises:
+        ConfigError: when a share is out of its range.
+    """
+    if not 0 < out_of_sample < 1:
+        raise ConfigError(f"`out_of_sample` must be between 0 and 1, both excluded, was {out_of_sample!r}")
+    sealed = out_of_sample / 2 if lockbox is None else lockbox
+    if not 0 < sealed < out_of_sample:
+        raise ConfigError(f"`lockbox` must be above 0 and below `out_of_sample`, was {lockbox!r}")
+    span = panel.end_ns - panel.start_ns
+    return panel.start_ns + round(span * (1 - out_of_sample)), panel.start_ns + round(span * (1 - sealed))
+
+
+def split_panel(panel: Panel, out_of_sample: float = 0.4, lockbox: float | None = None) -> Split:
+    """Cut off the last share of the time, and from that the lockbox.
 
     Args:
         panel: the whole market.
         out_of_sample: share of the time that the search never sees, in (0, 1).
+        lockbox: share of the time, at its end, that stays sealed; None for half of it.
 
     Returns:
         Training, test and lockbox panels. References filled before the cut keep their warm-up.
 
     Raises:
-        ConfigError: when the share is not inside (0, 1).
+        ConfigError: when a share is out of its range.
         DataError: when one of the three parts has no row.
     """
-    if not 0 < out_of_sample < 1:
-        raise ConfigError(f"`out_of_sample` must be between 0 and 1, both excluded, was {out_of_sample!r}")
-    span = panel.end_ns - panel.start_ns
-    cut = panel.start_ns + round(span * (1 - out_of_sample))
-    sealed = panel.start_ns + round(span * (1 - out_of_sample / 2))
+    cut, sealed = split_cuts(panel, out_of_sample, lockbox)
     split = Split(panel.slice(None, cut), panel.slice(cut, sealed), panel.slice(sealed, None))
     for name, part in zip(Split._fields, split, strict=True):
         if len(part) == 0:

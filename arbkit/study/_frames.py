@@ -19,7 +19,7 @@ from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS
 from arbkit.study.space import Categorical, IntRange, Range
 from arbkit.study.spec import StudySpec
 
-__all__ = ["best_frame", "feasible_rows", "trials_frame"]
+__all__ = ["best_frame", "best_rows", "feasible_rows", "trials_frame"]
 
 #: Optuna's older way to keep constraints: one list per trial.
 _OLD_CONSTRAINTS = "constraints"
@@ -64,6 +64,11 @@ def trials_frame(spec: StudySpec, block: TrialBlock, rows: IntArray | None = Non
 
 def best_frame(spec: StudySpec, block: TrialBlock, n: int) -> pl.DataFrame:
     """Return the best feasible trials, or the Pareto front, each point once."""
+    return trials_frame(spec, block, best_rows(spec, block)[:n])
+
+
+def best_rows(spec: StudySpec, block: TrialBlock) -> IntArray:
+    """Return the places of the feasible trials, best first, or of the Pareto front, each point once."""
     told = ~np.isnan(block.values).any(axis=1)
     repeated = block.attrs.get(DUPLICATE_OF)
     if repeated is not None:
@@ -74,7 +79,8 @@ def best_frame(spec: StudySpec, block: TrialBlock, n: int) -> pl.DataFrame:
     if len(signs) > 1 and rows.size:
         front = _is_pareto_front(losses, assume_unique_lexsorted=False)
         rows, losses = rows[front], losses[front]
-    return trials_frame(spec, block, rows[np.lexsort((rows, losses[:, 0]))[:n]])
+    found: IntArray = rows[np.lexsort((rows, losses[:, 0]))]
+    return found
 
 
 def _value_names(spec: StudySpec) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from arbkit import __version__
 from arbkit.data.cache import cache_key, cached_path
-from arbkit.engine import split_panel
+from arbkit.engine import split_cuts, split_panel
 from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel, PanelMeta, is_store, load_pair_file, load_panel
 from arbkit.study.space import Categorical
-from arbkit.study.spec import MARKET_KEYS, Folds, StudySpec
+from arbkit.study.spec import MARKET_KEYS, Folds, SplitSpec, StudySpec
 from arbkit.units import DAY_NS
 
 __all__ = ["Market", "Segment"]
@@ -24,21 +24,22 @@ Segment = Literal["train", "test"]
 class Market:
     """The panel of a study, per reference and segment.
 
-    The lockbox, the last half of the out-of-sample time, is cut off and dropped when a segment is
-    made: nothing here returns it.
+    The lockbox, the end of the out-of-sample time, is in no segment; `lockbox` alone returns it, for the
+    validation, which records each opening.
     """
 
     def __init__(
         self,
         panel: Panel,
-        out_of_sample: float,
+        split: SplitSpec,
         folds: Folds = 0,
         referenced: Callable[[str], Panel] | None = None,
     ) -> None:
         self._panel = panel
-        self._out_of_sample = out_of_sample
+        self._split = split
         self._folds = folds
         self._referenced = referenced or panel.with_reference
+        self._whole: dict[str, Panel] = {}
         self._segments: dict[str, dict[str, Panel]] = {}
         self._fold_panels: dict[tuple[str, int], Panel] = {}
         self._cut("none")
@@ -50,16 +51,16 @@ class Market:
         Raises:
             DataError: when the data are missing, broken or do not cover what was asked for.
         """
-        share = spec.split.out_of_sample
+        split = spec.split
         if spec.panel is not None:
             path = Path(spec.panel)
             whole = Panel.open(path) if is_store(path) else load_pair_file(path)
             if spec.start is None and spec.end is None:
-                return cls(whole, share, spec.folds)
+                return cls(whole, split, spec.folds)
             # Filled before the start is cut off, so that it is warm at the first row.
             return cls(
                 whole.slice(spec.start, spec.end),
-                share,
+                split,
                 spec.folds,
                 lambda reference: whole.with_reference(reference).slice(spec.start, spec.end),
             )
@@ -67,9 +68,9 @@ class Market:
         assert dataset is not None
         panel = load_panel(dataset, **arguments)
         if spec.start is None:
-            return cls(panel, share, spec.folds)
+            return cls(panel, split, spec.folds)
         return cls(
-            panel, share, spec.folds, lambda reference: load_panel(dataset, **arguments, reference=reference)
+            panel, split, spec.folds, lambda reference: load_panel(dataset, **arguments, reference=reference)
         )
 
     @property
@@ -90,7 +91,7 @@ class Market:
 
         Args:
             reference: "none", "ewma:6h", ... as `Panel.with_reference` takes it.
-            segment: "train" or "test" (the first half of the out-of-sample time).
+            segment: "train" or "test" (the out-of-sample time before the lockbox).
 
         Raises:
             ConfigError: for any other segment, or a reference that does not parse.
@@ -100,6 +101,30 @@ class Market:
         if reference not in self._segments:
             self._cut(reference)
         return self._segments[reference][segment]
+
+    @property
+    def cuts(self) -> tuple[int, int]:
+        """Where the training part ends and where the lockbox begins, in nanoseconds."""
+        return split_cuts(self._panel, self._split.out_of_sample, self._split.lockbox)
+
+    def stretch(self, reference: str, start_ns: int | None, end_ns: int) -> Panel:
+        """Return the rows with start <= ts < end, measured from a reference; never one of the lockbox.
+
+        Raises:
+            ConfigError: when the end lies inside the lockbox.
+        """
+        if end_ns > self.cuts[1]:
+            raise ConfigError(f"a stretch must end before the lockbox, was to end at {end_ns}")
+        return self._referenced_whole(reference).slice(start_ns, end_ns)
+
+    def lockbox(self, reference: str) -> Panel:
+        """Return the lockbox, measured from a reference; whoever asks for it records that it was opened."""
+        return self._referenced_whole(reference).slice(self.cuts[1], None)
+
+    def _referenced_whole(self, reference: str) -> Panel:
+        if reference not in self._whole:
+            self._cut(reference)
+        return self._whole[reference]
 
     def stored(self, references: Sequence[str]) -> dict[str, str]:
         """Keep training panels in the cache as stores, and go on with those: mapped, shared by processes.
@@ -155,7 +180,8 @@ class Market:
 
     def _cut(self, reference: str) -> None:
         panel = self._panel if reference == "none" else self._referenced(reference)
-        split = split_panel(panel, self._out_of_sample)
+        split = split_panel(panel, self._split.out_of_sample, self._split.lockbox)
+        self._whole[reference] = panel
         self._segments[reference] = {"train": split.train, "test": split.test}
 
 

@@ -52,7 +52,7 @@ __all__ = ["command_of", "resume_study", "run_study"]
 Report = Callable[[Progress], None]
 
 #: Keys of a spec that decide where and how long a study runs, not what its trials are.
-_NO_TRIALS: Final = frozenset({"storage", "timeout", "stagnation", "warm_start"})
+_NO_TRIALS: Final = frozenset({"storage", "timeout", "stagnation", "warm_start", "validation"})
 
 
 def run_study(

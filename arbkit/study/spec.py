@@ -32,6 +32,7 @@ from arbkit.study.points import check_point, read_points
 from arbkit.study.pruners import make_pruner
 from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
+from arbkit.study.validation_spec import ValidationSpec
 from arbkit.units import duration_ns
 
 __all__ = [
@@ -116,9 +117,25 @@ class PrunerSpec(SamplerSpec):
 
 
 class SplitSpec(_Part):
-    """Share of the time, at the end, that the search never sees; its second half is the lockbox."""
+    """Shares of the time, at the end: what the search never sees, and the lockbox, which is the end of that.
 
-    out_of_sample: float = Field(0.3, gt=0, lt=1)
+    `lockbox` None is half of `out_of_sample`.
+    """
+
+    out_of_sample: float = Field(0.4, gt=0, lt=1)
+    lockbox: float | None = Field(None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _inside(self) -> SplitSpec:
+        if self.lockbox is not None and self.lockbox >= self.out_of_sample:
+            both = f"was lockbox={self.lockbox:g}, out_of_sample={self.out_of_sample:g}"
+            raise ValueError(f"`lockbox` must be below `out_of_sample`, whose end it is, {both}")
+        return self
+
+    @property
+    def sealed(self) -> float:
+        """The share of the lockbox."""
+        return self.out_of_sample / 2 if self.lockbox is None else self.lockbox
 
 
 def default_storage(name: str) -> str:
@@ -168,7 +185,8 @@ class StudySpec(_Part):
     space: dict[str, Range]
     constraints: tuple[str, ...] = ()
     fixed: dict[str, Any] = Field(default_factory=dict)
-    split: SplitSpec = SplitSpec(out_of_sample=0.3)
+    split: SplitSpec = SplitSpec(out_of_sample=0.4, lockbox=0.15)
+    validation: ValidationSpec = ValidationSpec()
     metrics: Detail = "all"
     folds: Folds = 0
     timeout: str | float | None = None

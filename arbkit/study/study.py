@@ -32,7 +32,7 @@ class Study:
     """One study, running, interrupted or finished.
 
     It is a plain Optuna study underneath (`.optuna`); this adds what arbkit knows about it. The lockbox,
-    the last half of the out-of-sample time, cannot be reached from here.
+    the end of the out-of-sample time, is opened by `arbkit.validate` alone, which records it here.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Study:
         `duplicate_of`, with a pruner `folds_evaluated` (of the trials it stopped), one column per
         parameter, `metric_NAME` for each metric on the training data.
         """
-        return trials_frame(self.spec, self._block())
+        return trials_frame(self.spec, self.block())
 
     def best_trials(self, n: int = 10) -> pl.DataFrame:
         """Return the best feasible trials, best first, each point once; with several objectives the
         Pareto front. Columns as in `trials`."""
-        return best_frame(self.spec, self._block(), n)
+        return best_frame(self.spec, self.block(), n)
 
     def sql(self, query: str, *, best: int = 10) -> pl.DataFrame:
         """Answer one SELECT over `trials`, `params`, `metrics`, `trades` and `equity`.
@@ -121,7 +121,7 @@ class Study:
         Raises:
             StudyError: when the data changed since the study began.
         """
-        return self._market.panel_for(reference, segment)
+        return self.market.panel_for(reference, segment)
 
     def run(
         self, trial_params: Mapping[str, Any] | None = None, segment: Literal["train", "test"] = "train"
@@ -131,15 +131,20 @@ class Study:
         return backtest(self.panel_for(reference, segment), params)
 
     @property
-    def _market(self) -> Market:
+    def market(self) -> Market:
+        """The market of the study, read when it is first asked for.
+
+        Raises:
+            StudyError: when the data changed since the study began.
+        """
         if self._loaded_market is None:
             market = Market.load(self.spec)
             self.record.check_fingerprint(market.fingerprint)
             self._loaded_market = market
         return self._loaded_market
 
-    def _block(self) -> TrialBlock:
-        """Return the stored trials; they are read again only when there is something new."""
+    def block(self) -> TrialBlock:
+        """Return the stored trials as columns; they are read again only when there is something new."""
         held = self._held
         if held is not None and len(held) == self.n_trials and _all_finished(held):
             return held

@@ -1,0 +1,75 @@
+"""How a study is validated: the settings of the rule, as a spec's `validation` block holds them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from arbkit.units import DAY_NS, duration_ns
+
+__all__ = ["ValidationSpec"]
+
+
+class ValidationSpec(BaseModel):
+    """Settings of the rule that says whether data support a parameter set.
+
+    Attributes:
+        folds: re-tunings of the walk-forward, on stretches of equal time.
+        bin: length of the bins on which equity is differenced.
+        block: mean length of a bootstrap block, and of the lags of the t.
+        purge: time left out between the training part of a fold and the fold; "auto" is the longest
+            `max_hold_s` where every set has one, else 0, as training trades are closed at its end.
+        level: of the tests; intervals hold with probability 2 * level - 1.
+        min_trades: closed trades out of sample below which the data are too short.
+        min_bins: bins out of sample below which the data are too short.
+        sets: at most so many sets of distinct behaviour are tested together.
+        draws: bootstrap draws.
+        finalists: how many of the highest trials have their neighbourhood simulated.
+        neighbours: sets simulated around each of them.
+        step: size of a neighbourhood, as a share of each parameter's range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folds: int = Field(5, ge=1, le=100)
+    bin: str | float = "4h"
+    block: str | float = "1d"
+    purge: Literal["auto"] | str | float = "auto"
+    level: float = Field(0.95, gt=0.5, lt=1)
+    min_trades: int = Field(30, ge=1)
+    min_bins: int = Field(60, ge=16)
+    sets: int = Field(1_000, ge=2, le=100_000)
+    draws: int = Field(1_000, ge=99, le=1_000_000)
+    finalists: int = Field(10, ge=1, le=1_000)
+    neighbours: int = Field(24, ge=0, le=10_000)
+    step: float = Field(0.05, gt=0, le=1)
+
+    @field_validator("bin", "block")
+    @classmethod
+    def _positive(cls, value: str | float) -> str | float:
+        if not 0 < duration_ns(value, name="bin") <= 7 * DAY_NS:
+            raise ValueError(f"must be longer than 0 and at most 7d, was {value!r}")
+        return value
+
+    @field_validator("purge")
+    @classmethod
+    def _duration(cls, value: str | float) -> str | float:
+        if value != "auto":
+            duration_ns(value, name="purge")
+        return value
+
+    @property
+    def bin_ns(self) -> int:
+        """Length of a bin, nanoseconds."""
+        return duration_ns(self.bin, name="bin")
+
+    @property
+    def block_bins(self) -> int:
+        """Bins of a block, and lags of the t; at least 1."""
+        return max(1, round(duration_ns(self.block, name="block") / self.bin_ns))
+
+    @property
+    def bins_per_day(self) -> float:
+        """How many bins a day has."""
+        return DAY_NS / self.bin_ns

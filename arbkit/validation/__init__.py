@@ -1,0 +1,32 @@
+"""Whether data support what a study found: training, walk-forward, lockbox, and one sentence."""
+
+from __future__ import annotations
+
+from arbkit.validation.examine import Progress, examine
+from arbkit.validation.plateau import Choice, choose
+from arbkit.validation.result import Finalist, Fold, Opening, Part, Tests, Validation
+from arbkit.validation.rule import CONDITIONS, UNVALIDATED, Verdict, decide
+from arbkit.validation.stored import sentence_of, stored_validation
+from arbkit.validation.tuning import tune
+from arbkit.validation.validate import validate
+
+__all__ = [
+    "CONDITIONS",
+    "UNVALIDATED",
+    "Choice",
+    "Finalist",
+    "Fold",
+    "Opening",
+    "Part",
+    "Progress",
+    "Tests",
+    "Validation",
+    "Verdict",
+    "choose",
+    "decide",
+    "examine",
+    "sentence_of",
+    "stored_validation",
+    "tune",
+    "validate",
+]
