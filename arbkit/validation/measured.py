@@ -34,7 +34,7 @@ class Trades(NamedTuple):
     left: int
     left_usd: float
 
-    def __add__(self, other: object) -> Trades:  # type: ignore[override]
+    def __add__(self, other: object) -> Trades:
         assert isinstance(other, Trades)
         return Trades(self.closed + other.closed, self.left + other.left, self.left_usd + other.left_usd)
 
@@ -97,7 +97,7 @@ def measured(
 
 
 def _sharpe(pnl: FloatArray, settings: ValidationSpec) -> tuple[float, float | None, float | None]:
-    """Return the annual ratio, the probability that the true one is above 0, and the record it needs in days."""
+    """Return the annual ratio, the probability that the true one is above 0, and the days it needs."""
     found = return_moments(pnl)
     annual = found.sharpe * math.sqrt(settings.bins_per_day * 365)
     try:

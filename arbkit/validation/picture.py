@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -87,11 +87,9 @@ def _draw_curve(axes: Axes, numbers: PictureNumbers, currency: str) -> None:
     edges = np.array([first, *numbers.cuts, numbers.ends[-1]]).astype("datetime64[ns]")
     for shade, start, end, name in zip(_SHADES, edges[:-1], edges[1:], _NAMES.values(), strict=False):
         axes.axvspan(start, end, color=shade, zorder=0)
-        axes.text(
-            start, 1.01, f" {name}", transform=axes.get_xaxis_transform(), fontsize=8.5, color=_MUTED
-        )
+        axes.text(start, 1.01, f" {name}", transform=axes.get_xaxis_transform(), fontsize=8.5, color=_MUTED)
     for start in numbers.folds[1:]:
-        axes.axvline(np.datetime64(start, "ns"), color=_MUTED, lw=0.6, ls=":", zorder=1)
+        axes.axvline(cast("float", np.datetime64(start, "ns")), color=_MUTED, lw=0.6, ls=":", zorder=1)
     axes.axhline(0, color=_MUTED, lw=0.8, zorder=1)
     differs = not np.array_equal(numbers.walked, numbers.chosen)
     axes.plot(times, numbers.walked, color=_LINE, lw=1.6, label="re-tuned before each fold")
@@ -100,11 +98,12 @@ def _draw_curve(axes: Axes, numbers: PictureNumbers, currency: str) -> None:
         axes.legend(frameon=False, fontsize=8.5, loc="upper left")
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel(f"PnL marked to market, {currency}", fontsize=9, color=_INK)
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib import dates
 
-    locator = AutoDateLocator(maxticks=7)
+    module: Any = dates
+    locator = module.AutoDateLocator(maxticks=7)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(module.ConciseDateFormatter(locator))
 
 
 def _draw_means(axes: Axes, numbers: PictureNumbers, currency: str) -> None:

@@ -86,7 +86,7 @@ def choose(spec: StudySpec, block: TrialBlock, evaluator: PanelEvaluator) -> Cho
         for k in order
     )
     chosen = int(rows[order[0]])
-    return Choice(block.params[chosen], finalists[0].params, finalists, np.concatenate(around))
+    return Choice(block.params[chosen], dict(finalists[0].params), finalists, np.concatenate(around))
 
 
 def neighbourhood(
@@ -138,7 +138,7 @@ def _finalists(spec: StudySpec, block: TrialBlock) -> IntArray:
     ranked = best_rows(spec, block)[:_RANKED]
     units = _units(spec, block.params[ranked])
     taken: list[int] = []
-    free = np.ones(ranked.size, np.bool_)
+    free: BoolArray = np.ones(ranked.size, np.bool_)
     while len(taken) < spec.validation.finalists and free.any():
         k = int(free.argmax())
         taken.append(k)
@@ -161,7 +161,7 @@ def _units(spec: StudySpec, params: FloatArray) -> FloatArray:
 
 
 def _near(units: FloatArray, one: FloatArray, step: float) -> BoolArray:
-    near: BoolArray = (np.abs(units - one) <= step).all(axis=1)
+    near: BoolArray = np.all(np.abs(units - one) <= step, axis=1)
     return near
 
 

@@ -44,8 +44,8 @@ class Part:
         critical: what t has to exceed.
         sharpe: of the bins, annualised; None where nothing moved.
         psr: probability that the true Sharpe ratio is above 0.
-        track_record_days: how long a record of this kind must be until that probability is `level`; None where
-            no length is enough.
+        track_record_days: how long a record of this kind must be until that probability is `level`; None
+            where no length is enough.
         closed_trades: trades that a rule closed.
         open_at_end: trades that the end of the data closed, or that a stop left open.
         open_at_end_usd: what those made.

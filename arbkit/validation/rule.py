@@ -1,8 +1,8 @@
 """The rule for a claim: three conditions, a minimum of data, and the one sentence that follows.
 
-A set is supported only if the test of superior predictive ability has p below 1 - level, and the walk-forward's
-t and the lockbox's t each exceed what a mean of 0 exceeds with probability 1 - level. With fewer closed trades,
-bins or a shorter record than the minimum the data are too short, whatever the figures say.
+A set is supported only if the test of superior predictive ability has p below 1 - level, and the t of the
+walk-forward and that of the lockbox each exceed what a mean of 0 exceeds with probability 1 - level. With
+fewer closed trades, bins or a shorter record than the minimum the data are too short, whatever the figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ __all__ = ["CONDITIONS", "UNVALIDATED", "Verdict", "decide"]
 #: What has to hold, in the order in which it is told.
 CONDITIONS: Final = ("SPA", "walk-forward t", "lockbox t")
 #: What is said of a study that was not validated.
-UNVALIDATED: Final = "nothing here has been validated yet: `arbkit study validate {study}` says what these data support"
+UNVALIDATED: Final = (
+    "nothing here has been validated: `arbkit study validate {study}` says what these data support"
+)
 _NOT: Final = "no parameter set is supported by this data"
 
 
@@ -61,7 +63,9 @@ def _lacking(out: Part, settings: ValidationSpec) -> tuple[list[str], float]:
     """Return what is too little, and how many times as much data would be enough."""
     lacking, factors = [], [1.0]
     if out.closed_trades < settings.min_trades:
-        lacking.append(f"{out.closed_trades} closed trades out of sample where {settings.min_trades} are needed")
+        lacking.append(
+            f"{out.closed_trades} closed trades out of sample where {settings.min_trades} are needed"
+        )
         factors.append(settings.min_trades / out.closed_trades if out.closed_trades else math.inf)
     if out.bins < settings.min_bins:
         lacking.append(f"{out.bins} bins out of sample where {settings.min_bins} are needed")

@@ -35,7 +35,9 @@ def distinct_points(spec: StudySpec, params: FloatArray) -> FloatArray:
     """
     judge = Judge(spec)
     keys = judge.keys(params)
-    first: IntArray = np.array(sorted({key: k for k, key in reversed(list(enumerate(keys)))}.values()), np.int64)
+    first: IntArray = np.array(
+        sorted({key: k for k, key in reversed(list(enumerate(keys)))}.values()), np.int64
+    )
     once = params[first]
     return once[~judge.check(once).refused]
 

@@ -70,7 +70,9 @@ def tried_on(
             if (item.study_name, place) == (name, url) or not _same_data(record, spec, fingerprint):
                 continue
             other = StudySpec.from_dict(record.spec)
-            found.append(keys_of(other, record.dataset_fingerprint, block.over(distributions(other.space)).params))
+            found.append(
+                keys_of(other, record.dataset_fingerprint, block.over(distributions(other.space)).params)
+            )
             studies += 1
             openings += len(openings_in(item.user_attrs))
     every = pl.concat(found) if found else pl.Series([], dtype=pl.UInt64)
@@ -128,7 +130,9 @@ def _studies_in(url: str) -> list[tuple[FrozenStudy, StudyRecord, TrialBlock]]:
         return []
     try:
         with quiet_optuna(), storage_errors(url):
-            return [found for item in storage.get_all_studies() if (found := _read(storage, item)) is not None]
+            return [
+                found for item in storage.get_all_studies() if (found := _read(storage, item)) is not None
+            ]
     except ArbkitError:
         return []
     finally:

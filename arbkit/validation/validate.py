@@ -26,9 +26,9 @@ def validate(
 ) -> Validation:
     """Say whether the data support what a study found, and keep the answer with the study.
 
-    The walk-forward is re-tuned in memory with the spec's sampler and seed and as many trials as the study has;
-    then the lockbox is opened, which the study records. A study that has not changed since it was validated
-    returns what is stored.
+    The walk-forward is re-tuned in memory with the spec's sampler and seed and as many trials as the study
+    has; then the lockbox is opened, which the study records. A study that has not changed since it was
+    validated returns what is stored.
 
     Args:
         study: the study, or its name as `load_study` takes it.

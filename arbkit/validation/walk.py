@@ -1,12 +1,14 @@
 """The walk-forward: anchored folds, each with the set found on everything before it.
 
 A position is carried across folds under the rule that opened it, and while it is open the next rule opens
-nothing, so that no more is ever open than the limit of one set. What is still open where the walk-forward ends
-is closed there, and that loss is part of it.
+nothing, so that no more is ever open than the limit of one set. What is still open where the walk-forward
+ends is closed there, and that loss is part of it.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ from arbkit._typing import FloatArray
 from arbkit.engine import backtest
 from arbkit.panel import Panel
 from arbkit.records import ExitReason
+from arbkit.study.batches import Progress
 from arbkit.study.block import TrialBlock
 from arbkit.study.market import Market
 from arbkit.study.spec import StudySpec
@@ -79,11 +82,11 @@ def walk(
     edges, purge = fold_edges(market, spec.validation.folds), purge_ns(spec)
     pnl, trades, free_from = np.zeros(len(bins)), Trades(0, 0, 0.0), edges[0]
     folds, blocks, choices = [], [], []
-    for k, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (start, end) in enumerate(itertools.pairwise(edges)):
         found, chosen = (block, choice) if k == 0 and purge == 0 else (None, None)
         if found is None:
             evaluator = evaluator_before(market, start - purge, spec, threads)
-            found = tune(spec, evaluator, len(block), lambda step, k=k: report(k, step.done / step.total))
+            found = tune(spec, evaluator, len(block), functools.partial(_told, report, k))
             chosen = choose(spec, found, evaluator)
         blocks.append(found)
         choices.append(chosen)
@@ -95,10 +98,24 @@ def walk(
         trades += done
         params = None if chosen is None else chosen.params
         folds.append(
-            Fold(k + 1, start, end, start - purge, len(found), params, float(earned.sum()), done.closed, carried)
+            Fold(
+                k + 1,
+                start,
+                end,
+                start - purge,
+                len(found),
+                params,
+                float(earned.sum()),
+                done.closed,
+                carried,
+            )
         )
         report(k, 1.0)
     return Walk(pnl, trades, tuple(folds), tuple(blocks), tuple(choices))
+
+
+def _told(report: Report, k: int, step: Progress) -> None:
+    report(k, step.done / step.total)
 
 
 def _entering(market: Market, spec: StudySpec, choice: Choice, window: tuple[int, int]) -> Panel:
