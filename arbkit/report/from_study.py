@@ -15,6 +15,7 @@ from arbkit.errors import StudyError
 from arbkit.report.text import load_text
 from arbkit.report.view import Objective, Searched, Segment, StudyView
 from arbkit.study import Study, StudySpec
+from arbkit.study.spec import SplitSpec
 
 __all__ = ["view_of"]
 
@@ -53,7 +54,7 @@ def view_of(study: Study) -> StudyView:
         ped_anova=_ped_anova(study),
         train=train,
         test=test,
-        lockbox_end_ns=_lockbox_end(train, test, spec.split.out_of_sample),
+        lockbox_end_ns=_lockbox_end(train, test, spec.split),
         source=str(spec.dataset or spec.panel),
         sampler=spec.sampler.name,
         seed=record.seed,
@@ -93,11 +94,11 @@ def _searched(spec: StudySpec, name: str, chosen: Any) -> Searched:
     return Searched(name, chosen, low=float(item.low), high=float(item.high), log=item.log)
 
 
-def _lockbox_end(train: Segment, test: Segment, out_of_sample: float) -> int:
+def _lockbox_end(train: Segment, test: Segment, split: SplitSpec) -> int:
     """Find where the data end without looking at the sealed part: the cuts are shares of the time."""
     start = train.panel.start_ns
-    by_train = (train.panel.end_ns - start) / (1 - out_of_sample)
-    by_test = (test.panel.end_ns - start) / (1 - out_of_sample / 2)
+    by_train = (train.panel.end_ns - start) / (1 - split.out_of_sample)
+    by_test = (test.panel.end_ns - start) / (1 - split.sealed)
     return start + round(max(by_train, by_test))
 
 

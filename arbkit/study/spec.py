@@ -122,8 +122,8 @@ class SplitSpec(_Part):
     `lockbox` None is half of `out_of_sample`.
     """
 
-    out_of_sample: float = Field(0.4, gt=0, lt=1)
-    lockbox: float | None = Field(None, gt=0, lt=1)
+    out_of_sample: float = Field(default=0.4, gt=0, lt=1)
+    lockbox: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _inside(self) -> SplitSpec:

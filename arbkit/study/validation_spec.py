@@ -32,18 +32,18 @@ class ValidationSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folds: int = Field(5, ge=1, le=100)
+    folds: int = Field(default=5, ge=1, le=100)
     bin: str | float = "4h"
     block: str | float = "1d"
     purge: Literal["auto"] | str | float = "auto"
-    level: float = Field(0.95, gt=0.5, lt=1)
-    min_trades: int = Field(30, ge=1)
-    min_bins: int = Field(60, ge=16)
-    sets: int = Field(1_000, ge=2, le=100_000)
-    draws: int = Field(1_000, ge=99, le=1_000_000)
-    finalists: int = Field(10, ge=1, le=1_000)
-    neighbours: int = Field(24, ge=0, le=10_000)
-    step: float = Field(0.05, gt=0, le=1)
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    min_trades: int = Field(default=30, ge=1)
+    min_bins: int = Field(default=60, ge=16)
+    sets: int = Field(default=1_000, ge=2, le=100_000)
+    draws: int = Field(default=1_000, ge=99, le=1_000_000)
+    finalists: int = Field(default=10, ge=1, le=1_000)
+    neighbours: int = Field(default=24, ge=0, le=10_000)
+    step: float = Field(default=0.05, gt=0, le=1)
 
     @field_validator("bin", "block")
     @classmethod

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from arbkit.validation.examine import Progress, examine
 from arbkit.validation.plateau import Choice, choose
-from arbkit.validation.result import Finalist, Fold, Opening, Part, Tests, Validation
+from arbkit.validation.result import Finalist, Fold, Opening, Part, Together, Validation
 from arbkit.validation.rule import CONDITIONS, UNVALIDATED, Verdict, decide
 from arbkit.validation.stored import sentence_of, stored_validation
+from arbkit.validation.tried import Tried, tried_on
 from arbkit.validation.tuning import tune
 from arbkit.validation.validate import validate
 
@@ -19,7 +20,8 @@ __all__ = [
     "Opening",
     "Part",
     "Progress",
-    "Tests",
+    "Together",
+    "Tried",
     "Validation",
     "Verdict",
     "choose",
@@ -27,6 +29,7 @@ __all__ = [
     "examine",
     "sentence_of",
     "stored_validation",
+    "tried_on",
     "tune",
     "validate",
 ]

@@ -18,7 +18,7 @@ from arbkit.units import DAY_NS
 from arbkit.validation.bins import Bins, binned
 from arbkit.validation.measured import Trades, measured, trades_of
 from arbkit.validation.plateau import Choice, choose
-from arbkit.validation.result import Finalist, Opening, Part, Tests, Validation
+from arbkit.validation.result import Finalist, Opening, Part, Together, Validation
 from arbkit.validation.rule import Verdict, decide
 from arbkit.validation.together import behaviours, tests_of
 from arbkit.validation.tried import Tried
@@ -77,7 +77,7 @@ def examine(
     whole = market.stretch("none", None, market.cuts[1])
     if choice is None:
         own = [block.params]
-        empty = Tests(None, 0, tried(own).distinct, 1, None, None, None, None, None)
+        empty = Together(None, 0, tried(own).distinct, 1, None, None, None, None, None)
         return _made(spec, market, block, None, {}, empty, None, (), 0, _no_bins())
     walk_bins = Bins(market.stretch("none", trained_to, market.cuts[1]), spec.validation.bin_ns)
     walked = walk(
@@ -159,7 +159,7 @@ def _made(
     block: TrialBlock,
     choice: Choice | None,
     parts: dict[str, Part],
-    tests: Tests,
+    tests: Together,
     walked: Walk | None,
     openings: tuple[Opening, ...],
     elsewhere: int,

@@ -16,7 +16,7 @@ from arbkit._typing import PathLike
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["VERSION", "Finalist", "Fold", "Opening", "Part", "Status", "Tests", "Validation"]
+__all__ = ["VERSION", "Finalist", "Fold", "Opening", "Part", "Status", "Together", "Validation"]
 
 #: Of the stored form.
 VERSION: Final = 1
@@ -121,7 +121,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Tests:
+class Together:
     """Figures over all sets together; those without a value could not be computed.
 
     Attributes:
@@ -182,7 +182,7 @@ class Validation:
     params: Mapping[str, Any] | None
     peak: Finalist | None
     parts: tuple[Part, ...]
-    tests: Tests
+    tests: Together
     folds: tuple[Fold, ...]
     finalists: tuple[Finalist, ...]
     openings: tuple[Opening, ...]
@@ -263,7 +263,7 @@ class Validation:
         for name in ("bin_starts", "bin_pnl", "chosen_pnl"):
             given[name] = tuple(given[name])
         given["peak"] = None if given["peak"] is None else Finalist(**given["peak"])
-        given["tests"] = Tests(**given["tests"])
+        given["tests"] = Together(**given["tests"])
         kinds: dict[str, Any] = {"parts": Part, "folds": Fold, "finalists": Finalist, "openings": Opening}
         for name, kind in kinds.items():
             given[name] = tuple(kind(**item) for item in given[name])

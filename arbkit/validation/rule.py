@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from arbkit.study.validation_spec import ValidationSpec
-from arbkit.validation.result import Part, Status, Tests
+from arbkit.validation.result import Part, Status, Together
 
 __all__ = ["CONDITIONS", "UNVALIDATED", "Verdict", "decide"]
 
@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
 
 
 def decide(
-    parts: Mapping[str, Part], tests: Tests, settings: ValidationSpec, total_days: float, currency: str
+    parts: Mapping[str, Part], tests: Together, settings: ValidationSpec, total_days: float, currency: str
 ) -> Verdict:
     """Apply the rule.
 
@@ -84,9 +84,9 @@ def _short_sentence(lacking: list[str], more: float | None) -> str:
     return f"{_NOT}, which is too short to tell: {_joined(lacking)}; {enough}"
 
 
-def _failed(parts: Mapping[str, Part], tests: Tests, settings: ValidationSpec) -> list[str]:
+def _failed(parts: Mapping[str, Part], tests: Together, settings: ValidationSpec) -> list[str]:
     walk, box = parts["walk_forward"], parts["lockbox"]
-    alpha = 1 - settings.level
+    alpha = round(1 - settings.level, 12)
     failed = []
     if tests.spa_p is None:
         failed.append("no set traded, so that there is nothing to test")
@@ -100,7 +100,7 @@ def _failed(parts: Mapping[str, Part], tests: Tests, settings: ValidationSpec) -
     return failed
 
 
-def _supported(parts: Mapping[str, Part], tests: Tests, currency: str) -> str:
+def _supported(parts: Mapping[str, Part], tests: Together, currency: str) -> str:
     out, walk, box = parts["out_of_sample"], parts["walk_forward"], parts["lockbox"]
     made = f"{out.per_day_usd:,.2f} {currency} a day out of sample"
     if out.low_usd is not None and out.high_usd is not None:

@@ -16,7 +16,7 @@ from arbkit.study.market import Market
 from arbkit.study.objective import Judge
 from arbkit.study.spec import StudySpec
 from arbkit.validation.bins import Bins, binned
-from arbkit.validation.result import Tests
+from arbkit.validation.result import Together
 from arbkit.validation.tried import Tried
 
 __all__ = ["behaviours", "distinct_points", "tests_of"]
@@ -82,7 +82,7 @@ def _simulated(
     return pnl
 
 
-def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Tests:
+def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Together:
     """Test all sets together.
 
     Args:
@@ -100,7 +100,7 @@ def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Tests:
     if moving.sum() >= 2 and len(pnl) >= _LEAST_PBO_BINS:
         overfit = probability_of_overfitting(pnl[:, moving], blocks=_PBO_BLOCKS)
     sharpe, dsr, published = _deflated(pnl, moving, tried.distinct)
-    return Tests(
+    return Together(
         spa_p=None if spa is None else spa.p_value,
         spa_sets=int(moving.sum()),
         distinct_sets=tried.distinct,
