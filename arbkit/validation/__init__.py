@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from arbkit.validation.examine import Progress, examine
+from arbkit.validation.of_study import validate
 from arbkit.validation.plateau import Choice, choose
 from arbkit.validation.result import Finalist, Fold, Opening, Part, Together, Validation
 from arbkit.validation.rule import CONDITIONS, UNVALIDATED, Verdict, decide
 from arbkit.validation.stored import sentence_of, stored_validation
 from arbkit.validation.tried import Tried, tried_on
 from arbkit.validation.tuning import tune
-from arbkit.validation.validate import validate
 
 __all__ = [
     "CONDITIONS",
