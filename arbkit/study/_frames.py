@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.block import TrialBlock
+from arbkit.study.detail import still_names
 from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS
 from arbkit.study.space import Categorical, IntRange, Range
 from arbkit.study.spec import StudySpec
@@ -125,7 +126,14 @@ def _metrics(texts: list[str | None]) -> pl.DataFrame:
         found = pl.DataFrame(
             {name: pl.Series([row.get(name) for row in rows], dtype=dtypes[name]) for name in names}
         )
-    return found.rename({name: f"metric_{name}" for name in names})
+    # What a trial's metrics do not name is 0; an undefined ratio is null, and always named.
+    still = still_names(())
+    zeros = [
+        pl.when(packed.is_not_null()).then(pl.col(name).fill_null(pl.lit(0).cast(dtypes[name]))).alias(name)
+        for name in names
+        if name in still
+    ]
+    return found.with_columns(zeros).rename({name: f"metric_{name}" for name in names})
 
 
 def _dtype(item: Range) -> Any:

@@ -30,7 +30,7 @@ from arbkit.records import METRICS_DTYPE
 from arbkit.study.aside import Aside
 from arbkit.study.behind import WriteBehind
 from arbkit.study.block import TrialBlock
-from arbkit.study.detail import metric_names
+from arbkit.study.detail import metric_names, still_names
 from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FOLD_DTYPE, FoldFiles, fold_rows
 from arbkit.study.foldwise import Foldwise
@@ -107,6 +107,7 @@ class BatchRun:
         self._judge = Judge(spec)
         self._space = distributions(spec.space)
         self._names = metric_names(spec.metrics)
+        self._still = still_names({*spec.fixed, *spec.space})
         self._known = _Known()
         self._tally = Tally(spec.directions[0], spec.stagnation)
         self._foldwise: Foldwise | None = None
@@ -267,7 +268,7 @@ class BatchRun:
             constraints[name] = np.full(n, np.nan)
             constraints[name][finished] = column
         packed: list[str | None] = [None] * n
-        texts = pack_metrics(records[finished], self._names)
+        texts = pack_metrics(records[finished], self._names, self._still)
         for row, text, reason in zip(finished.tolist(), texts, judged.reasons, strict=True):
             packed[row] = text
             if reason is not None:

@@ -22,7 +22,7 @@ from arbkit.errors import ConfigError, StorageError, StudyError
 from arbkit.study.aside import Aside, aside_folder
 from arbkit.study.batches import BatchRun, Progress, append_finished, quiet_optuna
 from arbkit.study.crew import Crew, help_leader
-from arbkit.study.detail import metric_names
+from arbkit.study.detail import metric_names, still_names
 from arbkit.study.evaluator import Evaluator, PanelEvaluator
 from arbkit.study.folds import FoldFiles, metrics_folder
 from arbkit.study.lease import Lease, is_led, take_lease
@@ -394,13 +394,14 @@ def _finish_stale(
         study.tell(trial, state=TrialState.FAIL)
         return
     judge, names = Judge(spec), metric_names(spec.metrics)
+    still = still_names({*spec.fixed, *spec.space})
     params = np.array([internal(distributions(spec.space), trial.params)])
     checked = judge.check(params)
     reason, values = checked.reasons[0], None
     constraints = {name: column[0] for name, column in checked.constraints.items()}
     if reason is None:
         records = evaluator.evaluate(judge.points(params))
-        trial.set_user_attr(METRICS, json.loads(pack_metrics(records, names)[0]))
+        trial.set_user_attr(METRICS, json.loads(pack_metrics(records, names, still)[0]))
         judged = judge.judge(params, records)
         reason, values = judged.reasons[0], judged.values[0].tolist()
         constraints |= {name: column[0] for name, column in judged.constraints.items()}

@@ -8,6 +8,7 @@ import numpy as np
 
 from arbkit.metrics import METRIC_NAMES
 from arbkit.records import METRICS_DTYPE
+from arbkit.study.detail import still_names
 from arbkit.study.packing import pack_metrics, unpack_metrics
 
 
@@ -38,3 +39,23 @@ def test_an_attribute_is_plain_json() -> None:
     assert found["sharpe"] is None
     assert found["stopped"] is False
     assert found["total_trades"] == 0
+
+
+def test_metrics_that_no_rule_moves_are_left_out_and_come_back_as_zero() -> None:
+    records = np.zeros(3, METRICS_DTYPE)
+    still = still_names({"depth_levels"})
+    records["total_trades"] = 7
+
+    found = json.loads(pack_metrics(records, METRIC_NAMES, still)[0])
+
+    assert set(METRIC_NAMES) - set(found) == still
+    assert {"rejected_guard_breaker", "funding_usd", "exits_liquidation"} <= still
+    assert {"rejected_thin", "beyond_book"}.isdisjoint(still)
+    assert unpack_metrics(json.dumps(found))[0].tobytes() == records[0].tobytes()
+
+
+def test_a_metric_that_moved_all_the_same_is_kept() -> None:
+    records = np.zeros(2, METRICS_DTYPE)
+    records["rejected_lot"][1] = 1
+
+    assert json.loads(pack_metrics(records, METRIC_NAMES, still_names(()))[0])["rejected_lot"] == 0
