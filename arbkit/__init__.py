@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         optimism_audit,
     )
     from arbkit.report import write_report
+    from arbkit.stress import stress_test
     from arbkit.study import Study, StudySpec, load_study, run_study
     from arbkit.validation import Validation, validate
 
@@ -71,6 +72,7 @@ __all__ = [
     "period_pnl",
     "retune",
     "run_study",
+    "stress_test",
     "validate",
     "write_report",
 ]
@@ -109,6 +111,7 @@ _HOMES: Final = {
     "period_pnl": "arbkit.engine",
     "retune": "arbkit.engine",
     "run_study": "arbkit.study",
+    "stress_test": "arbkit.stress",
     "validate": "arbkit.validation",
     "write_report": "arbkit.report",
 }

@@ -38,6 +38,14 @@ _DETAIL: Final = ("all", "realized")
 _MEASURED: Final = ("max_drawdown_mtm_pct", "sharpe", "sortino", "excursions")
 _FIRST_CAPACITY: Final = 256
 _DEFAULT_BALANCE: Final = 10_000.0
+#: What belongs to the portfolio and to no pair.
+_SHARED: Final = (
+    "initial_balance_usd",
+    "max_total_notional_usd",
+    "max_open_trades_total",
+    "stop_on_drawdown_pct",
+    "stop_on_drawdown_mtm_pct",
+)
 _STOPS: Final = ("stop_on_drawdown_pct", "stop_on_drawdown_mtm_pct")
 
 
@@ -75,6 +83,15 @@ class Portfolio:
         self.stop_on_drawdown_pct = _limit("stop_on_drawdown_pct", stop_on_drawdown_pct)
         self.stop_on_drawdown_mtm_pct = _limit("stop_on_drawdown_mtm_pct", stop_on_drawdown_mtm_pct)
 
+    def with_panels(self, panels: Mapping[str, Panel]) -> Portfolio:
+        """Return a portfolio of other panels with the same balance, limits and stops.
+
+        Raises:
+            ConfigError: as the class does.
+        """
+        shared = {name: value for name, value in vars(self).items() if name in _SHARED}
+        return Portfolio(panels, **shared)
+
     def backtest(self, params: PairParams, *, engine: str = "auto", interval: str = "1h") -> PortfolioResult:
         """Simulate one set of parameters over all pairs.
 
@@ -102,7 +119,7 @@ class Portfolio:
         n = int(account[0]["n_trades"])
         return PortfolioResult(
             self.panels,
-            self._by_pair(params),
+            self.by_pair(params),
             book.trades[:n],
             book.pairs[:n],
             metrics[0],
@@ -191,7 +208,12 @@ class Portfolio:
         begin = -(-first // step_ns)
         return DeskGrid(np.empty(max(0, last // step_ns - begin + 1)), begin * step_ns, step_ns)
 
-    def _by_pair(self, params: PairParams) -> dict[str, Params]:
+    def by_pair(self, params: PairParams) -> dict[str, Params]:
+        """Return the parameters of each pair.
+
+        Raises:
+            ConfigError: when pairs are missing or unknown.
+        """
         if isinstance(params, Params):
             return dict.fromkeys(self.panels, params)
         if not isinstance(params, Mapping):
@@ -219,7 +241,7 @@ class Portfolio:
         """Return `RULES_DTYPE` (sets, pairs) with the shared balance, stops and limits in each."""
         flat: list[Params] = []
         for one in params:
-            by_pair = self._by_pair(one)
+            by_pair = self.by_pair(one)
             for name, own in by_pair.items():
                 self._check_shared(name, own)
                 _check_at_once(name, own)
@@ -263,7 +285,7 @@ class Portfolio:
             own.guard is not None
             and (own.guard.breaker_loss_pct is not None or own.guard.max_daily_loss_usd is not None)
             for one in params
-            for own in self._by_pair(one).values()
+            for own in self.by_pair(one).values()
         )
 
     def __repr__(self) -> str:

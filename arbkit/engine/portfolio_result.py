@@ -11,7 +11,7 @@ import numpy as np
 from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.engine.result import BacktestResult
-from arbkit.errors import ConfigError
+from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.replay import replay
 from arbkit.kernels.summary import summarize
 from arbkit.metrics import Metrics, metric_columns
@@ -62,6 +62,16 @@ class PortfolioResult:
         self._metrics_record = metrics
         self._rules = rules
         self._states = states
+
+    def alone(self, pair: str) -> BacktestResult:
+        """Return the run of one pair: its panel, parameters and trades, without metrics.
+
+        Raises:
+            ConfigError: for a pair that is not there.
+        """
+        if pair not in self.panels:
+            raise ConfigError(f"`{pair}` is no pair of this portfolio; {nearest_names(pair, self.panels)}")
+        return self._alone(list(self.panels).index(pair))[1]
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -15,6 +15,7 @@ from arbkit.config import Params
 from arbkit.engine.choice import market_to_skip
 from arbkit.errors import ConfigError
 from arbkit.kernels.held import held_extremes
+from arbkit.kernels.replay import replay
 from arbkit.kernels.scan import scan_curve
 from arbkit.kernels.skip import GridRows, skip
 from arbkit.metrics import Metrics
@@ -79,6 +80,21 @@ class BacktestResult:
         self._metrics_record = metrics
         self._rules = rules
         self._last_row = last_row
+
+    def curve_of(self, panel: Panel, records: RecordArray) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Return what other trades would have been worth through the time of this run.
+
+        Args:
+            panel: the books that value them.
+            records: `TRADE_DTYPE` in entry order, each on tradable rows of the panel.
+
+        Returns:
+            Its tradable rows up to the end of the run, and on each the realised PnL and the value of the
+            open trades.
+        """
+        state = np.zeros(1, STATE_DTYPE)
+        last = min(self._last_row, len(panel) - 1)
+        return replay(panel.market, self._rules[0], state[0], np.ascontiguousarray(records), last)
 
     @cached_property
     def records(self) -> RecordArray:
