@@ -65,7 +65,7 @@ class Draft:
     def repeat(self, leg: Leg, row: int, rows: slice) -> None:
         """Show the book of one row on others, converted at their own rate where the leg is converted."""
         fx = getattr(self.before, f"fx_{leg}")
-        rate = 1.0 if fx is None else np.nan_to_num(fx[rows] / fx[row], nan=1.0)
+        rate: Any = 1.0 if fx is None else np.nan_to_num(fx[rows] / fx[row], nan=1.0)
         for side in _SIDES:
             column = self.column(f"{side}_{leg}")
             column[rows] = column[row] * rate
@@ -111,7 +111,7 @@ def changed_rows(before: Panel, after: Panel) -> BoolArray:
         one, other = getattr(before, name), getattr(after, name)
         if one is other:
             continue
-        neutral = np.ones(len(before), np.bool_ if name == "entry_ok" else np.float64)
+        neutral: Any = np.ones(len(before), np.bool_ if name == "entry_ok" else np.float64)
         one, other = (neutral if column is None else column for column in (one, other))
         if np.may_share_memory(one, other) and one.ctypes.data == other.ctypes.data:
             continue

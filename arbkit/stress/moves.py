@@ -155,7 +155,7 @@ class MarginRally(Timed):
 
     every: str | None = span("30d", "a period; none: the whole time is one", none=True)
     move_pct: float = number(30.0, "%", "how far both prices move", low=-90, high=1_000)
-    over: str = span("4h", "how long the move takes")
+    over: str = span("10m", "how long the move takes")
     leverage: float = number(5.0, "", "leverage at B where the parameters have none; 0: none", low=0)
 
     def describe(self) -> str:

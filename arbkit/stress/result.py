@@ -18,9 +18,12 @@ __all__ = ["Stress", "finding_of"]
 
 #: Columns worth printing; the frame has all.
 _SHOWN: Final = (
-    "scenario", "status", "mtm_pnl_usd", "change_usd", "change_bps", "max_drawdown_mtm_pct", "worst_pair",
+    "scenario", "status", "mtm_pnl_usd", "per_day_usd", "change_usd", "change_bps", "max_drawdown_mtm_pct", "worst_pair",
     "worst_pair_drawdown_pct", "total_trades", "worst_trade_usd", "liquidations", "refused",
 )  # fmt: skip
+_PALE: Final = "#B8BEC7"
+#: An axis is linear unless its largest value is this many times the median.
+_FAR: Final = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +33,10 @@ class Stress(Check):
     `frame` has one row per scenario, the run as configured first: `scenario`, `what` happens, `status`
     (`base`, `changed`, `same` where the run comes out alike, `idle` where this market has nothing that the
     scenario could change, `control`, `refused` where the engine does not simulate it, with the `reason`),
-    `rows_changed` in the panel, `mtm_pnl_usd`, `per_day_usd`, `change_usd` and `change_bps` (of the initial balance) against
-    the run as configured, `max_drawdown_mtm_pct`, `total_trades`, `worst_trade_usd`, `liquidations`,
-    `refused` entries, and `stopped`. A portfolio also has `worst_pair`, the pair that would have had the
-    largest drawdown on the balance alone, and `worst_pair_drawdown_pct`.
+    `rows_changed` in the panel, `mtm_pnl_usd`, `per_day_usd`, `change_usd` and `change_bps` (of the initial
+    balance) against the run as configured, `max_drawdown_mtm_pct`, `total_trades`, `worst_trade_usd`,
+    `liquidations`, `refused` entries, and `stopped`. A portfolio also has `worst_pair`, the pair that would
+    have had the largest drawdown on the balance alone, and `worst_pair_drawdown_pct`.
 
     Attributes:
         days: time of the market, in days.
@@ -50,54 +53,47 @@ class Stress(Check):
 
     def plot(self) -> Figure:
         """Draw PnL and drawdown under each scenario as bars."""
-        from arbkit.realism._draw import GREEN, GREY, INK, ORANGE, plain_numbers, sheet
+        from arbkit.realism._draw import BLUE, GREEN, GREY, INK, ORANGE, plain_numbers, sheet
 
         shown = self.frame.filter(self.frame["mtm_pnl_usd"].is_not_null())
-        pnl = shown["mtm_pnl_usd"].to_numpy()
-        base = float(pnl[0])
-        with sheet(self.finding, 1, height=1.6 + 0.29 * shown.height, columns=2) as made:
+        pnl, drawdown = (shown[name].to_numpy() for name in ("mtm_pnl_usd", "max_drawdown_mtm_pct"))
+        base, place = float(pnl[0]), np.arange(shown.height)
+        colors = [ORANGE if value < 0 else GREEN if value > base else BLUE for value in pnl]
+        pale = shown["status"].is_in(["same", "idle", "control"]).to_list()
+        colors = [_PALE if faded else color for faded, color in zip(pale, colors, strict=True)]
+        colors[0] = INK
+        with sheet(self.finding, 1, height=1.6 + 0.26 * shown.height, columns=2) as made:
             left, right = made.axes
-            place = np.arange(shown.height)
-            plain = [GREEN if value >= base else "#0072B2" for value in pnl]
-            colors = [ORANGE if value < 0 <= base else color for value, color in zip(pnl, plain, strict=True)]
-            faded = shown["status"].is_in(["same", "idle", "control"]).to_numpy()
-            colors = ["#B8BEC7" if pale else color for pale, color in zip(faded, colors, strict=True)]
-            colors[0] = INK
             left.barh(place, pnl, color=colors, height=0.66)
             left.axvline(0, color=GREY, lw=1)
-            left.axvline(base, color=INK, lw=1, ls=":")
             left.set_yticks(place, [_label(row) for row in shown.iter_rows(named=True)])
-            self._write_changes(left, shown)
-            left.set(
-                title=f"{self.pair}: PnL under each scenario", xlabel=f"{self.currency}, marked to market"
-            )
-            right.barh(place, shown["max_drawdown_mtm_pct"], color=colors, height=0.66)
-            right.set(title="Largest drawdown", xlabel="% of the equity's peak, marked to market")
+            left.set(title=self.pair, xlabel=f"PnL, {self.currency}, marked to market")
+            right.barh(place, drawdown, color=colors, height=0.66)
+            right.set_yticks(place, ["", *(_change(value) for value in shown["change_usd"][1:])])
+            right.set(title="largest drawdown; left of it the change in PnL", xlabel="%, marked to market")
             if "worst_pair_drawdown_pct" in shown.columns:
                 alone = shown["worst_pair_drawdown_pct"].to_numpy()
                 right.plot(alone, place, "|", color=INK, ms=11, mew=2, label="worst pair alone")
                 right.legend(loc="lower right")
-            right.axvline(float(shown["max_drawdown_mtm_pct"][0]), color=INK, lw=1, ls=":")
-            right.set_yticks(place, [])
-            for ax in (left, right):
-                ax.invert_yaxis()
+            for ax, values in ((left, pnl), (right, drawdown)):
+                _wide(ax, values)
+                ax.axvline(float(values[0]), color=INK, lw=1, ls=":")
+                ax.set_ylim(shown.height - 0.4, -0.6)
                 ax.grid(visible=False, axis="y")
+                ax.tick_params(axis="y", length=0)
                 plain_numbers(ax.xaxis)
         return made.figure
 
-    def _write_changes(self, ax: Any, shown: pl.DataFrame) -> None:
-        """Write the change beside each bar, with room for it."""
-        pnl = shown["mtm_pnl_usd"].to_numpy()
-        low, high = min(0.0, float(pnl.min())), max(0.0, float(pnl.max()))
-        room = 0.26 * ((high - low) or 1.0)
-        ax.set_xlim(low - room * (low < 0), high + room)
-        for at, row in enumerate(shown.iter_rows(named=True)):
-            value, change = row["mtm_pnl_usd"], row["change_usd"]
-            text = words.money(value if change is None else change, "", plus=change is not None).strip()
-            ax.annotate(
-                text, (value, at), (4 if value >= 0 else -4, 0), textcoords="offset points",
-                ha="left" if value >= 0 else "right", va="center", fontsize=8.5,
-            )  # fmt: skip
+
+def _wide(ax: Any, values: Any) -> None:
+    """Give an axis a scale on which one scenario far out does not hide the others."""
+    sizes = np.abs(values[values != 0])
+    if sizes.size and sizes.max() > _FAR * np.median(sizes):
+        ax.set_xscale("symlog", linthresh=float(np.median(sizes)), linscale=1.5)
+
+
+def _change(value: float) -> str:
+    return words.money(value, "", plus=True).strip()
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -257,5 +257,7 @@ def _notes(frame: pl.DataFrame) -> Iterator[str]:
     for row in frame.iter_rows(named=True):
         if row["status"] == "idle":
             yield f"{row['scenario']}: this market has nothing that it could change"
+        elif row["status"] == "control" and row["change_usd"] == 0:
+            yield f"{row['scenario']}: the control, and it changed nothing, to the last bit"
         elif row["status"] == "refused":
             yield f"{row['scenario']}: {row['reason']}"

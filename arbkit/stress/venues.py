@@ -138,6 +138,6 @@ class Decoupled(Timed):
         drawn = normals(self.seed, f"decoupled:{number}", np.arange(steps))
         path = np.concatenate(([0.0], np.cumsum(drawn))) * self.walk_pct / 100 / np.sqrt(1440)
         at = np.minimum((ts - start) / lasts, 1.0) * steps
-        return np.interp(at, np.arange(steps + 1), path) * ramp(
-            ts, [(start + lasts, 1.0), (start + lasts + back, 0.0)]
-        )
+        left = ramp(ts, [(start + lasts, 1.0), (start + lasts + back, 0.0)])
+        walked: FloatArray = np.interp(at, np.arange(steps + 1), path) * left
+        return walked
