@@ -62,16 +62,18 @@ class Check(ABC):
         return target
 
     def _repr_html_(self) -> str:
+        import polars as pl
+
         out = io.BytesIO()
         self.plot().savefig(out, format="png", dpi=_DPI)
         picture = base64.b64encode(out.getvalue()).decode()
         finding = html.escape(self.finding)
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        with pl.Config(tbl_rows=_SHOWN_ROWS, tbl_cols=-1):
+            table = self.table.head(_SHOWN_ROWS)._repr_html_()
         return (
             f'<p><strong>{finding}</strong></p><img style="max-width:100%" alt="{finding}" '
-            f'src="data:image/png;base64,{picture}"/>'
-            + (f"<ul>{notes}</ul>" if notes else "")
-            + self.table.head(_SHOWN_ROWS)._repr_html_()
+            f'src="data:image/png;base64,{picture}"/>' + (f"<ul>{notes}</ul>" if notes else "") + table
         )
 
     def __repr__(self) -> str:

@@ -18,8 +18,8 @@ __all__ = ["Stress", "finding_of"]
 
 #: Columns worth printing; the frame has all.
 _SHOWN: Final = (
-    "scenario", "status", "mtm_pnl_usd", "per_day_usd", "change_usd", "change_bps", "max_drawdown_mtm_pct", "worst_pair",
-    "worst_pair_drawdown_pct", "total_trades", "worst_trade_usd", "liquidations", "refused",
+    "scenario", "status", "mtm_pnl_usd", "per_day_usd", "change_usd", "change_bps", "max_drawdown_mtm_pct",
+    "worst_pair", "worst_pair_drawdown_pct", "total_trades", "worst_trade_usd", "liquidations", "refused",
 )  # fmt: skip
 _PALE: Final = "#B8BEC7"
 #: An axis is linear unless its largest value is this many times the median.
@@ -128,4 +128,5 @@ def finding_of(frame: pl.DataFrame, currency: str, slippages: dict[str, float]) 
         return f"None of {of} turns {before} into a loss; the worst is {worst_text}."
     steps = sorted(slippages[row["scenario"]] for row in lost if row["scenario"] in slippages)
     slips = f", and slippage of {steps[0]:g} bps is enough" if steps else ""
-    return f"{len(lost)} of {of} turn {before} into a loss; {worst_text} breaks it worst{slips}."
+    verb = "turns" if len(lost) == 1 else "turn"
+    return f"{len(lost)} of {of} {verb} {before} into a loss; {worst_text} breaks it worst{slips}."

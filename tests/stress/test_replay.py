@@ -38,7 +38,7 @@ def test_orders_on_a_wrong_feed_are_filled_at_the_real_books(kind: str, params: 
 
 
 def test_outcome_on_a_wrong_feed_is_the_last_point_of_its_curve(panel: Panel, params: Params) -> None:
-    scenario = StaleFeed(at=(START + 130 * SECOND,), venue="b", lasts="60s")
+    scenario = StaleFeed(at=(START + 200 * SECOND,), venue="b", lasts="60s")
     market = shocked(scenario, panel)
     run = arbkit.backtest(market.seen, params)
     curve = curve_of(run, market, corrected(run, market), None)

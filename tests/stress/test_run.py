@@ -39,7 +39,7 @@ def test_row_is_the_backtest_on_the_books_and_costs_of_the_scenario(panel: Panel
     scenario = Halt(at=(int(panel.ts[250]),), venue="a", lasts="30s")
     found = arbkit.stress_test(panel, params, scenarios=[scenario, Slippage(slippage_bps=20)])
     for name, seen, changed in (
-        ("halt (lasts 30s, venue a)", scenario.apply(panel), params),
+        ("halt (venue a, lasts 30s)", scenario.apply(panel), params),
         ("slippage 20 bps", panel, Slippage(slippage_bps=20).change(params)),
     ):
         run, row = arbkit.backtest(seen, changed), row_of(found, name)
@@ -63,12 +63,15 @@ def test_market_without_what_a_scenario_changes_is_idle_and_says_so(panel: Panel
 def test_sentence_says_what_breaks_it(whole: Stress) -> None:
     lost = (whole.frame.filter(pl.col("status") == "changed")["mtm_pnl_usd"] <= 0).sum()
     assert whole.finding.startswith(f"{lost} of 22 scenarios turn +")
-    assert "slippage of 80 bps is enough" in whole.finding or "slippage of 40 bps is enough" in whole.finding
+    assert "slippage 80 bps" in whole.finding
+    assert whole.finding.endswith("and slippage of 10 bps is enough.")
 
 
 def test_sentences_of_other_outcomes(panel: Panel, params: Params) -> None:
     def finding(**changes: float) -> str:
-        return arbkit.stress_test(panel, params.replace(**changes), scenarios=["halt", "split"]).finding
+        return arbkit.stress_test(
+            panel, params.replace(**changes), scenarios=[{"halt": {"lasts": "1s"}}, "split"]
+        ).finding
 
     assert finding().startswith("None of 1 scenario turns +")
     assert "nothing to stress" in finding(min_spread_bps=500)
@@ -84,8 +87,7 @@ def test_other_moments_come_from_another_seed_or_from_all_of_the_time(panel: Pan
     assert len({pnl(), pnl(seed=1), pnl(hits="time")}) == 3
 
 
-def test_picture_and_page_show_the_table(whole: Stress, tmp_path: Path) -> None:
-    assert whole.save(tmp_path / "stress.png").stat().st_size > 10_000
+def test_page_shows_picture_and_table(whole: Stress) -> None:
     page = whole._repr_html_()
     assert "data:image/png" in page
     assert "premium step" in page
