@@ -127,6 +127,16 @@ def test_value_at_risk_and_shortfall_are_those_of_empyrical(level: float) -> Non
     )
 
 
+def test_value_at_risk_and_downside_deviation_are_those_of_skfolio() -> None:
+    # It takes a return where the type-7 quantile lies between two: of 401 one lies at 5 % exactly. And its
+    # deviation divides by n - 1.
+    values = np.append(returns(), 0.02)
+    theirs = skfolio.measures.value_at_risk(values, beta=0.95)
+    assert -metrics.value_at_risk(values) == pytest.approx(theirs, rel=1e-12)
+    theirs = skfolio.measures.semi_deviation(values, min_acceptable_return=0.0)
+    assert metrics.downside_deviation(values) == pytest.approx(theirs * math.sqrt(400 / 401), rel=1e-12)
+
+
 def test_newey_west_is_that_of_statsmodels() -> None:
     values = returns().cumsum()
     fit = OLS(values, np.ones(DAYS)).fit(

@@ -62,6 +62,8 @@ def test_value_at_risk_is_the_quantile_of_type_7() -> None:
     returns = np.arange(20.0)[::-1]
     assert value_at_risk(returns) == pytest.approx(0.95)
     assert expected_shortfall(returns) == 0.0
+    assert value_at_risk(np.arange(11.0), level=0.9) == 1.0
+    assert expected_shortfall(np.arange(11.0), level=0.9) == 0.5
     assert expected_shortfall(returns, level=0.8) == pytest.approx(np.mean([0, 1, 2, 3]))
 
 
