@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli import _study_tables
+from arbkit.cli import _study_tables, _study_validate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -174,7 +174,8 @@ def show(
         return
     facts = _facts(opened)
     if json:
-        print_json({**facts, "record": vars(opened.record)})
+        record = vars(opened.record)
+        print_json({**facts, "record": record, **_study_validate.as_json(opened)})
         return
     print_table(("study", opened.name), list(facts.items())[1:])
     say("")
@@ -188,15 +189,20 @@ def best(
     storage: _Storage = None,
     json: _Json = False,
 ) -> None:
-    """Show the best trials, each parameter set once; with several objectives the Pareto front."""
+    """Say what the data support, then show the highest trials, each parameter set once.
+
+    With several objectives these are the Pareto front.
+    """
     from arbkit.cli._console import print_json, print_table, say
     from arbkit.study import load_study
 
     opened = load_study(study, storage)
     frame = opened.best_trials(n)
     if json:
-        print_json({"study": opened.name, "trials": frame.to_dicts()})
+        supported = _study_validate.as_json(opened)
+        print_json({"study": opened.name, **supported, "trials": frame.to_dicts()})
         return
+    _study_validate.say_sentence(opened)
     if frame.is_empty():
         say(f"{opened.name}: no trial is complete and feasible yet")
         return
@@ -291,6 +297,7 @@ def _sampler_facts(item: SamplerInfo) -> dict[str, Any]:
 
 
 _study_tables.register(app)
+_study_validate.register(app)
 
 
 @contextmanager
@@ -335,7 +342,8 @@ def _facts(study: Study) -> dict[str, Any]:
         "batch": spec.batch,
         "space": ", ".join(spec.space),
         "constraints": ", ".join(spec.constraints) or "-",
-        "out of sample": f"last {spec.split.out_of_sample:.0%} of the time",
+        "out of sample": f"last {spec.split.out_of_sample:.0%} of the time, "
+        f"of which the last {spec.split.sealed:.0%} are the lockbox",
         "storage": study.url,
         "created": record.created,
         "code": f"arbkit {record.arbkit_version}, {record.code_version}",
@@ -381,19 +389,26 @@ def _say_result(study: Study, json: bool) -> None:
     _say_best(study)
     say("")
     _say_comparison(study)
-    say(f"\nnext: arbkit report {study.name}")
+    say(f"\nnext: arbkit study validate {study.name}")
 
 
 def _say_best(study: Study) -> None:
     from arbkit.cli._console import print_table, say
 
+    _study_validate.say_sentence(study)
     best_row = study.best_trials(1)
     if best_row.is_empty():
         say("no trial is complete and feasible yet")
         return
     row = best_row.row(0, named=True)
     rows = [(name, "none" if row[name] is None else row[name]) for name in study.spec.space]
-    print_table(("parameter", f"best (trial {row['number']})"), rows)
+    word = "best" if _study_validate.is_supported(study) else _foremost(study.spec)
+    print_table(("parameter", f"{word} (trial {row['number']})"), rows)
+
+
+def _foremost(spec: StudySpec) -> str:
+    """Return what the first of the ranked trials is, as long as nothing says that it is good."""
+    return "highest" if spec.directions[0] == "maximize" else "lowest"
 
 
 def _say_comparison(study: Study) -> None:
@@ -439,7 +454,8 @@ def _result(study: Study, trials: int, duplicates: int, infeasible: int, pruned:
         "infeasible": infeasible,
         "pruned": pruned,
         "command": study.command,
-        "next": f"arbkit report {study.name}",
+        "next": f"arbkit study validate {study.name}",
+        **_study_validate.as_json(study),
         "best": None,
     }
     if infeasible + pruned < trials:

@@ -54,7 +54,7 @@ def tune(
     n_trials: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrialBlock:
-    """Run the search of a spec: its sampler, its seed, so many trials.
+    """Run the search of a spec: its sampler, its seed, so many trials, each simulated whole.
 
     Args:
         spec: the study's spec.
@@ -65,7 +65,7 @@ def tune(
     Returns:
         The trials; nothing is stored.
     """
-    plain = spec.replace(storage=MEMORY, folds=0, timeout=None, warm_start=None)
+    plain = spec.replace(storage=MEMORY, folds=0, timeout=None, warm_start=None, pruner=None)
     storage = InMemoryStorage()
     with quiet_optuna():
         study_id = storage.create_new_study(_directions(plain), plain.name)

@@ -49,7 +49,7 @@ def test_run_ends_with_both_samples_and_the_next_command(capsys: pytest.CaptureF
 
     said = capsys.readouterr()
     assert "out-of-sample" in said.out
-    assert said.out.rstrip().endswith("next: arbkit report small")
+    assert said.out.rstrip().endswith("next: arbkit study validate small")
     assert "trials 12/12" in said.err
 
 
