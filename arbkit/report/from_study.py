@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from typing import Any
 
-import optuna
 import polars as pl
 
 from arbkit.config import Params
 from arbkit.engine import backtest
 from arbkit.errors import StudyError
+from arbkit.report.importance import ped_anova
 from arbkit.report.text import load_text
 from arbkit.report.view import Objective, Searched, Segment, StudyView
 from arbkit.study import Study, StudySpec
@@ -20,7 +19,6 @@ from arbkit.study.spec import SplitSpec
 __all__ = ["view_of"]
 
 _TOP = 10
-_ENOUGH_FOR_IMPORTANCE = 10
 
 
 def view_of(study: Study) -> StudyView:
@@ -51,7 +49,7 @@ def view_of(study: Study) -> StudyView:
         chosen_number=int(top["number"][0]),
         trials=trials,
         top=top,
-        ped_anova=_ped_anova(study),
+        ped_anova=ped_anova(study.block(), maximize=spec.directions[0] == "maximize"),
         train=train,
         test=test,
         lockbox_end_ns=_lockbox_end(train, test, spec.split),
@@ -69,7 +67,8 @@ def view_of(study: Study) -> StudyView:
 
 
 def _named(frame: pl.DataFrame, spec: StudySpec) -> pl.DataFrame:
-    """Name the objectives `objective`, `objective_1`, ...; add whether a trial repeats an earlier one."""
+    """Name the objectives `objective`, `objective_1`, ...; add whether a trial repeats an earlier one, and
+    whether a pruner stopped it."""
     values = ["value"] if len(spec.objective) == 1 else [f"values_{i}" for i in range(len(spec.objective))]
     names = ["objective", *(f"objective_{i}" for i in range(1, len(values)))]
     return frame.select(
@@ -77,6 +76,9 @@ def _named(frame: pl.DataFrame, spec: StudySpec) -> pl.DataFrame:
         "state",
         "feasible",
         pl.col("duplicate_of").is_not_null().alias("repeated"),
+        (pl.lit(value=False) if spec.pruner is None else pl.col("folds_evaluated").is_not_null()).alias(
+            "stopped"
+        ),
         *(pl.col(value).alias(name) for value, name in zip(values, names, strict=True)),
         *spec.space,
     )
@@ -100,22 +102,6 @@ def _lockbox_end(train: Segment, test: Segment, split: SplitSpec) -> int:
     by_train = (train.panel.end_ns - start) / (1 - split.out_of_sample)
     by_test = (test.panel.end_ns - start) / (1 - split.sealed)
     return start + round(max(by_train, by_test))
-
-
-def _ped_anova(study: Study) -> dict[str, float]:
-    """Return Optuna's PED-ANOVA of the first objective; empty when there are too few trials for it."""
-    complete = [item for item in study.optuna.get_trials(deepcopy=False) if item.values is not None]
-    complete = [item for item in complete if item.state == optuna.trial.TrialState.COMPLETE]
-    if len(complete) < _ENOUGH_FOR_IMPORTANCE:
-        return {}
-    sign = -1.0 if study.optuna.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return optuna.importance.get_param_importances(
-            study.optuna,
-            evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
-            target=lambda trial: sign * trial.values[0],
-        )
 
 
 def _minute(created: str) -> str:

@@ -112,7 +112,8 @@ def _trial_state(view: StudyView, text: Text) -> str:
     state, complete = view.trials["state"], view.trials["state"] == "COMPLETE"
     counts = {
         "complete": int(complete.sum()),
-        "pruned": int((state == "PRUNED").sum()),
+        "stopped": int(view.trials["stopped"].sum()),
+        "pruned": int(((state == "PRUNED") & ~view.trials["stopped"]).sum()),
         "failed": int((state == "FAIL").sum()),
         "infeasible": int((complete & ~view.trials["feasible"]).sum()),
         "repeated": int((complete & view.trials["repeated"]).sum()),

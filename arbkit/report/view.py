@@ -101,6 +101,7 @@ class StudyView:
 
     Attributes:
         trials: one row per trial: number, state, feasible, repeated (an earlier trial had the same set),
+            stopped (by a pruner),
             `objective` (the first one; null unless complete), parameters.
         top: the trials to list, in the study's own order.
         ped_anova: Optuna's importance per parameter; empty when it cannot be computed.
@@ -151,7 +152,8 @@ class StudyView:
     @cached_property
     def sets_tried(self) -> int:
         """How many different parameter sets were judged: what the chosen set was chosen from."""
-        return self.trials.filter((pl.col("state") == "COMPLETE") & ~pl.col("repeated")).height
+        judged = (pl.col("state") == "COMPLETE") | pl.col("stopped")
+        return self.trials.filter(judged & ~pl.col("repeated")).height
 
     @cached_property
     def values(self) -> FloatArray:

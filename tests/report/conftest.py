@@ -69,6 +69,7 @@ def make_view(
         state=pl.lit("COMPLETE"),
         feasible=pl.lit(value=True),
         repeated=pl.lit(value=False),
+        stopped=pl.lit(value=False),
         objective=values,
     )
     return StudyView(

@@ -143,6 +143,7 @@ def test_ten_thousand_trials_of_ten_parameters_stay_under_two_megabytes(view):
         state=pl.lit("COMPLETE"),
         feasible=pl.lit(value=True),
         repeated=pl.lit(value=False),
+        stopped=pl.lit(value=False),
         objective=pl.Series(rng.normal(size=n)),
     )
     many = dataclasses.replace(

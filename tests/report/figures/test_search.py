@@ -30,6 +30,7 @@ def search_of(view, objective, maximize=True, **columns):
         state=pl.lit("COMPLETE"),
         feasible=pl.lit(value=True),
         repeated=pl.lit(value=False),
+        stopped=pl.lit(value=False),
         objective=pl.Series(objective),
     )
     searched = tuple(_searched(name, frame[name]) for name in columns)
