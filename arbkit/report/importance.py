@@ -1,98 +1,92 @@
-"""Optuna's PED-ANOVA on the columns of a study, without reading it as Optuna's objects."""
+"""PED-ANOVA as Optuna computes it, on the columns of a study."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+import math
+from typing import Final
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution
-from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.importance._ped_anova.scott_parzen_estimator import ScottParzenEstimator
 from optuna.trial import TrialState
 
+from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.study.block import TrialBlock
 
 __all__ = ["ped_anova"]
 
 _ENOUGH: Final = 10
-
-
-@dataclass(slots=True)
-class _Trial:
-    """The part of Optuna's `FrozenTrial` that the evaluator looks at."""
-
-    _trial_id: int
-    params: dict[str, Any]
-    distributions: Mapping[str, BaseDistribution]
-    values: tuple[float, ...]
-    state: TrialState = TrialState.COMPLETE
-
-
-class _Study:
-    """The part of Optuna's `Study` that the evaluator looks at: it minimises one value per trial."""
-
-    directions: Final = (optuna.study.StudyDirection.MINIMIZE,)
-
-    def __init__(self, trials: list[_Trial]) -> None:
-        self._trials = trials
-
-    def _is_multi_objective(self) -> bool:
-        return False
-
-    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[_Trial]:
-        return self._trials
+#: As Optuna's evaluator: the best tenth, a grid of 50 steps, a prior that weighs as one trial.
+_BEST: Final = 0.1
+_STEPS: Final = 50
+_PRIOR: Final = 1.0
+_LEAST: Final = 2
 
 
 def ped_anova(block: TrialBlock, *, maximize: bool) -> dict[str, float]:
-    """Return what Optuna's PED-ANOVA says of each parameter, for the first objective.
+    """Return how much of being among the best tenth of the trials each parameter explains.
+
+    Optuna's evaluator asks every trial for its parameters, one by one, and hashes their distributions: at
+    100,000 trials that took most of a report.
 
     Args:
         block: the trials of a study.
-        maximize: whether the objective is to be large.
+        maximize: whether the first objective is to be large.
 
     Returns:
         Shares that add up to 1, the largest first; empty when too few trials are complete.
+
+    Sources: Watanabe, Bansal & Hutter 2023, "PED-ANOVA"; Optuna's PedAnovaImportanceEvaluator.
     """
-    complete = (block.states == TrialState.COMPLETE.value) & ~np.isnan(block.values).any(axis=1)
-    rows = np.flatnonzero(complete)
-    if rows.size < _ENOUGH:
+    complete = (block.states == TrialState.COMPLETE.value) & np.isfinite(block.values[:, 0])
+    if int(complete.sum()) < _ENOUGH:
         return {}
-    sign = -1.0 if maximize else 1.0
-    study: Any = _Study(_trials(block, rows, sign * block.values[rows, 0]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return optuna.importance.get_param_importances(
-            study, evaluator=PedAnovaImportanceEvaluator(), target=lambda trial: trial.values[0]
-        )
-
-
-def _trials(block: TrialBlock, rows: Any, losses: Any) -> list[_Trial]:
-    """Return trials whose distributions are one object wherever they are the same."""
-    names = list(block.distributions)
-    present = ~np.isnan(block.params[rows])
-    kinds, kind = np.unique(present, axis=0, return_inverse=True)
-    shared = [
-        {name: block.distributions[name] for name, has in zip(names, found, strict=True) if has}
-        for found in kinds.tolist()
-    ]
-    columns = {
-        name: _external(block.distributions[name], block.params[rows, k]) for k, name in enumerate(names)
+    params = block.params[complete]
+    losses = (-1.0 if maximize else 1.0) * block.values[complete, 0]
+    cut = math.ceil(_BEST * losses.size) - 1
+    best = losses <= np.partition(losses, cut)[cut]
+    found = {
+        name: _explained(item, params[:, place], best)
+        for place, (name, item) in enumerate(block.distributions.items())
+        if not np.isnan(params[:, place]).all()
     }
-    return [
-        _Trial(row, {name: columns[name][place] for name in shared[which]}, shared[which], (loss,))
-        for place, (row, which, loss) in enumerate(
-            zip(rows.tolist(), kind.ravel().tolist(), losses.tolist(), strict=True)
-        )
-    ]
+    total = sum(found.values())
+    shares = {name: value / total if total else 1 / len(found) for name, value in found.items()}
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def _external(item: BaseDistribution, column: Any) -> list[Any]:
-    if isinstance(item, optuna.distributions.CategoricalDistribution):
-        return [item.choices[int(value)] if value == value else None for value in column.tolist()]
-    if isinstance(item, optuna.distributions.IntDistribution):
-        return [int(value) if value == value else None for value in column.tolist()]
-    values: list[Any] = column.tolist()
-    return values
+def _explained(item: BaseDistribution, column: FloatArray, best: BoolArray) -> float:
+    """Return Pearson's divergence of a parameter over the best trials from that over all that have it."""
+    present = ~np.isnan(column)
+    top = present & best
+    if item.single() or int(present.sum()) < _LEAST or not top.any():
+        return 0.0
+    weight = (top.sum() / best.sum()) ** 2 / (present.sum() / present.size)
+    among_best, among_all = _density(item, column[top]), _density(item, column[present])
+    return float(weight * (among_all @ (among_best / among_all - 1) ** 2))
+
+
+def _density(item: BaseDistribution, values: FloatArray) -> FloatArray:
+    """Return the density of values over the grid of a parameter."""
+    counts = _counts(item, values)
+    observed = np.flatnonzero(counts)
+    grid = item if isinstance(item, CategoricalDistribution) else IntDistribution(0, counts.size - 1)
+    estimator = ScottParzenEstimator(observed, grid, counts[observed], _PRIOR)
+    density: FloatArray = estimator.pdf(np.arange(counts.size)) + 1e-12
+    return density
+
+
+def _counts(item: BaseDistribution, values: FloatArray) -> IntArray:
+    """Count values on the grid of a parameter: its choices, or evenly spaced steps."""
+    if isinstance(item, CategoricalDistribution):
+        return np.bincount(values.astype(np.int64), minlength=len(item.choices))
+    assert isinstance(item, (IntDistribution, FloatDistribution))
+    low, high, steps = float(item.low), float(item.high), _STEPS
+    if isinstance(item, IntDistribution) and item.log:
+        steps = min(math.ceil(math.log(high - low + 1) / math.log(2)) + 1, _STEPS)
+    elif item.step is not None:
+        steps = min(round((high - low) / item.step) + 1, _STEPS)
+    if item.log:
+        low, high, values = math.log(low), math.log(high), np.log(values)
+    places = np.ceil((values - low) / ((high - low) / (steps - 1)) - 0.5).astype(np.int64)
+    return np.bincount(np.clip(places, 0, steps - 1), minlength=steps)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
-import optuna
 import pytest
 
 from arbkit.errors import StudyError
 from arbkit.report import render, view_of
-from arbkit.report.importance import ped_anova
 from arbkit.study import load_study, run_study
 
 
@@ -48,18 +44,6 @@ def test_identity_is_the_record_of_the_study(found, study):
 def test_optuna_importance_covers_the_searched_parameters(found):
     assert set(found.ped_anova) == {item.name for item in found.searched}
     assert sum(found.ped_anova.values()) == pytest.approx(1)
-
-
-def test_importance_from_columns_is_that_of_optuna(study):
-    sign = {"maximize": -1.0, "minimize": 1.0}[study.spec.directions[0]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = optuna.importance.get_param_importances(
-            study.optuna,
-            evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
-            target=lambda trial: sign * trial.values[0],
-        )
-    assert ped_anova(study.block(), maximize=sign < 0) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_study_with_two_objectives_is_reported_by_its_first(spec_of):
