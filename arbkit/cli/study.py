@@ -354,7 +354,9 @@ def _facts(study: Study) -> dict[str, Any]:
 def _pruner_fact(study: Study) -> str:
     assert study.spec.pruner is not None
     folds = "one per day" if study.spec.folds == "day" else str(study.spec.folds)
-    return f"{study.spec.pruner.name} (folds: {folds}), {_pruned(study.trials()):,} trials stopped"
+    return (
+        f"{study.spec.pruner.name} (folds: {folds}), {_pruned(study.trials(metrics=False)):,} trials stopped"
+    )
 
 
 def _pruned(frame: pl.DataFrame) -> int:
@@ -367,7 +369,7 @@ def _say_result(study: Study, json: bool) -> None:
     from arbkit.study import best_runs
 
     best_runs(study)
-    frame = study.trials()
+    frame = study.trials(metrics=False)
     duplicates, pruned = frame["duplicate_of"].count(), _pruned(frame)
     infeasible = int((~frame["feasible"]).sum()) - pruned
     if json:
@@ -460,7 +462,11 @@ def _result(study: Study, trials: int, duplicates: int, infeasible: int, pruned:
     }
     if infeasible + pruned < trials:
         found = compare(study)
-        values = [name for name in study.trials().columns if name == "value" or name.startswith("values_")]
+        values = [
+            name
+            for name in study.trials(metrics=False).columns
+            if name == "value" or name.startswith("values_")
+        ]
         row = study.best_trials(1).row(0, named=True)
         result["best"] = {
             "number": row["number"],

@@ -28,7 +28,7 @@ def view_of(study: Study) -> StudyView:
         StudyError: when no completed trial keeps the constraints, or the data changed since the study began.
     """
     spec, record = study.spec, study.record
-    trials = _named(study.trials(), spec)
+    trials = _named(study.trials(metrics=False), spec)
     top = _named(study.best_trials(_TOP), spec)
     if top.is_empty():
         complete = int((trials["state"] == "COMPLETE").sum())

@@ -37,13 +37,16 @@ def feasible_rows(block: TrialBlock) -> BoolArray:
     return feasible
 
 
-def trials_frame(spec: StudySpec, block: TrialBlock, rows: IntArray | None = None) -> pl.DataFrame:
+def trials_frame(
+    spec: StudySpec, block: TrialBlock, rows: IntArray | None = None, *, metrics: bool = True
+) -> pl.DataFrame:
     """Return one row per trial; the columns are those of `Study.trials`.
 
     Args:
         spec: the study's spec.
         block: its trials.
         rows: the places in the block of those that are wanted, in order; default: all.
+        metrics: with the metrics, which take most of the time.
     """
     chosen = np.arange(len(block)) if rows is None else rows
     states = np.array([state.name for state in TrialState])
@@ -59,8 +62,8 @@ def trials_frame(spec: StudySpec, block: TrialBlock, rows: IntArray | None = Non
         columns[FOLDS_EVALUATED] = _counts(block, FOLDS_EVALUATED, chosen)
     for name, range_ in spec.space.items():
         columns[name] = _param(block, name, range_, chosen)
-    metrics = _metrics(_picked(block.attrs.get(METRICS), chosen))
-    return pl.DataFrame(columns).hstack(metrics)
+    found = pl.DataFrame(columns)
+    return found.hstack(_metrics(_picked(block.attrs.get(METRICS), chosen))) if metrics else found
 
 
 def best_frame(spec: StudySpec, block: TrialBlock, n: int) -> pl.DataFrame:

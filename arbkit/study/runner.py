@@ -40,6 +40,7 @@ from arbkit.study.storages import (
     close_storage,
     file_of,
     open_storage,
+    read_block,
     redacted,
     storage_errors,
 )
@@ -378,6 +379,10 @@ def _corners(spec: StudySpec) -> list[dict[str, Any]]:
 def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:
     """Finish what another program left RUNNING or WAITING in this study: arbkit itself leaves nothing so."""
     states = (TrialState.RUNNING, TrialState.WAITING)
+    # Optuna makes an object of every trial to find these.
+    there = read_block(study._storage, study._study_id, values_only=True).states
+    if not np.isin(there, [state.value for state in states]).any():
+        return
     stale = study.get_trials(deepcopy=False, states=states)
     for frozen in sorted(stale, key=lambda item: item.number):
         if frozen.state == TrialState.WAITING:

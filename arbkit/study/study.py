@@ -68,14 +68,14 @@ class Study:
         with storage_errors(self.url):
             return count_trials(self.optuna._storage, self.optuna._study_id)
 
-    def trials(self) -> pl.DataFrame:
-        """Return all trials, one row each, in order.
+    def trials(self, *, metrics: bool = True) -> pl.DataFrame:
+        """Return all trials, one row each, in order; without `metrics` several times as fast.
 
         Columns: `number`, `state`, `value` (several objectives: `values_0`, `values_1`, ...), `feasible`,
         `duplicate_of`, with a pruner `folds_evaluated` (of the trials it stopped), one column per
         parameter, `metric_NAME` for each metric on the training data.
         """
-        return trials_frame(self.spec, self.block())
+        return trials_frame(self.spec, self.block(), metrics=metrics)
 
     def best_trials(self, n: int = 10) -> pl.DataFrame:
         """Return the best feasible trials, best first, each point once; with several objectives the

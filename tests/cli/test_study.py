@@ -66,6 +66,30 @@ def test_run_as_json_is_only_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(result["best"]["params"]) == {"min_spread_bps", "stop_loss_bps"}
 
 
+def test_a_pruner_is_named_listed_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "run", "small.yaml", "--pruner", "median"]) == 1
+    assert "`folds` must be at least 2 or `day`, was 0" in capsys.readouterr().err
+    Path("small.yaml").write_text(SPEC + "folds: 2\npruner: {name: threshold, lower: 3}\n")
+    assert main(["study", "run", "small.yaml", "--folds", "3"]) == 0
+    said = capsys.readouterr()
+    assert " pruned\n" in said.out
+    assert " pruned" in said.err
+
+    assert main(["study", "show", "small", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["pruner"].startswith("threshold (folds: 3), ")
+    assert main(["study", "ls", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)["studies"][0]
+    assert 0 < line["pruned"] < 12
+    assert facts["pruner"] == f"threshold (folds: 3), {line['pruned']} trials stopped"
+
+    assert main(["study", "pruners", "--json"]) == 0
+    listed = {item["name"]: item for item in json.loads(capsys.readouterr().out)}
+    assert listed["median"]["options"][0] == "n_startup_trials"
+    assert main(["study", "pruners"]) == 0
+    assert "folds, one objective" in capsys.readouterr().out
+
+
 def test_a_second_run_points_to_resume_and_resume_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "run", "small.yaml"]) == 0
     assert main(["study", "run", "small.yaml"]) == 1
