@@ -166,8 +166,8 @@ def _tpe(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     yield bench_tpe.time_per_trial(bench_tpe.FUNCTIONS[0], sizes.tpe.timed)
 
 
-def _kills(sizes: Sizes, folder: Path) -> Rows:
-    return bench_kills.kill_studies(sizes.kills, folder)
+def _kills(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_kills.kill_studies(sizes.kills, folder)
 
 
 def _storages(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
@@ -231,13 +231,29 @@ _TITLES: Final = {
 }
 
 
-def measure(names: Sequence[str], sizes: Sizes) -> dict[str, Rows]:
-    """Measure the named sections, print each when it is done, and return their rows."""
-    found = {}
+def measure(
+    names: Sequence[str], sizes: Sizes, keep: Callable[[dict[str, Rows]], None] | None = None
+) -> dict[str, Rows]:
+    """Measure the named sections, print each when it is done, and return their rows.
+
+    Args:
+        names: of `SECTIONS`.
+        sizes: how much is measured.
+        keep: called after each row with all there are, so that a run that is cut off leaves its figures.
+    """
+    found: dict[str, Rows] = {}
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        rows = found[name] = []
         with tempfile.TemporaryDirectory() as folder:
-            found[name] = list(SECTIONS[name](sizes, Path(folder)))
+            for row in SECTIONS[name](sizes, Path(folder)):
+                if not (rows and rows[-1] is row):  # One that has grown is yielded again.
+                    rows.append(row)
+                print(
+                    f"{name}: " + ", ".join(f"{key} {row[key]}" for key in row), file=sys.stderr, flush=True
+                )
+                if keep is not None:
+                    keep(found)
         _show(_TITLES[name], found[name])
         if name == "trials":
             multiples = ratios(found[name], "auto", ["skip", "scan", "step", *BASELINES])
@@ -269,15 +285,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = sizes._replace(rows=(*sizes.rows, _HUGE), store_rows=_HUGE_STORE)
     about = machine.describe()
     print("\n".join(f"{name:10} {value}" for name, value in about.items()), flush=True)
-    found = measure(options.only, sizes)
+
+    def keep(found: dict[str, Rows]) -> None:
+        if options.page:
+            write_tables(README, about, found)
+        if options.json is not None:
+            reached = [goal.as_row() for goal in goals(found)]
+            document = {"machine": about, "sections": found, "goals": reached}
+            options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    found = measure(options.only, sizes, keep)
     reached = [goal.as_row() for goal in goals(found)]
     if reached:
         _show("Goals", reached)
-    if options.page:
-        write_tables(README, about, found)
-    if options.json is not None:
-        document = {"machine": about, "sections": found, "goals": reached}
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
