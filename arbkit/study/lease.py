@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from arbkit.errors import StorageError
-from arbkit.study.storages import MEMORY, file_of
+from arbkit.study.storages import MEMORY, file_of, same_server
 
 try:
     import fcntl
@@ -138,7 +138,7 @@ def _path(url: str, name: str) -> Path | None:
     file = file_of(url)
     if file is not None:
         return file.parent / f".{file.name}.{name}.lock"
-    digest = hashlib.blake2b(f"{url}#{name}".encode(), digest_size=12).hexdigest()
+    digest = hashlib.blake2b(f"{same_server(url)}#{name}".encode(), digest_size=12).hexdigest()
     return private_folder() / f"{digest}.lock"
 
 

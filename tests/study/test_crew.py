@@ -19,8 +19,9 @@ from arbkit._typing import RecordArray
 from arbkit.errors import StudyError
 from arbkit.study import Market, PanelEvaluator, Points, Study, StudySpec, load_study, resume_study, run_study
 from arbkit.study.crew import Crew, help_leader
-from arbkit.study.lease import take_lease
+from arbkit.study.lease import is_led, take_lease
 from arbkit.study.objective import Judge
+from arbkit.study.storages import close_storage, same_server
 from arbkit.study.worker import Setup
 
 PROGRAM = "import sys; from arbkit.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -152,32 +153,39 @@ def _has_joined(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_two_shells_run_one_study_and_the_second_takes_over(values: dict[str, Any]) -> None:
-    changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 800, "batch": 10}
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_shells_run_one_study_and_the_second_takes_over(
+    values: dict[str, Any], kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = "sqlite:///studies/both.db" if kind == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+    changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 400, "batch": 10, "storage": url}
     spec = StudySpec.from_dict({**values, **changes})
     whole = run_study(spec.replace(name="alone", storage="memory://"))
     Path("both.yaml").write_text(spec.to_yaml())
 
-    def shell() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", PROGRAM, "study", "run", "both.yaml"]
+    def shell(url: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", PROGRAM, "study", "run", "both.yaml", "--storage", url]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    first = shell()
-    while not Path("studies/both.db").exists():
+    first = shell(url)
+    while not is_led(url, "both"):
         assert first.poll() is None
         time.sleep(0.01)
-    second = shell()
+    # Another way to write the same address.
+    second = shell(url.replace("postgresql://", "postgres://").replace("127.0.0.1", "localhost"))
     while not _has_joined(second.pid):
         assert first.poll() is None
         assert second.poll() is None
         time.sleep(0.01)
-    time.sleep(1)
+    time.sleep(0.5)
     assert first.poll() is None
     first.kill()
     first.wait()
 
     assert second.wait(120) == 0
-    assert content(load_study("both")) == content(whole)
+    study = load_study("both", url)
+    assert content(study) == content(whole)
+    close_storage(study.optuna._storage)
 
 
 def test_another_spec_of_the_same_name_does_not_join(values: dict[str, Any]) -> None:
@@ -200,6 +208,24 @@ def test_a_lease_is_held_once_and_comes_free(tmp_path: Path) -> None:
     assert take_lease(url, "y") is not None
     first.close()
     assert take_lease(url, "x") is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("postgresql://me:secret@localhost/db", "postgres://you@127.0.0.1:5432/db", True),
+        ("postgresql://me@h/me", "postgresql+psycopg://me@h", True),
+        ("postgresql://me@/db?host=h", "postgresql://me@H/db", True),
+        ("postgresql://h/a", "postgresql://h/b", False),
+        ("postgresql://h:1/a", "postgresql://h:2/a", False),
+        ("redis://localhost", "redis://:secret@127.0.0.1:6379/0", True),
+        ("redis://h/1", "redis://h?db=1", True),
+        ("redis://h/1", "redis://h/2", False),
+        ("redis://h:port/1", "redis://h:port/1", True),
+    ],
+)
+def test_a_server_is_one_however_its_url_is_written(one: str, other: str, same: bool) -> None:
+    assert (same_server(one) == same_server(other)) is same
 
 
 def test_a_study_resumed_by_workers_equals_an_uninterrupted_one(values: dict[str, Any]) -> None:

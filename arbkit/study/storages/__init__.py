@@ -15,7 +15,7 @@ from __future__ import annotations
 from arbkit.study.storages.blocks import BlockStorage
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.opening import close_storage, open_storage
-from arbkit.study.storages.urls import MEMORY, file_of, redacted, sqlite_file, url_of
+from arbkit.study.storages.urls import MEMORY, file_of, redacted, same_server, sqlite_file, url_of
 from arbkit.study.storages.writing import append_block, append_trials, count_trials, read_block
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "open_storage",
     "read_block",
     "redacted",
+    "same_server",
     "sqlite_file",
     "storage_errors",
     "url_of",

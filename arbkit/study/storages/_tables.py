@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from arbkit._typing import FloatArray
 from arbkit.errors import StudyError
 from arbkit.study.block import CONSTRAINT, REPORT_DTYPE, TrialBlock
-from arbkit.study.storages.blocks import numbers_of, several_distributions, taken, texts_of
+from arbkit.study.storages.blocks import numbers_of, removed, several_distributions, taken, texts_of
 
 __all__ = ["count_rows", "insert_block", "knows_schema", "select_block"]
 
@@ -227,6 +227,8 @@ def _session(storage: RDBStorage) -> Iterator[_Session]:
 
 
 def _check_next_number(session: _Session, study_id: int, number: int) -> None:
+    if not session.rows("SELECT 1 FROM studies WHERE study_id = ?", study_id):
+        raise removed(number)
     # The last one by id has the highest number; counting a hundred thousand trials would cost 2 ms a block.
     last = session.rows(
         "SELECT number FROM trials WHERE study_id = ? ORDER BY trial_id DESC LIMIT 1", study_id

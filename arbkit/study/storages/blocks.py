@@ -15,7 +15,7 @@ from arbkit._typing import FloatArray
 from arbkit.errors import StorageError, StudyError
 from arbkit.study.block import TrialBlock
 
-__all__ = ["BlockStorage", "block_of", "numbers_of", "several_distributions", "taken", "texts_of"]
+__all__ = ["BlockStorage", "block_of", "numbers_of", "removed", "several_distributions", "taken", "texts_of"]
 
 
 class BlockStorage(abc.ABC):
@@ -82,4 +82,12 @@ def taken(number: int, found: str) -> StorageError:
     return StorageError(
         f"a study must be run by one process at a time, trial {number} was to come next and {found}; "
         "stop the other process, then run `arbkit study resume`"
+    )
+
+
+def removed(number: int) -> StorageError:
+    """Say that somebody deleted the study while it ran."""
+    return StorageError(
+        f"a study must stay while it runs, another process has deleted it before trial {number}; "
+        "run its spec again"
     )

@@ -30,9 +30,14 @@ _AT_ONCE: Final = 2_000
 _COUNT, _ENTRY = ":log_number", ":log:"
 _APPEND: Final = """
     redis.call('setnx', KEYS[1], -1)
+    local expected = table.remove(ARGV, 1)
+    if expected ~= '' and redis.call('get', KEYS[1]) ~= expected then
+        return 0
+    end
     for _, entry in ipairs(ARGV) do
         redis.call('set', ':log:' .. string.format('%d', redis.call('incr', KEYS[1])), entry)
     end
+    return 1
 """
 
 
@@ -61,14 +66,28 @@ class FileLog(BaseJournalBackend):
         """Append operations; they are on disk when this returns."""
         self.append_lines([json.dumps(item, separators=(",", ":")) for item in logs])
 
-    def append_lines(self, lines: Sequence[str]) -> None:
-        """Append operations that are JSON already, all of them or none."""
+    def append_lines(self, lines: Sequence[str], after: int | None = None) -> bool:
+        """Append operations that are JSON already.
+
+        Args:
+            lines: one operation each; where they do not fit on the disk none is kept.
+            after: how many operations there must be; the ones that were read last.
+
+        Returns:
+            Whether they were appended: not where another process has appended something.
+        """
         try:
-            with self._path.open("r+b") as stream, _alone(stream):
-                _cut_half_a_line(stream)
-                stream.write("".join(f"{line}\n" for line in lines).encode())
-                stream.flush()
-                os.fsync(stream.fileno())
+            with self._path.open("r+b", buffering=0) as stream, _alone(stream):
+                end = _cut_half_a_line(stream)
+                if after is not None and (after, end) != self._next:
+                    return False
+                try:
+                    _write_all(stream, "".join(f"{line}\n" for line in lines).encode())
+                    os.fsync(stream.fileno())
+                except OSError:
+                    stream.truncate(end)
+                    raise
+                return True
         except OSError as error:
             raise StorageError(
                 f"the study storage must be writable, {str(self._path)!r} is not: {error}; nothing stored "
@@ -133,10 +152,21 @@ class RedisLog(BaseJournalBackend):
         """Append operations."""
         self.append_lines([json.dumps(item) for item in logs])
 
-    def append_lines(self, lines: Sequence[str]) -> None:
-        """Append operations that are JSON already, `_AT_ONCE` of them or none."""
+    def append_lines(self, lines: Sequence[str], after: int | None = None) -> bool:
+        """Append operations that are JSON already, `_AT_ONCE` of them or none.
+
+        Args:
+            lines: one operation each.
+            after: how many operations there must be.
+
+        Returns:
+            Whether they were appended: not where another process has appended something.
+        """
         for start in range(0, len(lines), _AT_ONCE):
-            self._redis.eval(_APPEND, 1, _COUNT, *lines[start : start + _AT_ONCE])
+            expected = "" if after is None else str(after - 1 + start)
+            if not self._redis.eval(_APPEND, 1, _COUNT, expected, *lines[start : start + _AT_ONCE]):
+                return False
+        return True
 
     def lines(self) -> Iterator[bytes]:
         """Yield the operations as they are stored."""
@@ -153,11 +183,15 @@ class ArbkitJournal(JournalStorage, BlockStorage):
     def append_block(self, study_id: int, block: TrialBlock) -> None:
         """Store trials under the numbers they have."""
         with self._thread_lock:
-            self._sync_with_backend()
-            stored = len(self._replay_result._study_id_to_trial_ids[study_id])
-            if stored != block.first:
-                raise taken(block.first, f"{stored} are stored")
-            self._log.append_lines(lines_of_block(study_id, self._replay_result.worker_id, block))
+            lines = lines_of_block(study_id, self._replay_result.worker_id, block)
+            while True:
+                self._sync_with_backend()
+                self._replay_result.get_study(study_id)  # A deleted one keeps its trials here.
+                stored = len(self._replay_result._study_id_to_trial_ids[study_id])
+                if stored != block.first:
+                    raise taken(block.first, f"{stored} are stored")
+                if self._log.append_lines(lines, self._replay_result.log_number_read):
+                    return
 
     def read_block(self, study_id: int) -> TrialBlock:
         """Return all trials of a study as columns."""
@@ -212,15 +246,22 @@ def _alone(stream: Any) -> Iterator[None]:
     yield
 
 
-def _cut_half_a_line(stream: Any) -> None:
-    """Go to the end, without what a killed process wrote of a line."""
-    end = stream.seek(0, os.SEEK_END)
+def _cut_half_a_line(stream: Any) -> int:
+    """Go to the end, without what a killed process wrote of a line; return where that is."""
+    end = int(stream.seek(0, os.SEEK_END))
     if not end:
-        return
+        return end
     stream.seek(end - 1)
     if stream.read(1) == b"\n":
-        return
+        return end
     stream.seek(0)
-    whole = stream.read().rfind(b"\n") + 1
+    whole = int(stream.read().rfind(b"\n")) + 1
     stream.truncate(whole)
     stream.seek(whole)
+    return whole
+
+
+def _write_all(stream: Any, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]

@@ -7,12 +7,19 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from arbkit.errors import StorageError
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.relational import open_postgresql, open_sqlite
-from arbkit.study.storages.urls import DUCKDB, JOURNAL, MEMORY, SQLITE, WORKS, file_of, redacted
+from arbkit.study.storages.urls import (
+    DUCKDB,
+    JOURNAL,
+    MEMORY,
+    POSTGRESQL,
+    REDIS,
+    SQLITE,
+    WORKS,
+    file_of,
+    redacted,
+)
 
 __all__ = ["close_storage", "open_storage"]
-
-_POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
-_REDIS = ("redis://", "rediss://")
 
 
 def open_storage(url: str, *, create: bool = False) -> BaseStorage:
@@ -31,11 +38,11 @@ def open_storage(url: str, *, create: bool = False) -> BaseStorage:
         return InMemoryStorage()
     if url.startswith(SQLITE):
         return open_sqlite(url, create)
-    if url.startswith(_POSTGRESQL):
+    if url.startswith(POSTGRESQL):
         return open_postgresql(url, create)
     if url.startswith((DUCKDB, JOURNAL)):
         return _open_file(url, create)
-    if url.startswith(_REDIS):
+    if url.startswith(REDIS):
         from arbkit.study.storages.journal import open_redis
 
         with storage_errors(url):

@@ -5,13 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["DUCKDB", "JOURNAL", "MEMORY", "SQLITE", "WORKS", "file_of", "redacted", "sqlite_file", "url_of"]
+__all__ = [
+    "DUCKDB",
+    "JOURNAL",
+    "MEMORY",
+    "POSTGRESQL",
+    "REDIS",
+    "SQLITE",
+    "WORKS",
+    "file_of",
+    "redacted",
+    "same_server",
+    "sqlite_file",
+    "url_of",
+]
 
 MEMORY: Final = "memory://"
 SQLITE: Final = "sqlite:///"
 DUCKDB: Final = "duckdb:///"
 JOURNAL: Final = "journal:///"
+POSTGRESQL: Final = ("postgresql://", "postgresql+psycopg://", "postgres://")
+REDIS: Final = ("redis://", "rediss://")
 WORKS: Final = (
     "sqlite:///studies/NAME.db, duckdb:///studies/NAME.duckdb, journal:///studies/NAME.journal, "
     "postgresql://USER:PASSWORD@HOST/DATABASE, redis://HOST:PORT/DB or memory://"
@@ -44,6 +60,26 @@ def url_of(file: Path) -> str | None:
     """Return the URL of a storage file by its ending; None where the ending says nothing."""
     scheme = _ENDINGS.get(file.suffix.lower())
     return None if scheme is None else f"{scheme}{file.as_posix()}"
+
+
+def same_server(url: str) -> str:
+    """Return one text for every way to write the URL of a database on a server, without its user's name.
+
+    `localhost` and 127.0.0.1 are one, a port or a database that is left out is the usual one.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    options = parse_qs(parts.query)
+    host = parts.hostname or options.get("host", ["localhost"])[0]
+    host = "localhost" if host in ("127.0.0.1", "::1") else host
+    if url.startswith(POSTGRESQL):
+        database = parts.path.strip("/") or options.get("dbname", [parts.username or ""])[0]
+        return f"postgresql://{host}:{port or options.get('port', [5432])[0]}/{database}"
+    database = parts.path.strip("/") or options.get("db", ["0"])[0]
+    return f"redis://{host}:{port or 6379}/{database}"
 
 
 def redacted(text: str) -> str:

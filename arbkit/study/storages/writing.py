@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from arbkit.errors import StudyError
 from arbkit.study.block import TrialBlock
 from arbkit.study.storages._tables import count_rows, insert_block, knows_schema, select_block
-from arbkit.study.storages.blocks import BlockStorage, block_of, taken
+from arbkit.study.storages.blocks import BlockStorage, block_of, removed, taken
 
 __all__ = ["append_block", "append_trials", "count_trials", "read_block"]
 
@@ -19,7 +19,7 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
     """Store finished trials under the numbers they have: all of them or none.
 
     Raises:
-        StorageError: when another process has stored a trial under one of the numbers.
+        StorageError: when another process has stored a trial under one of the numbers, or deleted the study.
     """
     inner = getattr(storage, "_backend", storage)
     if not len(block):
@@ -27,7 +27,10 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
     if isinstance(inner, RDBStorage) and knows_schema():
         insert_block(inner, study_id, block)
     elif isinstance(storage, BlockStorage):
-        storage.append_block(study_id, block)
+        try:
+            storage.append_block(study_id, block)
+        except KeyError as error:
+            raise removed(block.first) from error
     else:
         _check_next(storage, study_id, block.first)
         for trial in block.to_frozen():

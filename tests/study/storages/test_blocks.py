@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from arbkit.study.storages import (
     read_block,
     redacted,
 )
+from arbkit.study.storages.blocks import block_of
 
 SPACE = {
     "a": FloatDistribution(1e-3, 1.0, log=True),
@@ -164,6 +166,40 @@ def test_a_number_that_is_taken_stops_the_block_whole(storage: BaseStorage) -> N
         append_trials(storage, study_id, finished_trials())
 
     assert len(storage.get_all_trials(study_id)) == 1
+
+
+def test_two_that_append_at_once_never_store_a_number_twice(storage: BaseStorage, url: str) -> None:
+    study_id = storage.create_new_study(study_name="x", directions=_directions())
+    second = open_storage(url)
+    blocks = [block_of(finished_trials(first), 2) for first in range(0, 12, 4)]
+    refused: list[int] = []
+
+    def append(to: BaseStorage) -> None:
+        for block in blocks:
+            try:
+                append_block(to, study_id, block)
+            except StorageError:
+                refused.append(block.first)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(append, (storage, second)))
+    close_storage(second)
+
+    assert same(storage.get_all_trials(study_id), [item for block in blocks for item in block.to_frozen()])
+    assert sorted(refused) == list(range(0, 12, 4))
+
+
+def test_a_study_that_is_deleted_while_it_runs_takes_no_trials(storage: BaseStorage, url: str) -> None:
+    study_id = storage.create_new_study(study_name="x", directions=_directions())
+    append_trials(storage, study_id, finished_trials())
+    second = open_storage(url)
+    second.delete_study(study_id)
+    close_storage(second)
+
+    with pytest.raises(StorageError, match="another process has deleted it before trial 4"):
+        append_block(storage, study_id, block_of(finished_trials(4), 2))
+
+    assert storage.get_all_studies() == []
 
 
 def test_a_study_in_use_sees_the_blocks_that_are_added(storage: BaseStorage) -> None:
