@@ -12,6 +12,7 @@ from arbkit.study import StudySpec, run_study
 from arbkit.validation import tried_on
 from arbkit.validation.tried import keys_of
 
+REAL = {"type": "float", "low": 1, "high": 4, "step": 0.5}
 SPACE = {"min_spread_bps": {"type": "int", "low": 1, "high": 4}}
 
 
@@ -44,7 +45,7 @@ def test_the_sets_of_all_studies_on_the_same_data_are_counted_once(
 
 
 def test_equal_sets_are_equal_however_they_are_written() -> None:
-    whole, real = spec_of("a"), spec_of("b", space={"min_spread_bps": {"type": "float", "low": 1, "high": 4}})
+    whole, real = spec_of("a"), spec_of("b", space={"min_spread_bps": REAL})
     row = np.array([[2.0]])
     assert keys_of(whole, "x", row)[0] == keys_of(real, "x", row)[0]
     assert keys_of(whole, "x", row)[0] != keys_of(whole, "y", row)[0]
