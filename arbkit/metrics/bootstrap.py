@@ -81,17 +81,28 @@ def mean_interval(
 ) -> MeanInterval:
     """Return a two-sided interval of the mean of a dependent series.
 
+    `studentized` is symmetric: mean +- q se, with se the Newey-West error of the series (lags of one block) and
+    q the quantile of |draw's mean - mean| / draw's own error. It was chosen by simulation
+    (`python -m benchmarks.bench_evidence`; docs/metrics.md has the table). Of 90 bins with 0.4 trades each, small
+    wins and rare large losses, a 90 % interval holds the true mean in 90 % of the cases; `percentile` and `basic`
+    in 83 to 87 %, Efron's BCa in 79 %, Newey-West's t in 87 %. With trades in spells it is 87 % against 74, 79,
+    69 and 80 %. Reading both tails off the draws one by one does worse than their absolute value: the tail in
+    which the few losses lie is hardly known.
+
     Args:
         values: differences of marked-to-market equity, (n_periods,).
         block: mean length of a block in periods: about a day.
         level: coverage asked for.
         draws: bootstrap draws, at least 99.
         seed: which draws; the same seed gives the same interval.
-        method: `studentized` (the default), `percentile` or `basic`.
+        method: `studentized`, or for comparison `percentile` or `basic`.
 
     Raises:
         DataError: for NaN or fewer than 16 periods.
         ConfigError: for an unknown method, a bad block, level or number of draws.
+
+    Source: Politis and Romano (1994); Hall (1988), "On symmetric bootstrap confidence intervals"; Gotze and
+    Kunsch (1996), "Second-order correctness of the blockwise bootstrap".
     """
     if method not in _METHODS:
         raise ConfigError(f"`{method}` is no method; {nearest_names(method, _METHODS)}")
