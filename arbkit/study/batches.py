@@ -137,7 +137,7 @@ class BatchRun:
             while done < total and not self._tally.stagnated:
                 if timeout_s is not None and time.monotonic() - began >= timeout_s:
                     return "timeout"
-                asked_at, end = time.monotonic(), min(done + size.next, total)
+                asked_at, end = time.monotonic() - writer.waited_s, min(done + size.next, total)
                 params = proposer.propose(done, end - done)
                 old = stored.rows(done, end) if done < len(stored) else None
                 if old is not None and not _same(old.params, params[: len(old)]):
@@ -148,7 +148,8 @@ class BatchRun:
                         self._foldwise.restart(stored, done)
                     continue
                 done = self._batch(proposer, writer, done, params, old)
-                size.took(len(params), time.monotonic() - asked_at)
+                # Without the time it waited: a slow storage wants larger blocks, not smaller ones.
+                size.took(len(params), time.monotonic() - writer.waited_s - asked_at)
                 if progress is not None:
                     progress(self._progress(done, total, pace.after(done)))
         return "stagnation" if self._tally.stagnated else "complete"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -18,9 +19,14 @@ _WAITING: Final = 1
 
 
 class WriteBehind:
-    """Runs what stores blocks, in the order it is put."""
+    """Runs what stores blocks, in the order it is put.
+
+    Attributes:
+        waited_s: seconds that `put` has waited in all.
+    """
 
     def __init__(self) -> None:
+        self.waited_s = 0.0
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="arbkit-writer", daemon=True)
@@ -36,7 +42,9 @@ class WriteBehind:
             ArbkitError: what storing an earlier block raised; nothing is stored after such an error.
         """
         self._raise()
+        asked_at = time.monotonic()
         self._jobs.put(store)
+        self.waited_s += time.monotonic() - asked_at
 
     def __enter__(self) -> Self:
         return self
