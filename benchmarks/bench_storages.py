@@ -72,6 +72,7 @@ def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]
     """
     for kind, ending in (("sqlite", "db"), ("duckdb", "duckdb")):
         url = f"{kind}:///{folder / f'{kind}.{ending}'}"
+        sys.stderr.write(f"reopening: storing {trials:,} trials in {kind}\n")
         _store(_spec(kind, url, trials, folder), url, trials)
         study = f"{url}#{kind}"
         arbkit = [sys.executable, "-m", "arbkit", "study"]
@@ -83,7 +84,9 @@ def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]
             "export": [*arbkit, "export", study, "--to", str(folder / "trials.parquet")],
             "resume": [*arbkit, "resume", study, "--json"],
         }
-        for name, cost in processes_in_turns(commands, rounds=rounds).items():
+        for name, command in commands.items():
+            sys.stderr.write(f"reopening: {trials:,} trials in {kind}, {name}\n")
+            cost = processes_in_turns({name: command}, rounds=rounds)[name]
             yield {
                 "storage": kind,
                 "trials": trials,
