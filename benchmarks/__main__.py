@@ -74,7 +74,7 @@ FULL: Final = Sizes(
     study_rows=1_428_572,
     study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
     study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200,
-    tpe=bench_tpe.TpeSizes(1_000, 10, 6, 5_000),
+    tpe=bench_tpe.TpeSizes(300, 20, 6, 5_000),
     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
@@ -163,6 +163,7 @@ def _tpe(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     panel = make_panel(sizes.study_rows)
     yield from bench_tpe.optima(bench_tpe.FUNCTIONS, sizes.tpe)
     yield from bench_tpe.optima((bench_tpe.panel_task("synthetic panel", panel),), sizes.tpe)
+    yield from bench_tpe.shipped(Path(__file__).resolve().parents[1], folder, sizes.tpe)
     yield bench_tpe.time_per_trial(bench_tpe.FUNCTIONS[0], sizes.tpe.timed)
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,12 +21,14 @@ from optuna.distributions import (
 )
 
 import arbkit
+from arbkit.cli.main import main as shell
+from arbkit.study import StudySpec, run_study
 from arbkit.study.samplers import History, RandomSampler, external
 from arbkit.study.samplers.tpe import TpeCore
 from benchmarks.markets import PARAMS, calibrated
 from benchmarks.quiet import quiet
 
-__all__ = ["FUNCTIONS", "Task", "TpeSizes", "optima", "panel_task", "time_per_trial"]
+__all__ = ["FUNCTIONS", "Task", "TpeSizes", "optima", "panel_task", "shipped", "time_per_trial"]
 
 Loss = Callable[[dict[str, Any]], float]
 _DRAWS: Final = 2_000
@@ -146,21 +153,77 @@ def optima(tasks: tuple[Task, ...], sizes: TpeSizes) -> Iterator[dict[str, Any]]
         ours = [_ours(task, seed, sizes.trials) for seed in range(sizes.seeds)]
         theirs = [_theirs(task, seed, sizes.trials) for seed in range(sizes.seeds)]
         best = np.array([[item[0] for item in found] for found in (ours, theirs)])
-        # Every seed of the one against every seed of the other: the seeds are not pairs.
-        signs = np.sign(best[0][:, None] - best[1][None, :])
-        low, high = _interval(signs)
         yield {
             "task": task.name,
             "trials": sizes.trials,
-            "seeds": sizes.seeds,
-            "ours, median loss": float(np.median(best[0])),
-            "Optuna, median loss": float(np.median(best[1])),
-            "rank difference": float(signs.mean()),
-            "90 % from": low,
-            "to": high,
+            **_compared(best),
             "ours ms/trial": float(np.mean([item[1] for item in ours])) / sizes.trials * 1e3,
             "Optuna ms/trial": float(np.mean([item[1] for item in theirs])) / sizes.trials * 1e3,
         }
+
+
+def shipped(root: Path, folder: Path, sizes: TpeSizes) -> Iterator[dict[str, Any]]:
+    """Run the studies that ship, on the demo market and on recorded ones, by both samplers over seeds.
+
+    Both run in memory through the study's loop, ours in batches of 64 and Optuna's one by one.
+
+    Args:
+        root: the repository; recorded markets are read from `shared/data` beside it, where that is.
+        folder: where the datasets are made.
+        sizes: trials, seeds and how many of the studies.
+
+    Yields:
+        What `optima` does, of the best feasible value of each study: losses are minus that value.
+    """
+    os.environ.setdefault("ARBKIT_DATA", str((root.parent / "shared" / "data").resolve()))
+    recorded = Path(os.environ["ARBKIT_DATA"]).is_dir()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        for name, made in list(_SHIPPED.items())[: sizes.tasks]:
+            if made.startswith("ingest"):
+                if not recorded:
+                    continue
+                made = made.replace("SPECS", str(root / "datasets" / "specs"))
+            if shell(["data", *made.split()]) != 0:
+                raise RuntimeError(f"`arbkit data {made}` failed")
+            spec = StudySpec.load(root / "studies" / f"{name}.yaml")
+            spec = spec.replace(storage="memory://", n_trials=sizes.trials)
+            best = np.array(
+                [
+                    [_best(spec, seed, sampler, batch) for seed in range(sizes.seeds)]
+                    for sampler, batch in (("tpe", 64), ("optuna.tpe", 1))
+                ]
+            )
+            yield {"task": f"studies/{name}.yaml", "trials": sizes.trials, **_compared(best)}
+
+
+#: The studies that ship, and the command that makes the dataset of each.
+_SHIPPED: Final = {
+    "demo": "synth demo --out datasets/demo",
+    "link": "ingest SPECS/link_binance_huobi.yaml",
+    "btc-usd-eur": "ingest SPECS/coinbase_btcusd_btceur.yaml",
+}
+
+
+def _best(spec: StudySpec, seed: int, sampler: str, batch: int) -> float:
+    """Return minus the best feasible value that a study finds."""
+    named = spec.replace(name=f"{sampler}-{seed}", sampler=sampler, seed=seed, batch=batch)
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return -float(run_study(named).best(1)["value"][0])
+
+
+def _compared(best: Any) -> dict[str, Any]:
+    """Compare losses (2, seeds), every seed of the one with every seed of the other: they are no pairs."""
+    signs = np.sign(best[0][:, None] - best[1][None, :])
+    low, high = _interval(signs)
+    return {
+        "seeds": best.shape[1],
+        "ours, median loss": float(np.median(best[0])),
+        "Optuna, median loss": float(np.median(best[1])),
+        "rank difference": float(signs.mean()),
+        "90 % from": low,
+        "to": high,
+    }
 
 
 def _interval(signs: Any) -> tuple[float, float]:
