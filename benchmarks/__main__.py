@@ -223,7 +223,7 @@ _TITLES: Final = {
     "study": "Studies stored in SQLite, against Optuna's own loop (the same backtests, sampler and storage)",
     "workers": "One study by worker processes, all metrics, a stop loss",
     "studyprocess": "A whole process, from Parquet to a stored study",
-    "tpe": "Our TPE in batches of 64 against Optuna's one by one: best losses, and CPU time of proposing",
+    "tpe": "Our TPE in batches against Optuna's one by one: best losses, and CPU time of proposing",
     "kills": "Studies killed at random moments and resumed",
     "storages": "Storages: trials stored a CPU second, and read back (CPU seconds)",
     "reopening": "A finished study opened again, each command a process of its own",

@@ -25,6 +25,7 @@ from arbkit.cli.main import main as shell
 from arbkit.study import StudySpec, run_study
 from arbkit.study.samplers import History, RandomSampler, external
 from arbkit.study.samplers.tpe import TpeCore
+from arbkit.study.schedule import batches
 from benchmarks.markets import PARAMS, calibrated
 from benchmarks.quiet import quiet
 
@@ -32,6 +33,8 @@ __all__ = ["FUNCTIONS", "Task", "TpeSizes", "optima", "panel_task", "shipped", "
 
 Loss = Callable[[dict[str, Any]], float]
 _DRAWS: Final = 2_000
+#: The largest batch, as in a study by default.
+_BATCH: Final = 64
 
 
 class TpeSizes(NamedTuple):
@@ -143,7 +146,7 @@ def panel_task(name: str, panel: arbkit.Panel) -> Task:
 
 
 def optima(tasks: tuple[Task, ...], sizes: TpeSizes) -> Iterator[dict[str, Any]]:
-    """Search each task by both samplers over seeds: ours in batches of 64, Optuna's one by one.
+    """Search each task by both samplers over seeds: ours in batches of up to 64, Optuna's one by one.
 
     Yields:
         Per task: the median loss of the best trial of each; the mean difference in ranks (-1: ours is always
@@ -190,7 +193,7 @@ def shipped(root: Path, folder: Path, sizes: TpeSizes) -> Iterator[dict[str, Any
             best = np.array(
                 [
                     [_best(spec, seed, sampler, batch) for seed in range(sizes.seeds)]
-                    for sampler, batch in (("tpe", 64), ("optuna.tpe", 1))
+                    for sampler, batch in (("tpe", _BATCH), ("optuna.tpe", 1))
                 ]
             )
             yield {"task": f"studies/{name}.yaml", "trials": sizes.trials, **_compared(best)}
@@ -209,7 +212,7 @@ def _best(spec: StudySpec, seed: int, sampler: str, batch: int) -> float:
     named = spec.replace(name=f"{sampler}-{seed}", sampler=sampler, seed=seed, batch=batch)
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return -float(run_study(named).best(1)["value"][0])
+        return -float(run_study(named).best_trials(1)["value"][0])
 
 
 def _compared(best: Any) -> dict[str, Any]:
@@ -235,12 +238,12 @@ def _interval(signs: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _ours(task: Task, seed: int, trials: int, batch: int = 64) -> tuple[float, float]:
+def _ours(task: Task, seed: int, trials: int) -> tuple[float, float]:
     """Return the best loss, and CPU seconds of proposing."""
     history, core, used = History(task.space, ["minimize"]), TpeCore(task.space, seed), 0.0
-    while len(history) < trials:
+    for first, end in batches(_BATCH, trials):
         began = time.process_time()
-        rows = core.propose(history, len(history), min(batch, trials - len(history)))
+        rows = core.propose(history, first, end - first)
         used += time.process_time() - began
         history.append(rows, [[task.loss(external(task.space, row))] for row in rows])
     return float(history.values.min()), used

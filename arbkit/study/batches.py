@@ -37,6 +37,7 @@ from arbkit.study.foldwise import Foldwise
 from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS, REASON, Checked, Judge
 from arbkit.study.packing import pack_metrics, unpack_metrics
 from arbkit.study.proposals import Proposer, make_proposer
+from arbkit.study.schedule import batch_end, batch_start
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import append_block, read_block
@@ -137,7 +138,7 @@ class BatchRun:
             while done < total and not self._tally.stagnated:
                 if timeout_s is not None and time.monotonic() - began >= timeout_s:
                     return "timeout"
-                asked_at, end = time.monotonic() - writer.waited_s, min(done + size.next, total)
+                asked_at, end = time.monotonic() - writer.waited_s, min(size.end(done), total)
                 params = proposer.propose(done, end - done)
                 old = stored.rows(done, end) if done < len(stored) else None
                 if old is not None and not _same(old.params, params[: len(old)]):
@@ -167,7 +168,7 @@ class BatchRun:
         done = len(stored)
         attrs: dict[str, Any] = {}
         if not self._any_size(proposer):
-            done = done // self._spec.batch * self._spec.batch
+            done = batch_start(self._spec.batch, done)
             kept = self._storage.get_study_system_attrs(self._study_id).get(_SAMPLER_ATTR)
             if kept is not None and kept["trials"] <= done:
                 done, attrs = kept["trials"], kept["attrs"]
@@ -200,7 +201,8 @@ class BatchRun:
         block = block.rows(0, self._tally.take(block))
         if self._folds is not None:
             folds = folds[folds["number"] < block.end]
-        attrs = proposer.kept() if told.end % self._spec.batch == 0 else {}
+        whole = batch_start(self._spec.batch, told.end) == told.end
+        attrs = proposer.kept() if whole else {}
         writer.put(functools.partial(self._store, block, folds, attrs, told.end))
         return block.end
 
@@ -356,18 +358,22 @@ class _Known:
 
 
 class _Size:
-    """How many trials a batch has: what the spec says, or what takes a fixed time where that is free."""
+    """Where batches end: as the schedule of the spec says, or after a fixed time where any size will do."""
 
     def __init__(self, batch: int, free: bool) -> None:
-        self.next = batch
+        self._batch = batch
         self._free = free
+        self._next = batch
         self._least = min(batch, _LEAST)
+
+    def end(self, first: int) -> int:
+        """Return the number after the last trial of the batch that begins with a trial."""
+        return first + self._next if self._free else batch_end(self._batch, first)
 
     def took(self, n: int, seconds: float) -> None:
         """Take note of how long a batch took."""
-        if self._free:
-            fitting = int(n * _BLOCK_S / max(seconds, 1e-9))
-            self.next = max(min(fitting, _GROWTH * self.next, _MOST), self._least)
+        fitting = int(n * _BLOCK_S / max(seconds, 1e-9))
+        self._next = max(min(fitting, _GROWTH * self._next, _MOST), self._least)
 
 
 class _Pace:

@@ -19,6 +19,7 @@ from arbkit.study.block import REPORT_DTYPE, TrialBlock
 from arbkit.study.evaluator import Evaluator, Points
 from arbkit.study.folds import FOLD_DTYPE
 from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED
+from arbkit.study.schedule import batches
 from arbkit.study.spec import StudySpec
 from arbkit.study.stopping import fold_pruning, replay
 from arbkit.study.tally import feasible_rows
@@ -83,8 +84,8 @@ class Foldwise:
         self._reports[inside["row"], inside["step"]] = inside["value"]
         texts = stored.attrs.get(FOLDS_EVALUATED)
         self._stopped[: len(stored)] = 0 if texts is None else [int(text or 0) for text in texts]
-        for start in range(0, done, spec.batch):
-            block = stored.rows(start, min(start + spec.batch, done))
+        for start, end in batches(spec.batch, done):
+            block = stored.rows(start, end)
             replay(self._pruning, self._shown(block), *_ends(block))
 
     def begin(self, first: int, n: int, old: TrialBlock | None) -> None:

@@ -23,6 +23,7 @@ from arbkit.study.block import CONSTRAINT, TrialBlock
 from arbkit.study.conditions import Conditions
 from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, make_sampler
 from arbkit.study.samplers.numbered import NumberedSampler
+from arbkit.study.schedule import batch_end
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
 
@@ -95,7 +96,8 @@ class BlockProposer:
                 ]
             )
         # Always a whole batch: the last one of a study, cut short, is the beginning of the full one.
-        rows = self._sampler.propose(self._history, first, max(n, self._spec.batch))[:n]
+        whole = max(n, batch_end(self._spec.batch, first) - first)
+        rows = self._sampler.propose(self._history, first, whole)[:n]
         rows[: len(known)] = known
         return rows
 

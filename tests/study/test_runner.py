@@ -387,7 +387,7 @@ def test_the_trials_of_the_search_see_training_data_only(spec: StudySpec, market
     result = study.run(best)
 
     assert result.metrics.mtm_pnl_usd == best["value"]
-    assert study.panel_for().end_ns <= whole.start_ns + 0.7 * span
+    assert study.panel_for().end_ns <= whole.start_ns + 0.6 * span
     test = study.panel_for("none", "test")
-    assert whole.start_ns + 0.7 * span <= test.start_ns
+    assert whole.start_ns + 0.6 * span <= test.start_ns
     assert test.end_ns <= whole.start_ns + 0.85 * span
