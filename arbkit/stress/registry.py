@@ -67,12 +67,13 @@ def parse_scenarios(given: Any, *, seed: int = 0) -> tuple[Scenario, ...]:
     Raises:
         ConfigError: naming the scenario and the value that break a rule, and for two that are the same.
     """
-    if isinstance(given, str) and given == "standard":
-        return standard_scenarios(seed)
     items = [given] if isinstance(given, (str, Mapping, Scenario)) else given
     if not isinstance(items, Iterable):
         raise ConfigError(f"`scenarios` must be a list of scenarios, was {given!r}")
-    found = tuple(parse_scenario(item, seed=seed) for item in items)
+    found: tuple[Scenario, ...] = ()
+    for item in items:
+        all_of_them = isinstance(item, str) and item == "standard"
+        found += standard_scenarios(seed) if all_of_them else (parse_scenario(item, seed=seed),)
     for place, item in enumerate(found):
         if item in found[:place]:
             raise ConfigError(f"`scenarios` must hold each scenario once, {item.label!r} is there twice")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -102,6 +102,10 @@ class PanelEvaluator:
         self._market = market
         self._measure = detail == "all"
         self._threads = threads
+
+    def setup(self, references: Sequence[str]) -> Mapping[str, Any]:
+        """Return what a worker needs besides the training panels to evaluate alike, as fields of `Setup`."""
+        return {}
 
     def evaluate(self, points: Points, fold: int | None = None) -> RecordArray:
         """Return the metrics of each point on the training part of the market, or on one fold of it."""

@@ -137,16 +137,8 @@ class Market:
         """
         folders = {}
         for reference in references:
-            panel = self.panel_for(reference)
-            path = cached_path("panels", cache_key("training part", panel.fingerprint, __version__))
-            if not is_store(path):
-                try:
-                    panel.store(path)
-                except DataError:
-                    if not is_store(path):  # Else another process was quicker.
-                        raise
-            self._segments[reference]["train"] = Panel.open(path)
-            folders[reference] = str(path.absolute())
+            folders[reference], panel = stored_panel(self.panel_for(reference))
+            self._segments[reference]["train"] = panel
         return folders
 
     @functools.cached_property
@@ -183,6 +175,18 @@ class Market:
         split = split_panel(panel, self._split.out_of_sample, self._split.lockbox)
         self._whole[reference] = panel
         self._segments[reference] = {"train": split.train, "test": split.test}
+
+
+def stored_panel(panel: Panel) -> tuple[str, Panel]:
+    """Keep a panel in the cache as a store, unless it is there already; return its folder, and it opened."""
+    path = cached_path("panels", cache_key("training part", panel.fingerprint, __version__))
+    if not is_store(path):
+        try:
+            panel.store(path)
+        except DataError:
+            if not is_store(path):  # Else another process was quicker.
+                raise
+    return str(path.absolute()), Panel.open(path)
 
 
 def _arguments(spec: StudySpec) -> dict[str, Any]:

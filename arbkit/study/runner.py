@@ -23,7 +23,7 @@ from arbkit.study.aside import Aside, aside_folder
 from arbkit.study.batches import BatchRun, Progress, append_finished, quiet_optuna
 from arbkit.study.crew import Crew, help_leader
 from arbkit.study.detail import metric_names, still_names
-from arbkit.study.evaluator import Evaluator, PanelEvaluator
+from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FoldFiles, metrics_folder
 from arbkit.study.lease import Lease, is_led, take_lease
 from arbkit.study.locate import locate
@@ -32,6 +32,7 @@ from arbkit.study.objective import METRICS, REASON, Judge
 from arbkit.study.packing import pack_metrics
 from arbkit.study.pruners import make_pruner
 from arbkit.study.record import StudyRecord
+from arbkit.study.robust import evaluator_for
 from arbkit.study.samplers import internal, make_sampler
 from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
@@ -155,7 +156,7 @@ def resume_study(
             market = Market.load(spec)
             record.check_fingerprint(market.fingerprint)
             record = _extended(study, record, spec, n_trials)
-            _settle(study, spec, evaluator or PanelEvaluator(market, spec.metrics))
+            _settle(study, spec, evaluator or evaluator_for(spec, market))
             budget = {} if timeout is None else {"timeout": timeout}
             budget |= {} if stagnation is None else {"stagnation": stagnation}
             spec = spec.replace(**budget) if budget else spec
@@ -256,10 +257,12 @@ def _crew(spec: StudySpec, url: str, market: Market, workers: int, lease: Lease)
         params = np.array([internal(space, point) for point in _corners(spec)])
         params = params[~judge.check(params).refused]
         if len(params):
-            PanelEvaluator(market, spec.metrics, 1).evaluate(judge.points(params))
-        return Setup(_digest(spec.to_dict()), spec.metrics, stores, market.fold_edges)
+            evaluator_for(spec, market, 1).evaluate(judge.points(params))
+        digest, more = _digest(spec.to_dict()), local.setup(references)
+        return Setup(digest, spec.metrics, stores, market.fold_edges, **more)
 
-    return Crew(PanelEvaluator(market, spec.metrics), workers, setup, lease)
+    local = evaluator_for(spec, market)
+    return Crew(local, workers, setup, lease)
 
 
 def command_of(spec: StudySpec, changes: Mapping[str, Any] | None = None) -> str:

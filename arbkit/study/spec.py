@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import (
@@ -34,6 +34,9 @@ from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
 from arbkit.study.validation_spec import ValidationSpec
 from arbkit.units import duration_ns
+
+if TYPE_CHECKING:
+    from arbkit.stress import Scenario
 
 __all__ = [
     "MARKET_KEYS",
@@ -189,6 +192,8 @@ class StudySpec(_Part):
     validation: ValidationSpec = ValidationSpec()
     metrics: Detail = "all"
     folds: Folds = 0
+    scenarios: tuple[Any, ...] = ()
+    robust: Literal["worst", "mean"] = "worst"
     timeout: str | float | None = None
     stagnation: int = Field(default=0, ge=0)
     enqueue: tuple[dict[str, Any], ...] = ()
@@ -279,6 +284,13 @@ class StudySpec(_Part):
         )
 
     @property
+    def parsed_scenarios(self) -> tuple[Scenario, ...]:
+        """The scenarios that the objectives are taken over, beside the market as it was."""
+        from arbkit.stress import parse_scenarios
+
+        return parse_scenarios(list(self.scenarios))
+
+    @property
     def timeout_s(self) -> float | None:
         """How long a run may take, in seconds."""
         return None if self.timeout is None else duration_ns(self.timeout, name="timeout") / 1e9
@@ -315,6 +327,11 @@ class StudySpec(_Part):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return [value] if isinstance(value, (Mapping, Objective)) else value
+
+    @field_validator("scenarios", mode="before")
+    @classmethod
+    def _one_scenario(cls, value: Any) -> Any:
+        return [value] if isinstance(value, (str, Mapping)) else value
 
     @field_validator("constraints", mode="before")
     @classmethod
@@ -376,6 +393,10 @@ class StudySpec(_Part):
         self._check_sampler()
         self._check_pruner()
         self._check_detail()
+        if self.scenarios:
+            from arbkit.study.robust import robust_of
+
+            robust_of(self)
         for place, point in enumerate(self.enqueue):
             check_point(f"enqueue[{place}]", point, self.space)
 

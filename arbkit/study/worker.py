@@ -9,13 +9,16 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from arbkit.panel import Panel
 from arbkit.study.detail import Detail
 from arbkit.study.evaluator import PanelEvaluator
+
+if TYPE_CHECKING:
+    from arbkit.study.robust import Robust, ShockStores
 
 __all__ = ["BROKEN", "Setup", "main", "serve"]
 
@@ -32,12 +35,16 @@ class Setup:
         detail: which metrics are measured.
         stores: the folder of the training panel per reference; mapped, so that workers share its memory.
         fold_edges: where its folds begin, and the end of the last.
+        robust: scenarios that the objectives are taken over; None without.
+        shocks: where the panels under them are kept.
     """
 
     spec: str
     detail: Detail
     stores: Mapping[str, str]
     fold_edges: list[int]
+    robust: Robust | None = None
+    shocks: ShockStores = field(default_factory=dict)
 
 
 class _StoredMarket:
@@ -62,6 +69,15 @@ class _StoredMarket:
         return self._folds[reference, k]
 
 
+def _evaluator(setup: Setup, threads: int | None) -> PanelEvaluator:
+    market = _StoredMarket(setup)
+    if setup.robust is None:
+        return PanelEvaluator(market, setup.detail, threads)
+    from arbkit.study.robust import RobustEvaluator
+
+    return RobustEvaluator(market, setup.robust, setup.detail, threads, setup.shocks)
+
+
 def serve(
     connection: Connection, threads: int | None, spec: str | None = None
 ) -> Literal["ended", "lost", "other"]:
@@ -79,7 +95,7 @@ def serve(
         setup: Setup = connection.recv()
         if spec is not None and setup.spec != spec:
             return "other"
-        evaluator = PanelEvaluator(_StoredMarket(setup), setup.detail, threads)
+        evaluator = _evaluator(setup, threads)
         while (task := connection.recv()) is not None:
             number, points, fold = task
             try:

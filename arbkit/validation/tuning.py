@@ -14,6 +14,7 @@ from arbkit.study.batches import BatchRun, Progress, quiet_optuna
 from arbkit.study.block import TrialBlock
 from arbkit.study.evaluator import PanelEvaluator
 from arbkit.study.market import Market
+from arbkit.study.robust import evaluator_for
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import MEMORY, read_block
 from arbkit.units import duration_ns, seconds_to_ns
@@ -45,7 +46,7 @@ class Before:
 
 def evaluator_before(market: Market, end_ns: int, spec: StudySpec, threads: int | None) -> PanelEvaluator:
     """Return what simulates sets on all rows before a moment, closing open trades at their end."""
-    return PanelEvaluator(Before(market, end_ns), spec.metrics, threads)
+    return evaluator_for(spec, Before(market, end_ns), threads)
 
 
 def tune(
