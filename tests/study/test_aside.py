@@ -1,4 +1,4 @@
-"""Studies whose PostgreSQL server goes away and comes back: nothing is lost, nothing is there twice."""
+"""Studies whose server goes away and comes back: nothing is lost, nothing is there twice."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 import psycopg
 import pytest
+import redis
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from arbkit.errors import StorageError
@@ -24,6 +25,7 @@ from arbkit.study.aside import block_from_json, block_to_json
 from arbkit.study.block import REPORT_DTYPE, TrialBlock
 from arbkit.study.storages import close_storage
 from tests.postgres import PostgresServer, postgres_server
+from tests.servers import RedisServer
 
 _NAMES = count()
 Values = dict[str, Any]
@@ -43,6 +45,15 @@ def url(server: PostgresServer) -> Iterator[str]:
     server.start()
 
 
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server that runs."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
 def told(study: Study) -> list[Any]:
     frame = study.trials()
     close_storage(study.optuna._storage)
@@ -56,7 +67,7 @@ def uninterrupted(values: Values) -> list[Any]:
 class Outage:
     """Stops the server after so many trials, and may start it again after more."""
 
-    def __init__(self, server: PostgresServer, stop: int, start: int | None = None) -> None:
+    def __init__(self, server: PostgresServer | RedisServer, stop: int, start: int | None = None) -> None:
         self._server = server
         self._at = {stop: server.stop} | ({} if start is None else {start: server.start})
 
@@ -101,6 +112,40 @@ def test_a_server_that_stays_away_is_said_and_resume_puts_everything_in(
     study = resume_study("small", storage=url, progress=lambda step: evaluated.append(step.done))
     assert told(study) == expected
     assert not Path("studies/small.aside").exists()
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_redis_server_that_goes_away_has_every_trial_in_the_end(
+    values: Values, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
+    monkeypatch.setattr("arbkit.study.aside._PATIENCE_S", 0.1 if stays else 10.0)
+    values |= {"n_trials": 64, "sampler": "tpe", "batch": 8}
+    expected = uninterrupted(values)
+    spec = StudySpec.from_dict({**values, "storage": redis_server.url})
+
+    if stays:
+        with pytest.raises(StorageError, match=r"nothing is lost, .* 'studies/small\.aside'"):
+            run_study(spec, progress=Outage(redis_server, 24))
+        assert list(Path("studies/small.aside").iterdir())
+        redis_server.start()
+        study = resume_study("small", storage=redis_server.url)
+    else:
+        study = run_study(spec, progress=Outage(redis_server, 24, 48))
+
+    assert told(study) == expected
+    assert not Path("studies/small.aside").exists()
+
+
+def test_a_redis_server_that_comes_back_empty_is_said(values: Values, redis_server: RedisServer) -> None:
+    def empty(step: Progress) -> None:
+        if step.done == 8:
+            with redis.Redis.from_url(redis_server.url) as client:
+                client.flushall()
+
+    with pytest.raises(StorageError, match="must not shrink while it is used"):
+        run_study(
+            StudySpec.from_dict({**values, "storage": redis_server.url, "sampler": "tpe"}), progress=empty
+        )
 
 
 def test_what_another_study_of_the_name_left_is_not_put_in(

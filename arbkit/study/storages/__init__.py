@@ -15,11 +15,22 @@ from __future__ import annotations
 from arbkit.study.storages.blocks import BlockStorage
 from arbkit.study.storages.faults import storage_errors
 from arbkit.study.storages.opening import close_storage, open_storage
-from arbkit.study.storages.urls import MEMORY, file_of, redacted, same_server, sqlite_file, url_of
+from arbkit.study.storages.urls import (
+    MEMORY,
+    POSTGRESQL,
+    REDIS,
+    file_of,
+    redacted,
+    same_server,
+    sqlite_file,
+    url_of,
+)
 from arbkit.study.storages.writing import append_block, append_trials, count_trials, read_block
 
 __all__ = [
     "MEMORY",
+    "POSTGRESQL",
+    "REDIS",
     "BlockStorage",
     "append_block",
     "append_trials",

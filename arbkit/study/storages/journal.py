@@ -26,6 +26,8 @@ __all__ = ["ArbkitJournal", "FileLog", "RedisLog", "open_journal", "open_redis"]
 
 #: Operations fetched from Redis, or sent to it, at once.
 _AT_ONCE: Final = 2_000
+#: How long an answer of Redis may take.
+_ANSWER_S: Final = 60
 #: Optuna's keys with its default prefix, which is empty.
 _COUNT, _ENTRY = ":log_number", ":log:"
 _APPEND: Final = """
@@ -53,6 +55,8 @@ class FileLog(BaseJournalBackend):
         """Yield the operations from a number on, whole ones only."""
         number, offset = self._next if self._next[0] <= log_number_from else (0, 0)
         with self._path.open("rb") as stream:
+            if stream.seek(0, os.SEEK_END) < offset:
+                raise _shrunk(str(self._path))
             stream.seek(offset)
             for line in stream:
                 if not line.endswith(b"\n"):
@@ -121,8 +125,14 @@ class RedisLog(BaseJournalBackend):
 
     def _connect(self) -> None:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        self._redis = redis.Redis.from_url(self._url, socket_connect_timeout=5)
+        # A write whose answer was lost must not be sent again: whoever stores looks first what is there.
+        never = Retry(NoBackoff(), 0)
+        self._redis = redis.Redis.from_url(
+            self._url, socket_connect_timeout=5, socket_timeout=_ANSWER_S, retry=never
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_url": self._url}
@@ -137,6 +147,8 @@ class RedisLog(BaseJournalBackend):
 
     def _entries(self, log_number_from: int) -> Iterator[bytes]:
         last = int(self._redis.get(_COUNT) or -1)
+        if last + 1 < log_number_from:
+            raise _shrunk(redacted(self._url))
         for start in range(log_number_from, last + 1, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, last + 1))
             entries: Any = self._redis.mget([f"{_ENTRY}{number}" for number in numbers])
@@ -244,6 +256,13 @@ def _alone(stream: Any) -> Iterator[None]:
 
         fcntl.flock(stream, fcntl.LOCK_EX)
     yield
+
+
+def _shrunk(place: str) -> StorageError:
+    return StorageError(
+        f"a journal must not shrink while it is used, {place!r} has fewer operations than were read; "
+        "put it back from a backup, or run the spec again in another storage"
+    )
 
 
 def _cut_half_a_line(stream: Any) -> int:

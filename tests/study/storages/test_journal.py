@@ -47,6 +47,14 @@ def test_a_line_that_is_no_operation_is_named_and_left(file: Path, line: bytes) 
     assert file.read_bytes() == broken
 
 
+def test_a_journal_that_shrinks_while_it_is_used_is_named(file: Path) -> None:
+    storage = open_storage(f"journal:///{file}")
+    file.write_bytes(b"")
+
+    with pytest.raises(StorageError, match=r"must not shrink while it is used, .*x\.journal"):
+        storage.get_all_studies()
+
+
 def test_two_processes_append_to_one_journal(file: Path) -> None:
     first, second = (open_storage(f"journal:///{file}") for _ in range(2))
     for number in range(6):
