@@ -322,9 +322,10 @@ def _shown(total: int, name: str) -> Iterator[Any]:
         try:
             yield report
         except KeyboardInterrupt:
-            err_console.print(
-                f"stopped after {bar.done} of {total} trials; go on with: arbkit study resume {name}"
-            )
+            if bar.done:
+                err_console.print(
+                    f"stopped after {bar.done} of {total} trials; go on with: arbkit study resume {name}"
+                )
             raise
 
 

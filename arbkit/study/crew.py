@@ -231,12 +231,16 @@ class Crew:
         key = secrets.token_bytes(32)
         digest = hashlib.blake2b(str(lease.path).encode(), digest_size=8).hexdigest()
         address = private_folder() / f"{digest}.sock"
-        address.unlink(missing_ok=True)  # A killed leader's: who has the lease is the only one.
-        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._door.bind(str(address))
-        self._door.listen()
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            address.unlink(missing_ok=True)  # A killed leader's: who has the lease is the only one.
+            door.bind(str(address))
+        except OSError:  # No room, or a path too long for a socket: others wait until this one ends.
+            door.close()
+            return
+        door.listen()
+        self._door = door
         lease.publish(Meeting(str(address), key))
-        door = self._door
         threading.Thread(target=self._welcome, args=(door, key), name="arbkit-door", daemon=True).start()
 
     def _welcome(self, door: socket.socket, key: bytes) -> None:

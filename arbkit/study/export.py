@@ -32,17 +32,19 @@ def export_trials(study: Study, path: str | Path) -> Path:
             f"an export must end in .csv, .parquet or .json, was {str(target)!r}; "
             f"{nearest_names(ending.removeprefix('.'), names)}"
         )
+    frame = study.trials()
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _WRITERS[ending](study, study.trials(), partial)
-        partial.replace(target)
+        try:
+            _WRITERS[ending](study, frame, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
             f"an export must go to a writable folder, {str(target)!r} failed: {error}"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

@@ -49,7 +49,10 @@ class Lease:
     def publish(self, meeting: Meeting) -> None:
         """Let others find the leader."""
         text = json.dumps({"address": meeting.address, "key": meeting.key.hex()}).encode()
-        os.pwrite(self._handle, text, 0)
+        try:
+            os.pwrite(self._handle, text, 0)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Let go; the file goes too."""
@@ -81,9 +84,7 @@ def take_lease(url: str, name: str) -> Lease | None:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StorageError(
-                f"the lock of a study must be writable, {str(path)!r} is not: {error.strerror}"
-            ) from error
+            raise _unwritable(path, error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -125,7 +126,10 @@ def private_folder() -> Path:
         StorageError: when somebody else made it.
     """
     folder = Path(tempfile.gettempdir()) / f"arbkit-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
     found = folder.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise StorageError(f"{str(folder)!r} must belong to this user alone; remove it, or set TMPDIR")
@@ -140,6 +144,10 @@ def _path(url: str, name: str) -> Path | None:
         return file.parent / f".{file.name}.{name}.lock"
     digest = hashlib.blake2b(f"{same_server(url)}#{name}".encode(), digest_size=12).hexdigest()
     return private_folder() / f"{digest}.lock"
+
+
+def _unwritable(path: Path | None, error: OSError) -> StorageError:
+    return StorageError(f"the lock of a study must be writable, {str(path)!r} is not: {error.strerror}")
 
 
 def _is_still(path: Path, handle: int) -> bool:

@@ -50,6 +50,8 @@ __all__ = [
 ]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Files beside the storage have the name in theirs.
+_LONGEST_NAME: Final = 100
 #: Keys that say how a dataset becomes a panel: arguments of `load_panel`. A panel file takes the last two.
 MARKET_KEYS: Final = (
     "pair",
@@ -314,8 +316,10 @@ class StudySpec(_Part):
     @field_validator("name")
     @classmethod
     def _file_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError(f"must be letters, digits, `.`, `_` and `-`, was {value!r}")
+        if not _NAME.fullmatch(value) or len(value) > _LONGEST_NAME:
+            raise ValueError(
+                f"must be letters, digits, `.`, `_` and `-`, {_LONGEST_NAME} at most, was {value!r}"
+            )
         return value
 
     @field_validator("start", "end", mode="before")

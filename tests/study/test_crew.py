@@ -153,11 +153,10 @@ def _has_joined(pid: int) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_shells_run_one_study_and_the_second_takes_over(
-    values: dict[str, Any], kind: str, request: pytest.FixtureRequest
+    values: dict[str, Any], postgresql_url: str
 ) -> None:
-    url = "sqlite:///studies/both.db" if kind == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+    url = postgresql_url
     changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 400, "batch": 10, "storage": url}
     spec = StudySpec.from_dict({**values, **changes})
     whole = run_study(spec.replace(name="alone", storage="memory://"))

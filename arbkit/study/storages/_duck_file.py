@@ -33,6 +33,8 @@ __all__ = ["DuckFile"]
 _SCHEMA: Final = 1
 #: Another process that holds the file for a flush is waited for, this long.
 _BUSY_S: Final = 20.0
+#: How long another process may take from making the file to its first bytes.
+_MADE_S: Final = 0.5
 #: A flush writes the last group of rows anew: with DuckDB's own 122,880 it took 140 ms more, and grew.
 _ROW_GROUP: Final = 2048
 #: Where DuckDB's two database headers are, and the bytes up to the end of what they hold.
@@ -151,6 +153,8 @@ class DuckFile:
 
     def _check(self, create: bool) -> None:
         """Refuse whatever is not a study storage; make the tables of one that is new."""
+        if create:
+            self._clear_nothing()
         if not self.path.exists():
             if not create:
                 raise StorageError(
@@ -178,6 +182,15 @@ class DuckFile:
                 f"{', '.join(sorted(tables)[:5]) or 'none'}"
                 f"{f' of schema {schema}' if schema is not None else ''}; it was left untouched"
             )
+
+    def _clear_nothing(self) -> None:
+        """Remove an empty file, which a process leaves that was stopped as it made it: DuckDB refuses it."""
+        until = time.monotonic() + _MADE_S
+        while self.path.is_file() and self.path.stat().st_size == 0:
+            if time.monotonic() > until:
+                self.path.unlink(missing_ok=True)
+                return
+            time.sleep(0.05)
 
     def _make(self) -> None:
         try:

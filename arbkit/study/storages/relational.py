@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy
@@ -36,7 +38,7 @@ def open_sqlite(url: str, create: bool) -> BaseStorage:
         with storage_errors(url):
             if create:
                 _use_write_ahead_log(file)
-            storage = _relational(url, create, {"connect_args": {"timeout": _BUSY_S}})
+            storage = _relational(_address(url, file, create), create, {"connect_args": {"timeout": _BUSY_S}})
     except OSError as error:
         raise StorageError(
             f"the folder of a storage must be writable, {str(file.parent)!r} is not: {error}"
@@ -67,11 +69,23 @@ def _check_file(file: Path, create: bool) -> bool:
     return False
 
 
+def _is_archived(file: Path) -> bool:
+    """Whether a file is whole and nobody can change it: SQLite wants to write beside any other."""
+    return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
+
+
+def _address(url: str, file: Path, create: bool) -> str:
+    """Return what SQLAlchemy, which decodes `%20` and the like, takes for the same file."""
+    if create or not _is_archived(file):
+        return url.replace("%", "%25")
+    return f"sqlite:///file:{quote(quote(str(file.resolve())))}?mode=ro&immutable=1&uri=true"
+
+
 def _tables(file: Path) -> set[str]:
     # Through SQLite even for the header: closing a plain file handle would drop the locks that other
     # connections of this process hold, and another process could then remove the log under them. A
     # study was corrupted that way; test_a_study_killed_at_any_moment_is_resumed_exactly guards it.
-    address = f"{file.resolve().as_uri()}?mode=ro"
+    address = f"{file.resolve().as_uri()}?mode=ro{'&immutable=1' if _is_archived(file) else ''}"
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as connection:
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

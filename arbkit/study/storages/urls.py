@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
+
+from arbkit.errors import StorageError
 
 __all__ = [
     "DUCKDB",
@@ -39,6 +42,8 @@ _ENDINGS: Final = {
     ".duckdb": DUCKDB,
     ".journal": JOURNAL,
 }
+#: A lock beside the file has its name, and that of the study.
+_LONGEST: Final = 120
 #: A password as an option of the URL, or as libpq says it in a message.
 _PASSWORD: Final = re.compile(r"(password=)[^&\s]+")
 
@@ -49,10 +54,20 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file that a URL names; None for a server and for memory."""
+    """Return the file that a URL names; None for a server and for memory.
+
+    Raises:
+        StorageError: for a name that no file can have, with what stands beside it.
+    """
     for scheme in (SQLITE, DUCKDB, JOURNAL):
         if url.startswith(scheme):
-            return Path(url.removeprefix(scheme).partition("?")[0])
+            path = Path(url.removeprefix(scheme).partition("?")[0])
+            if len(os.fsencode(path.name)) > _LONGEST or "\0" in url:
+                raise StorageError(
+                    f"the file of a storage must have a name of at most {_LONGEST} bytes, none of them NUL, "
+                    f"was {path.name!r}"
+                )
+            return path
     return None
 
 

@@ -17,7 +17,7 @@ from optuna.testing.pytest_samplers import (
 from optuna.trial import TrialState
 
 from arbkit.errors import ConfigError
-from arbkit.study.samplers import History, QmcSampler, RandomSampler, TpeSampler, external
+from arbkit.study.samplers import GridSampler, History, QmcSampler, RandomSampler, TpeSampler, external
 from arbkit.study.samplers.fronts import best_by_front, is_dominated
 from arbkit.study.samplers.tpe import TpeCore
 
@@ -221,3 +221,12 @@ class TestQmcInOptuna(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObject
     @pytest.fixture
     def sampler(self) -> Callable[[], optuna.samplers.BaseSampler]:
         return lambda: QmcSampler({}, seed=1)
+
+
+class TestGridInOptuna(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+    """Optuna's own tests of a sampler; the listed values are those of a parameter that each trial has."""
+
+    @pytest.fixture
+    def sampler(self) -> Callable[[], optuna.samplers.BaseSampler]:
+        listed = {"listed": [place / 199 for place in range(200)]}
+        return lambda: GridSampler({"listed": FloatDistribution(0.0, 1.0)}, 1, listed)

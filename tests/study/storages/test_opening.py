@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.study import StudyDirection
 
 from arbkit.errors import StorageError
 from arbkit.study.storages import close_storage, open_storage, redacted
@@ -43,6 +44,39 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path, 
         open_storage(f"sqlite:///{file}", create=create)
 
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "journal"])
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused(kind: str, name: str) -> None:
+    with pytest.raises(StorageError, match="must have a name of at most 120 bytes"):
+        open_storage(f"{kind}:///{name}.{kind}", create=True)
+
+
+def test_an_archived_database_is_read_without_a_file_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/a b%20#.db"
+    storage = open_storage(url, create=True)
+    optuna.create_study(study_name="x", storage=storage)
+    close_storage(storage)
+    monkeypatch.setattr("os.access", lambda *_: False)  # Root may write everywhere but on such a disk.
+    before = sorted(tmp_path.iterdir())
+
+    archived = open_storage(url)
+
+    assert [item.study_name for item in archived.get_all_studies()] == ["x"]
+    assert sorted(tmp_path.iterdir()) == before
+    with pytest.raises(optuna.exceptions.StorageInternalError):
+        archived.create_new_study([StudyDirection.MINIMIZE], "y")
+    close_storage(archived)
+
+
+def test_an_empty_file_that_a_stopped_process_left_becomes_a_study(tmp_path: Path) -> None:
+    file = tmp_path / "x.duckdb"
+    file.touch()
+
+    assert open_storage(f"duckdb:///{file}", create=True).get_all_studies() == []
 
 
 def test_a_half_written_database_is_refused(tmp_path: Path) -> None:

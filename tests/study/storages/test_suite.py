@@ -26,3 +26,11 @@ class TestStorage(StorageTestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+
+
+class TestMemory(StorageTestCase):
+    """The same for `memory://`."""
+
+    @pytest.fixture
+    def storage(self) -> BaseStorage:
+        return open_storage("memory://")
