@@ -13,6 +13,7 @@ from arbkit.study.batches import quiet_optuna
 from arbkit.study.folds import metrics_folder
 from arbkit.study.kept import best_folder
 from arbkit.study.storages import (
+    MEMORY,
     append_block,
     append_trials,
     close_storage,
@@ -54,6 +55,8 @@ def copy_studies(source: str, target: str, study: str | None = None) -> list[Cop
     """
     if source == target:
         raise StudyError(f"a study must be copied into another storage, both are {redacted(source)!r}")
+    if target == MEMORY:
+        raise StudyError(f"a study must be copied into a storage that lasts, {MEMORY} keeps nothing")
     from_ = open_storage(source)
     try:
         with quiet_optuna(), storage_errors(source):

@@ -166,8 +166,7 @@ class Crew:
 
     def _start_process(self) -> Connection:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-c", _WORKER, str(theirs.fileno()), "1"]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
+        process = _started(theirs.fileno())
         theirs.close()
         with self._lanes_lock:
             self._processes = [item for item in self._processes if item.poll() is None] + [process]
@@ -283,17 +282,26 @@ def help_leader(
     processes = [_handed_down(connection) for connection in found[1:]]
     try:
         return serve(found[0], 1 if workers else None, spec)
+    except BaseException:
+        for process in processes:
+            process.terminate()
+        raise
     finally:
+        found[0].close()
         for process in processes:
             process.wait()
 
 
 def _handed_down(connection: Connection) -> subprocess.Popen[bytes]:
-    handle = connection.fileno()
-    command = [sys.executable, "-c", _WORKER, str(handle), "1"]
-    process = subprocess.Popen(command, pass_fds=[handle], stdout=subprocess.DEVNULL)
+    process = _started(connection.fileno())
     connection.close()
     return process
+
+
+def _started(handle: int) -> subprocess.Popen[bytes]:
+    """Start a worker in a group of its own: Ctrl-C is for this process, which then sends it home."""
+    command = [sys.executable, "-c", _WORKER, str(handle), "1"]
+    return subprocess.Popen(command, pass_fds=[handle], stdout=subprocess.DEVNULL, process_group=0)
 
 
 def _connected(url: str, name: str) -> Connection | None:

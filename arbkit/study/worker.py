@@ -6,7 +6,6 @@ ends when the leader says so, or when the connection breaks.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -111,7 +110,5 @@ def serve(
 
 def main() -> None:
     """Serve on the connection that was handed down: its handle, and how many threads, are the arguments."""
-    # Ctrl-C reaches the whole group; the leader stores what is finished and then ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     handle, threads = (int(word) for word in sys.argv[1:3])
     serve(Connection(handle), threads or None)

@@ -123,3 +123,8 @@ def test_a_copied_study_is_found_and_goes_on(spec: StudySpec) -> None:
 
     assert resumed.url == "duckdb:///studies/copied.duckdb"
     assert load_study("small").trials().equals(whole.trials())
+
+
+def test_a_copy_into_memory_is_refused(source: str) -> None:
+    with pytest.raises(StudyError, match="a storage that lasts"):
+        copy_studies(source, "memory://")

@@ -53,6 +53,7 @@ def test_workers_give_the_records_of_one_process(spec: StudySpec) -> None:
 
     with Crew(alone, 2, lambda: _setup(market)) as crew:
         assert crew.lanes == 2
+        assert [os.getpgid(pid) for pid in crew.pids] == crew.pids  # Ctrl-C is for this process alone.
         assert crew.evaluate(points).tobytes() == alone.evaluate(points).tobytes()
         assert crew.evaluate(points, 1).tobytes() == alone.evaluate(points, 1).tobytes()
         assert crew.evaluate(points.take(slice(0, 1))).size == 1
@@ -141,6 +142,30 @@ def test_another_process_can_join_and_leave(spec: StudySpec, tmp_path: Path) -> 
 
     assert found == ["ended"]
     assert help_leader(url, "shared", 0, "x") == "absent"
+
+
+def test_ctrl_c_ends_a_helper_and_its_workers_while_the_leader_goes_on(
+    spec: StudySpec, tmp_path: Path
+) -> None:
+    market = Market.load(spec)
+    points, alone = _points(spec), PanelEvaluator(market)
+    url = f"sqlite:///{tmp_path}/shared.db"
+    lease = take_lease(url, "shared")
+    assert lease is not None
+
+    with lease, Crew(alone, 0, lambda: _setup(market), lease) as crew:
+        expected = crew.evaluate(points).tobytes()
+
+        def interrupt() -> None:
+            end = time.monotonic() + 60
+            while crew.lanes < 2 and time.monotonic() < end:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            help_leader(url, "shared", 2, "x")
+        assert crew.evaluate(points).tobytes() == expected
 
 
 def _has_joined(pid: int) -> bool:
