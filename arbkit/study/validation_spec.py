@@ -27,6 +27,7 @@ class ValidationSpec(BaseModel):
         draws: bootstrap draws.
         finalists: how many of the highest trials have their neighbourhood simulated.
         neighbours: sets simulated around each of them.
+        pbo_blocks: even number of blocks of time of the probability of backtest overfitting.
         step: size of a neighbourhood, as a share of each parameter's range.
     """
 
@@ -43,6 +44,7 @@ class ValidationSpec(BaseModel):
     draws: int = Field(default=1_000, ge=99, le=1_000_000)
     finalists: int = Field(default=10, ge=1, le=1_000)
     neighbours: int = Field(default=24, ge=0, le=10_000)
+    pbo_blocks: int = Field(default=16, ge=2, le=20, multiple_of=2)
     step: float = Field(default=0.05, gt=0, le=1)
 
     @field_validator("bin", "block")

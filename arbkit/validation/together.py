@@ -21,7 +21,7 @@ from arbkit.validation.tried import Tried
 
 __all__ = ["behaviours", "distinct_points", "tests_of"]
 
-_LEAST_BINS, _LEAST_PBO_BINS, _PBO_BLOCKS = 16, 32, 16
+_LEAST_BINS = 16
 #: So many times the wanted number of sets are simulated to find that many that behave differently.
 _SPARE = 2
 
@@ -97,8 +97,8 @@ def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Together:
         block = min(settings.block_bins, len(pnl))
         spa = superior_predictive_ability(pnl[:, moving], block=block, draws=settings.draws, seed=spec.seed)
     overfit = None
-    if moving.sum() >= 2 and len(pnl) >= _LEAST_PBO_BINS:
-        overfit = probability_of_overfitting(pnl[:, moving], blocks=_PBO_BLOCKS)
+    if moving.sum() >= 2 and len(pnl) >= 2 * settings.pbo_blocks:
+        overfit = probability_of_overfitting(pnl[:, moving], blocks=settings.pbo_blocks)
     sharpe, dsr, published = _deflated(pnl, moving, tried.distinct)
     return Together(
         spa_p=None if spa is None else spa.p_value,

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.study._frozen import FrozenStudy
@@ -88,14 +89,18 @@ def keys_of(spec: StudySpec, fingerprint: str, params: FloatArray) -> pl.Series:
         params: float64 (n, p) in internal representation.
     """
     values: dict[str, Any] = {**_DEFAULTS, REFERENCE: "none", **spec.fixed}
-    columns = {
-        name: pl.repeat(_text(values[name]), len(params), dtype=pl.String, eager=True)
-        for name in sorted({*values} - set(spec.space))
-    }
+    alike = [f"{name}={_text(value)}" for name, value in values.items() if name not in spec.space]
+    total = np.full(len(params), _hashed(pl.Series([*alike, f"panel={fingerprint}"])).sum(), np.uint64)
     for column, (name, item) in enumerate(distributions(spec.space).items()):
-        columns[name] = _column(item, params[:, column], _text(values.get(name)))
-    columns["panel"] = pl.repeat(fingerprint, len(params), dtype=pl.String, eager=True)
-    return pl.DataFrame(dict(sorted(columns.items()))).hash_rows(seed=0)
+        texts = _column(item, params[:, column], _text(values.get(name)))
+        # Sums of hashes wrap around: whether a value is fixed or searched makes no difference to them.
+        total += _hashed(f"{name}=" + texts)
+    return pl.Series(total)
+
+
+def _hashed(texts: pl.Series) -> NDArray[np.uint64]:
+    found: NDArray[np.uint64] = texts.hash(seed=0).to_numpy()
+    return found
 
 
 def _column(item: BaseDistribution, values: FloatArray, default: str) -> pl.Series:

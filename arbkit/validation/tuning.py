@@ -12,11 +12,13 @@ from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel
 from arbkit.study.batches import BatchRun, Progress, quiet_optuna
 from arbkit.study.block import TrialBlock
+from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.evaluator import PanelEvaluator
 from arbkit.study.market import Market
 from arbkit.study.robust import evaluator_for
+from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import MEMORY, read_block
+from arbkit.study.storages import MEMORY, BlockStorage
 from arbkit.units import duration_ns, seconds_to_ns
 
 __all__ = ["Before", "evaluator_before", "purge_ns", "tune"]
@@ -44,9 +46,25 @@ class Before:
         raise ConfigError(f"a re-tuning has no fold {k} inside it, reference {reference}")
 
 
+class _Kept(InMemoryStorage, BlockStorage):
+    """A study in memory, as columns."""
+
+    def __init__(self, empty: TrialBlock) -> None:
+        super().__init__()
+        self.block = empty
+
+    def append_block(self, study_id: int, block: TrialBlock) -> None:
+        """Keep trials behind those that are there."""
+        self.block = self.block.joined(block) if len(self.block) else block
+
+    def read_block(self, study_id: int) -> TrialBlock:
+        """Return all trials."""
+        return self.block
+
+
 def evaluator_before(market: Market, end_ns: int, spec: StudySpec, threads: int | None) -> PanelEvaluator:
     """Return what simulates sets on all rows before a moment, closing open trades at their end."""
-    return evaluator_for(spec, Before(market, end_ns), threads)
+    return evaluator_for(spec.replace(metrics=_detail(spec)), Before(market, end_ns), threads)
 
 
 def tune(
@@ -59,19 +77,28 @@ def tune(
 
     Args:
         spec: the study's spec.
-        evaluator: where the trials are simulated.
+        evaluator: where the trials are simulated, from `evaluator_before`.
         n_trials: how many.
         progress: called after each batch.
 
     Returns:
         The trials; nothing is stored.
     """
-    plain = spec.replace(storage=MEMORY, folds=0, timeout=None, warm_start=None, pruner=None)
-    storage = InMemoryStorage()
+    plain = spec.replace(
+        storage=MEMORY, metrics=_detail(spec), folds=0, timeout=None, warm_start=None, pruner=None
+    )
+    storage = _Kept(TrialBlock.from_frozen([], distributions(spec.space), len(spec.objective)))
     with quiet_optuna():
         study_id = storage.create_new_study(_directions(plain), plain.name)
         BatchRun(plain, storage, study_id, evaluator).run(n_trials, progress)
-    return read_block(storage, study_id)
+    return storage.block
+
+
+def _detail(spec: StudySpec) -> Detail:
+    """Return which metrics the search looks at: those between the events of a run only where they count."""
+    named = {item.metric for item in spec.objective}
+    named |= {name for item in spec.parsed_constraints for name in item.metrics}
+    return "all" if named & set(MEASURED) else "realized"
 
 
 def purge_ns(spec: StudySpec) -> int:
