@@ -17,6 +17,7 @@ PYTHON ?= $(shell for p in python3 python python3.12 python3.11 python3.13; do \
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+TRUTH_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list
@@ -32,7 +33,7 @@ $(READY): requirements.lock pyproject.toml
 env: $(READY)  ## Make or update the environment in .venv
 
 .PHONY: demo
-demo: $(READY)  ## Main job on the built-in market: data, study, report
+demo: $(READY)  ## Main job on the built-in market: data, study, validation, report
 	@$(BIN)/python tools/demo.py
 
 .PHONY: test
@@ -63,6 +64,10 @@ format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
 .PHONY: bench
 bench: $(READY)  ## Measure everything in one run (BENCH_ARGS="--only trials --huge" changes what)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: truth
+truth: $(READY)  ## Claims on 1,800 markets of known truth, minutes (TRUTH_ARGS="--seeds 20" shortens it)
+	@$(BIN)/python -m benchmarks.truth --page $(TRUTH_ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(READY)  ## Time other engines on the same data, each in an environment of its own

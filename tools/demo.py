@@ -1,4 +1,4 @@
-"""The main job on the built-in market: make the data, tune on them, write the report, say what was found.
+"""The main job on the built-in market: make the data, tune on them, validate the outcome, write the report.
 
 Called by `make demo`. A second run starts over and shows the same numbers again; it replaces
 `datasets/demo`, `studies/demo.db` and `reports/demo.html`, which are its own.
@@ -15,14 +15,13 @@ from typing import Final
 
 import arbkit
 from arbkit.cli.main import main as shell
-from arbkit.report import view_of
-from arbkit.report.text import load_text
-from arbkit.report.verdict import verdict_of
+from arbkit.validation import sentence_of
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STEPS: Final = (
     "data synth demo --out datasets/demo --replace",
     "study run studies/demo.yaml",
+    "study validate demo",
     "report demo",
 )
 
@@ -34,10 +33,10 @@ def say(text: str = "") -> None:
 
 
 def found() -> str:
-    """Return what the study found: in-sample, on time that it never saw, and what the report makes of it."""
+    """Return what the study found: in-sample, and on time that it never saw."""
     study = arbkit.load_study("demo")
-    verdict = verdict_of(view_of(study), load_text()).sentence
-    params, reference = study.params_of(study.best_params())
+    validation = arbkit.validate(study)
+    params, reference = study.params_of(validation.params or study.best_params())
     parts = []
     for segment in ("train", "test"):
         panel = study.panel_for(reference, segment)
@@ -50,9 +49,7 @@ def found() -> str:
     return (
         f"Found in {trials} trials: enter at {params.min_spread_bps:.1f} bps after costs, leave at "
         f"{params.exit_spread_bps:.1f} bps, reference {reference}.\n"
-        f"That made {parts[0]} in-sample, and {parts[1]} that the search never saw.\n"
-        "The last 15 % of the time is the lockbox: nothing was computed from it.\n"
-        f"Verdict: {verdict}"
+        f"That made {parts[0]} in-sample, and {parts[1]} that the search never saw."
     )
 
 
@@ -67,6 +64,8 @@ def main() -> int:
             return code
     say(f"\n{found()}")
     say(f"The report is {ROOT / 'reports' / 'demo.html'} ({time.perf_counter() - started:.0f} s in all).")
+    sentence = sentence_of(arbkit.load_study("demo"))
+    say(f"{sentence[:1].upper()}{sentence[1:]}.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from arbkit.report.text import load_text
 from arbkit.report.view import Objective, Searched, Segment, StudyView
 from arbkit.study import Study, StudySpec
 from arbkit.study.spec import SplitSpec
+from arbkit.validation import stored_validation
 
 __all__ = ["view_of"]
 
@@ -23,6 +25,8 @@ _TOP = 10
 
 def view_of(study: Study) -> StudyView:
     """Take from a study what its report shows, and run the chosen set on the training and the test segment.
+
+    That is the set of the stored validation; without one the highest trial.
 
     Raises:
         StudyError: when no completed trial keeps the constraints, or the data changed since the study began.
@@ -35,7 +39,10 @@ def view_of(study: Study) -> StudyView:
         raise StudyError(
             load_text()("error.no_trials", name=study.name, complete=complete, total=trials.height)
         )
-    chosen = top.select(list(spec.space)).row(0, named=True)
+    validation = stored_validation(study)
+    chosen, number = top.select(list(spec.space)).row(0, named=True), int(top["number"][0])
+    if validation is not None and validation.params is not None:
+        chosen, number = _of(spec, validation.params), validation.finalists[0].number
     params, reference = study.params_of(chosen)
     train, test = (_segment(study, params, reference, name) for name in ("train", "test"))
     again = f"{study.name}-again"
@@ -46,7 +53,7 @@ def view_of(study: Study) -> StudyView:
         fixed=dict(spec.fixed),
         reference=reference,
         params=params,
-        chosen_number=int(top["number"][0]),
+        chosen_number=number,
         trials=trials,
         top=top,
         ped_anova=ped_anova(study.block(), maximize=spec.directions[0] == "maximize"),
@@ -63,7 +70,13 @@ def view_of(study: Study) -> StudyView:
         arbkit_version=record.arbkit_version,
         code_version=record.code_version,
         command=f"{study.command} --name {again}\narbkit report {again}",
+        validation=validation,
     )
+
+
+def _of(spec: StudySpec, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one value per searched parameter; None for one that is no part of the set."""
+    return {name: params.get(name) for name in spec.space}
 
 
 def _named(frame: pl.DataFrame, spec: StudySpec) -> pl.DataFrame:

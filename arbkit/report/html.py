@@ -14,6 +14,7 @@ from arbkit.report import numbers as n
 from arbkit.report import pictures, tables
 from arbkit.report.figures.search import importance_numbers
 from arbkit.report.text import Text, load_text
+from arbkit.report.validated import validation_notes, validation_table
 from arbkit.report.verdict import verdict_of
 from arbkit.report.view import StudyView
 
@@ -30,6 +31,8 @@ def render(view: StudyView, text: Text | None = None) -> str:
         "verdict": verdict_of(view, text),
         "lede": _lede(view, text),
         "kpis": tables.kpis(view, text),
+        "validation": validation_table(view, text),
+        "validation_notes": validation_notes(view, text),
         "metrics": tables.metrics_table(view, text),
         "metrics_note": tables.metrics_note(view, text),
         "parameters": tables.parameters(view, text),
@@ -99,7 +102,7 @@ def _lede(view: StudyView, text: Text) -> tuple[str, ...]:
             rows=text("unit.row", n=len(view.train.panel)),
             **times,
         ),
-        text("lede.sealed", **times),
+        text("lede.sealed" if view.validation is None else "lede.opened", **times),
     )
 
 

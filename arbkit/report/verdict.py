@@ -37,12 +37,24 @@ class Verdict(NamedTuple):
 
 
 def verdict_of(view: StudyView, text: Text) -> Verdict:
-    """Judge a study by its out-of-sample segment, losses and doubts first."""
+    """Say what the validation of a study said; without one judge its out-of-sample segment, doubts first.
+
+    Without a validation nothing is a gain: the colour stays that of what cannot be said.
+    """
     tone, sentence = _sentence(view, text)
+    notes = _notes(view, text)
+    if view.validation is None:
+        tone = "open" if tone == "gain" else tone
+        notes.insert(0, text("validation.none", study=view.name))
+    else:
+        notes.insert(0, sentence)
+        found = view.validation.sentence
+        sentence = f"{found[:1].upper()}{found[1:]}."
+        tone = "gain" if view.supported else "loss" if tone == "loss" else "open"
     first = tuple(_first(view, text))
     if first and tone == "gain":
         tone = "open"
-    return Verdict(tone, first, sentence, tuple(_notes(view, text)))
+    return Verdict(tone, first, sentence, tuple(notes))
 
 
 def kept_share(view: StudyView) -> float | None:
@@ -166,6 +178,8 @@ def edge_of(item: Searched) -> str:
 
 def _selection(view: StudyView, text: Text) -> str:
     sets = text("unit.set", n=view.sets_tried)
+    if view.validation is not None and view.validation.peak is not None:
+        return text("warning.selection_plateau", sets=sets)
     if len(view.objectives) > 1:
         return text("warning.selection_many", sets=sets)
     return text("warning.selection" if view.objective.maximize else "warning.selection_low", sets=sets)

@@ -15,6 +15,7 @@ from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.panel import Panel
 from arbkit.units import DAY_NS, HOUR_NS
+from arbkit.validation.result import Validation
 
 __all__ = ["RATIO_GRID_NS", "Objective", "Searched", "Segment", "StudyView"]
 
@@ -106,6 +107,7 @@ class StudyView:
         top: the trials to list, in the study's own order.
         ped_anova: Optuna's importance per parameter; empty when it cannot be computed.
         lockbox_end_ns: where the sealed stretch ends; it begins where the test segment ends.
+        validation: what the data support, as it is stored with the study; None where that was not asked.
     """
 
     name: str
@@ -131,6 +133,12 @@ class StudyView:
     arbkit_version: str
     code_version: str
     command: str
+    validation: Validation | None = None
+
+    @property
+    def supported(self) -> bool:
+        """Whether a validation says that the data support the chosen set."""
+        return self.validation is not None and self.validation.supported
 
     @property
     def currency(self) -> str:

@@ -21,12 +21,16 @@ from arbkit.kernels.synthetic_market import ou_path
 from arbkit.synthetic.market import stream_key
 from arbkit.units import SECOND_NS
 
-__all__ = ["NOISE_KINDS", "PanelShape", "noise_panel", "ou_panel"]
+__all__ = ["EDGE_SD_BPS", "NOISE_KINDS", "PanelShape", "edge_panel", "noise_panel", "ou_panel"]
 
 #: `random_walk`: the premium is a martingale: before costs every rule earns nothing on average, after them it
 #: loses. `white`: the premium is drawn anew at every row; what stands there now says nothing about the next
 #: row, and at the default size it never pays for a crossing.
 NOISE_KINDS: Final = ("random_walk", "white")
+#: Size of a premium of half-life 30 min, by the mean t (Newey-West, lags of a day, bins of 4 h) that its
+#: oracle set has in the lockbox of 60 days at 5 bps a crossing (`python -m benchmarks.truth --calibrate`).
+EDGE_SD_BPS: Final = {2: 3.32, 3: 3.80, 4: 4.24, 5: 4.71}
+EDGE_HALF_LIFE_S: Final = 1_800.0
 _START_NS: Final = 1_767_225_600 * SECOND_NS
 _PRICE, _PREMIUM, _WIDTH_A, _WIDTH_B, _BAD, _BAD_KIND = range(100, 106)
 
@@ -110,6 +114,23 @@ def ou_panel(shape: PanelShape | int, *, seed: int, half_life_s: float, sd_bps: 
     premium = _normals(shape.rows, seed, _PREMIUM)
     ou_path(premium, decay, _checked_sd(sd_bps))
     return _books(shape, seed, premium)
+
+
+def edge_panel(shape: PanelShape | int, *, seed: int, lockbox_t: int = 5) -> pl.DataFrame:
+    """Return a market with an edge of known size: a premium of half-life 30 min.
+
+    Args:
+        shape: the panel's shape, or just its number of rows.
+        seed: which of its histories.
+        lockbox_t: mean t of the oracle set in the lockbox of 60 days, one of `EDGE_SD_BPS`.
+
+    Raises:
+        ConfigError: for a t that was not calibrated.
+    """
+    if lockbox_t not in EDGE_SD_BPS:
+        known = ", ".join(map(str, EDGE_SD_BPS))
+        raise ConfigError(f"`lockbox_t` must be one of {known}, was {lockbox_t!r}")
+    return ou_panel(shape, seed=seed, half_life_s=EDGE_HALF_LIFE_S, sd_bps=EDGE_SD_BPS[lockbox_t])
 
 
 def _checked_sd(sd_bps: float) -> float:

@@ -8,8 +8,11 @@ import pytest
 
 from arbkit.engine import backtest
 from arbkit.report import Objective, Searched, Segment
+from arbkit.report.html import render
 from arbkit.report.text import load_text
 from arbkit.report.verdict import ENOUGH_TRADES, edge_of, kept_share, verdict_of
+from arbkit.study.validation_spec import ValidationSpec
+from arbkit.validation import Finalist, Part, Together, Validation
 
 TEXT = load_text()
 USUAL = {"min_spread_bps": 8.0, "exit_spread_bps": -5.0}
@@ -20,8 +23,51 @@ def test_gain_on_many_unseen_trades_held_up(view):
     assert view.test.result.metrics.closed_trades >= ENOUGH_TRADES
     assert verdict.sentence.startswith("The result held up: out of sample the chosen set made ")
     assert "not a promise" in verdict.sentence
-    assert verdict.tone == "gain"
+    # Nobody has asked yet what the data support.
+    assert verdict.tone == "open"
+    assert verdict.notes[0].startswith("Nothing here has been validated: `arbkit study validate demo`")
     assert verdict.first == ()
+
+
+def validated(view, status, **changed):
+    part = Part(
+        "lockbox", 0, 0, 9.0, 54, 9.0, 1.0, 0.5, 1.5, 3.0, 1.67, 2.0, 0.99, 5.0, 40, 1, -0.5
+    )  # fmt: skip
+    values = dict.fromkeys((item.name for item in dataclasses.fields(Validation)), ())
+    values |= {"study": "demo", "status": status, "sentence": f"it is {status}", "peak": None}
+    values |= {"params": {}, "parts": (part,), "tests": Together(0.01, 9, 99, 1, 0.2, 0.9, 0.0, 0.1, 0.2)}
+    values |= {"settings": {**ValidationSpec().model_dump(), **SHARES}, "currency": "USDT"}
+    return dataclasses.replace(view, validation=Validation(**{**values, **changed}))
+
+
+SHARES = {"training": 0.6, "walk_forward": 0.25, "lockbox": 0.15}
+
+
+def test_a_stored_validation_is_the_verdict(view):
+    verdict = verdict_of(validated(view, "supported"), TEXT)
+    assert verdict.sentence == "It is supported."
+    assert verdict.tone == "gain"
+    assert verdict.notes[0].startswith("The result held up")
+    against = verdict_of(validated(view, "not supported"), TEXT)
+    assert against.tone == "open"
+
+
+def test_the_page_shows_what_was_validated_and_no_importance_before_a_claim(view):
+    page = render(validated(view, "too short"))
+    assert "SPA p 0.010 over 9 parameter sets" in page or "SPA p 0.010 over 9 parameter" in page
+    assert "0.50 to 1.50" in page
+    assert "is shown only once a validation supports" in page
+    assert "PED-ANOVA" not in page
+    assert "PED-ANOVA" in render(validated(view, "supported"))
+
+
+def test_without_a_validation_the_word_supported_is_nowhere(view):
+    assert "supported" not in render(view)
+
+
+def test_a_set_that_is_not_the_peak_says_why(view):
+    notes = verdict_of(validated(view, "supported", peak=Finalist(1, 2.0, 1.0, {})), TEXT).notes
+    assert any(note.startswith("The chosen set is not the highest of") for note in notes)
 
 
 def test_out_of_sample_loss_is_said_first(view_with, panel):
@@ -112,11 +158,11 @@ def test_flags_of_the_panel_and_edges_of_ranges_are_noted(view_with, panel_of):
 
 
 def test_selection_names_how_many_sets_were_tried(view):
-    assert "highest of 24 parameter sets" in verdict_of(view, TEXT).notes[0]
+    assert "highest of 24 parameter sets" in verdict_of(view, TEXT).notes[1]
     low = dataclasses.replace(view, objectives=(Objective("max_drawdown_mtm_pct", maximize=False),))
-    assert "lowest of 24 parameter sets" in verdict_of(low, TEXT).notes[0]
+    assert "lowest of 24 parameter sets" in verdict_of(low, TEXT).notes[1]
     many = dataclasses.replace(view, objectives=view.objectives * 2)
-    assert "no other beats on every objective" in verdict_of(many, TEXT).notes[0]
+    assert "no other beats on every objective" in verdict_of(many, TEXT).notes[1]
 
 
 @pytest.mark.parametrize(
