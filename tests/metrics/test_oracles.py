@@ -1,20 +1,15 @@
 """The statistics against other libraries, where these compute the same thing.
 
-All of them are imported here and nowhere else: `import skfolio` alone takes seconds.
+All of them are imported here and nowhere else, by the tests that need them: `import skfolio` alone takes
+seconds, and every test process collects this module.
 """
 
 from __future__ import annotations
 
 import math
 
-import empyrical
 import numpy as np
-import pandas as pd
-import purgedcv
 import pytest
-import skfolio.measures
-from arch.bootstrap import SPA
-from statsmodels.regression.linear_model import OLS
 
 from arbkit import metrics
 
@@ -29,6 +24,8 @@ def returns(seed: int = 0) -> np.ndarray:
 
 
 def test_probabilistic_sharpe_ratio_is_that_of_skfolio() -> None:
+    import skfolio.measures
+
     moments = metrics.return_moments(returns())
     for benchmark in (0.0, 0.05):
         ours = metrics.probabilistic_sharpe_ratio(
@@ -39,6 +36,8 @@ def test_probabilistic_sharpe_ratio_is_that_of_skfolio() -> None:
 
 
 def test_published_deflated_sharpe_ratio_is_that_of_skfolio() -> None:
+    import skfolio.measures
+
     trials = np.random.default_rng(1).normal(0, 0.05, 80)
     moments = metrics.return_moments(returns())
     ours = metrics.deflated_sharpe_ratio(
@@ -54,6 +53,8 @@ def test_published_deflated_sharpe_ratio_is_that_of_skfolio() -> None:
 
 
 def test_both_forms_of_the_deflated_sharpe_ratio_are_those_of_purgedcv() -> None:
+    import purgedcv
+
     # It divides by n, and corrects skewness and kurtosis for their bias: its moments go into our formula.
     full = purgedcv.deflated_sharpe_ratio_full(returns(), n_trials=80, var_sharpe=1 / DAYS)
     for variance in ("1/T", 1 / DAYS):
@@ -65,6 +66,8 @@ def test_both_forms_of_the_deflated_sharpe_ratio_are_those_of_purgedcv() -> None
 
 
 def test_track_record_and_backtest_length_are_those_of_purgedcv() -> None:
+    import purgedcv
+
     moments = {"skewness": -1.2, "kurtosis": 7.0}
     for confidence in (0.9, 0.95):
         # It rounds up to whole periods.
@@ -76,6 +79,8 @@ def test_track_record_and_backtest_length_are_those_of_purgedcv() -> None:
 
 @pytest.mark.parametrize("periods", [96, 101])
 def test_probability_of_overfitting_is_that_of_purgedcv(periods: int) -> None:
+    import purgedcv
+
     table = np.random.default_rng(2).standard_normal((periods, 12)) * np.logspace(-2, 2, 12)
     table[:, 3] = 0
     table[: periods // 2, 5] = 0
@@ -92,6 +97,9 @@ def test_probability_of_overfitting_is_that_of_purgedcv(periods: int) -> None:
 
 
 def test_sortino_and_downside_deviation_are_those_of_empyrical() -> None:
+    import empyrical
+    import pandas as pd
+
     series = pd.Series(returns(), index=pd.date_range("2026-01-01", periods=DAYS))
     for target in (0.0, 0.001):
         downside = empyrical.downside_risk(series, required_return=target, annualization=1)
@@ -102,12 +110,18 @@ def test_sortino_and_downside_deviation_are_those_of_empyrical() -> None:
 
 
 def test_sharpe_ratio_for_a_year_is_that_of_empyrical() -> None:
+    import empyrical
+    import pandas as pd
+
     series = pd.Series(returns(), index=pd.date_range("2026-01-01", periods=DAYS))
     theirs = empyrical.sharpe_ratio(series, annualization=365)
     assert metrics.annualised(metrics.sharpe_ratio(returns())) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_omega_and_calmar_are_those_of_empyrical() -> None:
+    import empyrical
+    import pandas as pd
+
     series = pd.Series(returns(), index=pd.date_range("2026-01-01", periods=DAYS))
     assert metrics.omega_ratio(returns()) == pytest.approx(empyrical.omega_ratio(series), rel=1e-12)
     theirs = empyrical.omega_ratio(series, required_return=0.001, annualization=1)
@@ -118,6 +132,8 @@ def test_omega_and_calmar_are_those_of_empyrical() -> None:
 
 @pytest.mark.parametrize("level", [0.95, 0.99])
 def test_value_at_risk_and_shortfall_are_those_of_empyrical(level: float) -> None:
+    import empyrical
+
     cutoff = 1 - level
     assert metrics.value_at_risk(returns(), level=level) == pytest.approx(
         empyrical.value_at_risk(returns(), cutoff=cutoff), rel=1e-12
@@ -128,6 +144,8 @@ def test_value_at_risk_and_shortfall_are_those_of_empyrical(level: float) -> Non
 
 
 def test_value_at_risk_and_downside_deviation_are_those_of_skfolio() -> None:
+    import skfolio.measures
+
     # It takes a return where the type-7 quantile lies between two: of 401 one lies at 5 % exactly. And its
     # deviation divides by n - 1.
     values = np.append(returns(), 0.02)
@@ -138,6 +156,8 @@ def test_value_at_risk_and_downside_deviation_are_those_of_skfolio() -> None:
 
 
 def test_newey_west_is_that_of_statsmodels() -> None:
+    from statsmodels.regression.linear_model import OLS
+
     values = returns().cumsum()
     fit = OLS(values, np.ones(DAYS)).fit(
         cov_type="HAC", cov_kwds={"maxlags": 6, "use_correction": True}, use_t=True
@@ -148,6 +168,8 @@ def test_newey_west_is_that_of_statsmodels() -> None:
 
 
 def test_superior_predictive_ability_is_that_of_arch_on_scaled_columns() -> None:
+    from arch.bootstrap import SPA
+
     table = np.random.default_rng(3).standard_normal((120, 25)) * np.logspace(-1, 1, 25)
     table[1:] += 0.3 * table[:-1]
     table[:, 20:] -= 2 * table.std(axis=0)[20:]
@@ -163,6 +185,8 @@ def test_superior_predictive_ability_is_that_of_arch_on_scaled_columns() -> None
 
 
 def test_long_run_deviation_is_that_of_arch() -> None:
+    from arch.bootstrap import SPA
+
     table = np.random.default_rng(3).standard_normal((60, 4)).cumsum(axis=0)
     theirs = SPA(np.zeros(60), -table, block_size=6, reps=50, seed=0)
     theirs.compute()
@@ -170,6 +194,8 @@ def test_long_run_deviation_is_that_of_arch() -> None:
 
 
 def test_arch_does_not_studentize_what_it_says_it_does() -> None:
+    from arch.bootstrap import SPA
+
     # Why the columns are divided here: a set with a t of 7 among wild ones is missed by it, and found by us.
     table = np.random.default_rng(6).standard_normal((120, 20)) * 100
     table[:, 0] = 0.7 + np.random.default_rng(7).standard_normal(120)
