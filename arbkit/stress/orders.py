@@ -119,18 +119,18 @@ class RefusedLeg(Scenario):
     """
 
     name: ClassVar[str] = "refused_leg"
-    summary: ClassVar[str] = "one venue refuses entries in a tenth of the minutes; the other leg is unwound"
+    summary: ClassVar[str] = "one venue refuses entries in a quarter of the minutes; the other leg is unwound"
 
     seed: int = whole(0, "another seed draws other windows")
     leg: str = choice("b", "the leg that is refused", ("a", "b"))
-    share: float = number(0.1, "", "share of the windows in which entries are refused", low=0, high=1)
+    share: float = number(0.25, "", "share of the windows in which entries are refused", low=0, high=1)
     window: str = span("1m", "length of a window")
     unwind: str = span("1s", "how long until the first leg is closed again", zero=True)
 
     def describe(self) -> str:
         """Return what happens, with its numbers."""
         return (
-            f"{self.leg.upper()} refuses entries in {self.share:.3g} of all {self.window}, "
+            f"{self.leg.upper()} refuses entries in {100 * self.share:.3g} % of the windows of {self.window}, "
             f"the other leg is unwound {self.unwind} later"
         )
 

@@ -86,7 +86,7 @@ def replayed(scenario: Scenario, market: Shocked, params: Params) -> Outcome:
     result = backtest(market.seen, changed)
     booked = scenario.bookings(market.before, market.seen, changed, result.records)
     metrics = result.metrics
-    if booked is None and market.actual is market.seen:
+    if not _has_bookings(booked) and market.actual is market.seen:
         return _outcome(metrics, result.records, metrics.mtm_pnl_usd, metrics.max_drawdown_mtm_pct, 0, result)
     trades = corrected(result, market)
     curve = curve_of(result, market, trades, booked)
@@ -120,7 +120,7 @@ def replayed_together(
         booked = scenarios[name].bookings(market.before, market.seen, changed[name], alone.records)
         runs.append((alone, market, corrected(alone, market), booked))
         refused += booked.refused if booked else 0
-        plain = plain and booked is None and market.actual is market.seen
+        plain = plain and not _has_bookings(booked) and market.actual is market.seen
     every = np.concatenate([trades for _, _, trades, _ in runs])
     if plain:
         return _outcome(metrics, every, metrics.mtm_pnl_usd, metrics.max_drawdown_mtm_pct, 0, result)
@@ -128,6 +128,10 @@ def replayed_together(
     drawdown = _drawdown_pct(earned, portfolio.initial_balance_usd)
     pnl = float(earned[-1]) if earned.size else 0.0
     return _outcome(metrics, every, pnl, drawdown, refused, result)
+
+
+def _has_bookings(booked: Bookings | None) -> bool:
+    return booked is not None and booked.rows.size > 0
 
 
 def corrected(result: BacktestResult, market: Shocked) -> RecordArray:

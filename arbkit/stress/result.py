@@ -89,7 +89,12 @@ def _wide(ax: Any, values: Any) -> None:
     """Give an axis a scale on which one scenario far out does not hide the others."""
     sizes = np.abs(values[values != 0])
     if sizes.size and sizes.max() > _FAR * np.median(sizes):
-        ax.set_xscale("symlog", linthresh=float(np.median(sizes)), linscale=1.5)
+        linear = float(np.median(sizes))
+        ax.set_xscale("symlog", linthresh=linear, linscale=1.5)
+        decades = 10.0 ** np.arange(np.ceil(np.log10(2 * linear)), np.ceil(np.log10(sizes.max())))
+        low, high = ax.get_xlim()
+        ax.set_xticks([tick for tick in (*-decades[::-1], 0.0, *decades) if low <= tick <= high])
+        ax.minorticks_off()
 
 
 def _change(value: float) -> str:

@@ -74,3 +74,9 @@ def test_what_changes_nothing_is_the_panel_itself(panel: Panel) -> None:
     assert shocked(Halt(lasts="0s"), panel).seen is panel
     assert shocked(Scenario(), panel) == Shocked(panel, panel, panel, 0)
     assert shocked(Halt(), panel).rows > 0
+
+
+def test_windows_that_refuse_nothing_leave_the_run_as_it_is(panel: Panel, params: Params) -> None:
+    scenario = RefusedLeg(share=1e-9)
+    found = replayed(scenario, shocked(scenario, panel), params)
+    assert found == replayed(Scenario(), Shocked(panel, panel, panel, 0), params)
