@@ -129,8 +129,9 @@ class RefusedLeg(Scenario):
 
     def describe(self) -> str:
         """Return what happens, with its numbers."""
+        share = f"{100 * self.share:.3g} %"
         return (
-            f"{self.leg.upper()} refuses entries in {100 * self.share:.3g} % of the windows of {self.window}, "
+            f"{self.leg.upper()} refuses entries in {share} of all windows of {self.window}, "
             f"the other leg is unwound {self.unwind} later"
         )
 
