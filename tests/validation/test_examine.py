@@ -61,6 +61,22 @@ def test_the_lockbox_is_the_chosen_set_on_its_own(
     assert found.part("lockbox").closed_trades == box.metrics.closed_trades - box.metrics.exits_end_of_data
 
 
+@pytest.mark.parametrize("sealed", [True, False], ids=["lockbox", "all out of sample"])
+def test_other_prices_later_on_change_nothing_that_was_decided_before(
+    found: Validation, examined: Any, spec: StudySpec, reverting: Panel, sealed: bool
+) -> None:
+    since = Market(reverting, spec.split).cuts[sealed]
+    shocks = 0.002 * np.random.default_rng(1).standard_normal(len(reverting))
+    factor = np.where(reverting.ts >= since, np.exp(shocks), 1.0)
+    changed = reverting.replace(bid_a=reverting.bid_a * factor, ask_a=reverting.ask_a * factor)
+    other = examined(spec, changed)
+    assert (other.params, other.finalists) == (found.params, found.finalists)
+    assert other.part("training") == found.part("training")
+    assert other.part("lockbox") != found.part("lockbox")
+    assert (other.part("walk_forward") == found.part("walk_forward")) is sealed
+    assert ((other.tests, other.folds) == (found.tests, found.folds)) is sealed
+
+
 def test_the_folds_earn_what_the_walk_forward_made(found: Validation) -> None:
     assert sum(fold.pnl_usd for fold in found.folds) == pytest.approx(found.part("walk_forward").pnl_usd)
     assert [fold.train_end_ns for fold in found.folds] == [fold.start_ns for fold in found.folds]
