@@ -17,7 +17,10 @@ class ValidationSpec(BaseModel):
     Attributes:
         folds: re-tunings of the walk-forward, on stretches of equal time.
         bin: length of the bins on which equity is differenced.
-        block: mean length of a bootstrap block, and of the lags of the t.
+        block: mean length of a bootstrap block of the test over all sets, and the lags of the t.
+        interval_block: mean length of a bootstrap block of the intervals. Differences of marks revert: what a
+            position is marked down in one bin it is marked up in the next, and with blocks of a day the
+            intervals of 320 simulated edges held the truth in 96 %, with two days in 92 %.
         purge: time left out between the training part of a fold and the fold; "auto" is the longest
             `max_hold_s` where every set has one, else 0, as training trades are closed at its end.
         level: of the tests; intervals hold with probability 2 * level - 1.
@@ -36,6 +39,7 @@ class ValidationSpec(BaseModel):
     folds: int = Field(default=5, ge=1, le=100)
     bin: str | float = "4h"
     block: str | float = "1d"
+    interval_block: str | float = "2d"
     purge: Literal["auto"] | str | float = "auto"
     level: float = Field(default=0.95, gt=0.5, lt=1)
     min_trades: int = Field(default=30, ge=1)
@@ -47,7 +51,7 @@ class ValidationSpec(BaseModel):
     pbo_blocks: int = Field(default=16, ge=2, le=20, multiple_of=2)
     step: float = Field(default=0.05, gt=0, le=1)
 
-    @field_validator("bin", "block")
+    @field_validator("bin", "block", "interval_block")
     @classmethod
     def _positive(cls, value: str | float) -> str | float:
         if not 0 < duration_ns(value, name="bin") <= 7 * DAY_NS:
@@ -69,7 +73,15 @@ class ValidationSpec(BaseModel):
     @property
     def block_bins(self) -> int:
         """Bins of a block, and lags of the t; at least 1."""
-        return max(1, round(duration_ns(self.block, name="block") / self.bin_ns))
+        return self._bins_of(self.block)
+
+    @property
+    def interval_bins(self) -> int:
+        """Bins of a block of the intervals; at least 1."""
+        return self._bins_of(self.interval_block)
+
+    def _bins_of(self, length: str | float) -> int:
+        return max(1, round(duration_ns(length, name="block") / self.bin_ns))
 
     @property
     def bins_per_day(self) -> float:

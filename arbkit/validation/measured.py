@@ -68,7 +68,7 @@ def measured(
     if moved and n >= _LEAST_BINS:
         found = mean_interval(
             pnl,
-            block=min(settings.block_bins, n),
+            block=min(settings.interval_bins, n // 4),
             level=2 * settings.level - 1,
             draws=settings.draws,
             seed=seed,
