@@ -10,7 +10,7 @@ from typing import Any, Final
 from benchmarks.goals import goals
 from benchmarks.tables import table
 
-__all__ = ["README", "write_tables"]
+__all__ = ["README", "replace_section", "write_tables"]
 
 README: Final = Path(__file__).with_name("README.md")
 
@@ -30,17 +30,17 @@ def write_tables(page: Path, about: Mapping[str, Any], sections: Mapping[str, Ro
     Returns:
         The sections that have no marks on the page.
     """
+    return [
+        name for name, rows in sections.items() if not replace_section(page, name, _body(name, about, rows))
+    ]
+
+
+def replace_section(page: Path, name: str, body: str) -> bool:
+    """Put text between the marks of a section; return whether the page has them."""
     text = page.read_text(encoding="utf-8")
-    missing = []
-    for name, rows in sections.items():
-        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        if not marks.search(text):
-            missing.append(name)
-            continue
-        body = _body(name, about, rows)
-        text = marks.sub(lambda found, body=body: found[1] + body + found[2], text)  # type: ignore[misc]
-    page.write_text(text, encoding="utf-8")
-    return missing
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    page.write_text(marks.sub(lambda found: found[1] + body + found[2], text), encoding="utf-8")
+    return bool(marks.search(text))
 
 
 def _body(name: str, about: Mapping[str, Any], rows: Rows) -> str:

@@ -32,7 +32,7 @@ from arbkit.synthetic import EDGE_SD_BPS, NOISE_KINDS, PanelShape, edge_panel, n
 from arbkit.validation import Tried, Validation, examine, tune
 from arbkit.validation.tuning import evaluator_before
 from benchmarks import machine
-from benchmarks.page import README, write_tables
+from benchmarks.page import README, replace_section
 from benchmarks.tables import table
 
 __all__ = ["KINDS", "Outcome", "calibrated", "examined", "main", "panel_of", "rows_of", "truths"]
@@ -246,7 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         Path(given.json).write_text(json.dumps([item._asdict() for item in outcomes]), encoding="utf-8")
     if given.page:
-        write_tables(README, about, {"truth": rows})
+        when = f"`make truth`, {about['date']}, load {about['load']} at the start."
+        replace_section(README, "truth", f"\n{when}\n\n{table(rows)}\n\n")
     return 0
 
 

@@ -36,6 +36,7 @@ class PictureNumbers(NamedTuple):
         cuts: where the walk-forward and the lockbox begin, nanoseconds.
         folds: where each fold begins.
         parts: the stretches of time with mean per day and interval.
+        level: of the intervals.
     """
 
     ends: IntArray
@@ -44,6 +45,7 @@ class PictureNumbers(NamedTuple):
     cuts: tuple[int, int]
     folds: tuple[int, ...]
     parts: tuple[Part, ...]
+    level: float
 
 
 def picture_numbers(validation: Validation) -> PictureNumbers:
@@ -51,7 +53,7 @@ def picture_numbers(validation: Validation) -> PictureNumbers:
     starts = np.array(validation.bin_starts, np.int64)
     if not starts.size:
         empty = np.zeros(0)
-        return PictureNumbers(starts, empty, empty, (0, 0), (), ())
+        return PictureNumbers(starts, empty, empty, (0, 0), (), (), 0.0)
     end = validation.part("lockbox").end_ns
     return PictureNumbers(
         ends=np.append(starts[1:], end),
@@ -60,6 +62,7 @@ def picture_numbers(validation: Validation) -> PictureNumbers:
         cuts=(validation.part("walk_forward").start_ns, validation.part("lockbox").start_ns),
         folds=tuple(item.start_ns for item in validation.folds),
         parts=validation.parts,
+        level=2 * validation.settings["level"] - 1,
     )
 
 
@@ -116,7 +119,7 @@ def _draw_means(axes: Axes, numbers: PictureNumbers, currency: str) -> None:
     axes.axvline(0, color=_MUTED, lw=0.8)
     axes.set_yticks(range(len(numbers.parts)), [_NAMES[item.name] for item in reversed(numbers.parts)])
     axes.set_ylim(-0.5, len(numbers.parts) - 0.3)
-    axes.set_xlabel(f"per day, {currency}, with 90 % interval", fontsize=9, color=_INK)
+    axes.set_xlabel(f"per day, {currency}, with {numbers.level:.0%} interval", fontsize=9, color=_INK)
 
 
 def _wrapped(sentence: str, width: int = 120) -> str:

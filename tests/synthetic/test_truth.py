@@ -10,7 +10,7 @@ import pytest
 
 from arbkit._typing import FloatArray
 from arbkit.errors import ConfigError
-from arbkit.synthetic import NOISE_KINDS, PanelShape, noise_panel, ou_panel
+from arbkit.synthetic import EDGE_SD_BPS, NOISE_KINDS, PanelShape, edge_panel, noise_panel, ou_panel
 
 
 def premium(frame: pl.DataFrame) -> FloatArray:
@@ -100,3 +100,11 @@ def test_bad_rows_come_at_their_share() -> None:
 def test_a_bad_size_is_refused(call: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_an_edge_is_the_premium_of_its_calibrated_size() -> None:
+    shape = PanelShape(rows=500, step_s=60)
+    made = edge_panel(shape, seed=4, lockbox_t=3)
+    assert made.equals(ou_panel(shape, seed=4, half_life_s=1_800, sd_bps=EDGE_SD_BPS[3]))
+    with pytest.raises(ConfigError, match="`lockbox_t` must be one of 2, 3, 4, 5, was 6"):
+        edge_panel(shape, seed=4, lockbox_t=6)
