@@ -13,7 +13,8 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from arbkit.errors import ArbkitError, nearest_names
@@ -25,6 +26,8 @@ EXIT_BAD_INPUT: Final = 1
 EXIT_UNEXPECTED: Final = 2
 EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
+#: A lost Ctrl-C is said again this much later.
+_AGAIN_S: Final = 0.1
 
 
 class Noun(NamedTuple):
@@ -74,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `arbkit` with `arguments` (default: those of the process) and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(given)
+        with _heard_interrupts():
+            code = _run(given)
         sys.stdout.flush()
     except BrokenPipeError:
         # What is left in the buffers has no reader: without this the interpreter complains at exit.
@@ -89,6 +93,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _unexpected(error)
     return code
+
+
+@contextmanager
+def _heard_interrupts() -> Iterator[None]:
+    """Say Ctrl-C again where it was lost: a callback from C, such as those of the compiler, ignores it."""
+    before = sys.unraisablehook
+
+    def again(lost: Any) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            before(lost)
+            return
+        import _thread
+        import threading
+
+        repeat = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+        repeat.daemon = True
+        repeat.start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _run(arguments: list[str]) -> int:

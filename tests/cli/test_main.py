@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +62,15 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> None:
     @app.command()
     def give_up() -> None:
         raise typer.Abort
+
+    @app.command()
+    def wait_in_c() -> None:
+        @ctypes.CFUNCTYPE(None)
+        def called_from_c() -> None:
+            raise KeyboardInterrupt
+
+        called_from_c()
+        time.sleep(30)
 
     module = types.ModuleType("tests_desk")
     module.app = app  # type: ignore[attr-defined]
@@ -158,7 +169,7 @@ class TestTyperNoun:
         assert "Traceback" in err
         assert err.endswith("unexpected error: ZeroDivisionError: division by zero\n")
 
-    @pytest.mark.parametrize("command", ["interrupt", "give-up"])
+    @pytest.mark.parametrize("command", ["interrupt", "give-up", "wait-in-c"])
     def test_interrupt_ends_with_130(self, run: Run, command: str) -> None:
         assert run("desk", command) == (130, "", "interrupted\n")
 
