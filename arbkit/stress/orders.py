@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.config import Params
-from arbkit.kernels.spread import signals
+from arbkit.engine import backtest
 from arbkit.panel import Panel
 from arbkit.records import Side
 from arbkit.stress.draft import Draft
@@ -19,6 +20,8 @@ from arbkit.units import duration_ns
 
 __all__ = ["FeeSurge", "LateLeg", "RefusedLeg", "Slippage"]
 
+#: Per panel that a strategy saw, the panels that tell what it would have entered.
+_PROBES: Final[WeakKeyDictionary[Panel, dict[Scenario, Panel]]] = WeakKeyDictionary()
 #: The smallest stop that is left where costs that nobody saw coming fall.
 _LEAST_STOP: Final = 1e-9
 
@@ -147,60 +150,65 @@ class RefusedLeg(Scenario):
         """Book what each refused entry costs, where its leg is closed again."""
         if self.share == 0:
             return None
-        rows, sides = self._attempts(before, seen, params, trades)
+        attempts = self._attempts(before, seen, params, trades)
         tradable = np.flatnonzero(seen.tradable)
+        rows = attempts["entry_index"]
         after = np.searchsorted(seen.ts[tradable], seen.ts[rows] + duration_ns(self.unwind))
         after = np.maximum(after, np.searchsorted(tradable, rows, side="right"))
         there = after < tradable.size
-        rows, sides = rows[there], sides[there]
-        closed = tradable[after[there]]
-        costs = _leg_round_trip(seen, params, rows, closed, sides, self.leg)
-        return Bookings(closed, costs, int(rows.size))
+        attempts, closed = attempts[there], tradable[after[there]]
+        costs = _leg_round_trip(seen, params, attempts, closed, self.leg)
+        order = np.argsort(closed, kind="stable")
+        return Bookings(closed[order], costs[order], int(closed.size))
 
     def _refusing(self, panel: Panel) -> BoolArray:
         numbers, of_row = np.unique(panel.ts // duration_ns(self.window), return_inverse=True)
         refusing: BoolArray = (uniforms(self.seed, "refused_leg", numbers) < self.share)[of_row]
         return refusing
 
-    def _attempts(
-        self, before: Panel, panel: Panel, params: Params, trades: RecordArray
-    ) -> tuple[IntArray, IntArray]:
-        """Return the first row of each refusing window on which an entry is wanted, and its side."""
-        fair = panel.market.fair
-        both = signals(panel.bid_a, panel.ask_a, panel.bid_b, panel.ask_b, fair, panel.tradable)
-        allowed = [params.direction != "long_b_short_a", params.direction != "long_a_short_b"]
-        x = [
-            np.where(ok, np.nan_to_num(one, nan=-np.inf), -np.inf)
-            for ok, one in zip(allowed, both, strict=True)
-        ]
-        side = np.where(x[1] > x[0], int(Side.LONG_B_SHORT_A), int(Side.LONG_A_SHORT_B))
-        wants = self._refusing(panel) if before.entry_ok is None else self._refusing(panel) & before.entry_ok
-        wants = wants & (np.maximum(*x) - params.cost_bps >= params.min_spread_bps)
-        rows = np.flatnonzero(wants)
+    def _attempts(self, before: Panel, seen: Panel, params: Params, trades: RecordArray) -> RecordArray:
+        """Return the first entry in each window that refuses, for which the strategy had room.
+
+        They are the engine's: what it would enter there is found by a run that leaves every trade at once.
+        """
+        probe = params.replace(
+            max_open_trades=1, close_on_spread_reversal=False, take_profit_bps=None, stop_loss_bps=None,
+            min_hold_s=0.0, max_hold_s=0.0, cooldown_s=0.0, rearm_spread_bps=None, stop_on_drawdown_pct=None,
+            stop_on_drawdown_mtm_pct=None, leverage_b=None, guard=None, close_at_end=False,
+        )  # fmt: skip
+        made = backtest(self._probed(before, seen), probe).records
+        rows = made["entry_index"]
         entered = np.sort(trades["entry_index"])
         left = np.sort(trades["exit_index"][trades["exit_index"] >= 0])
         n_open = np.searchsorted(entered, rows, side="left") - np.searchsorted(left, rows, side="right")
-        rows = rows[n_open < params.max_open_trades]
-        windows = panel.ts[rows] // duration_ns(self.window)
-        rows = rows[np.append(True, windows[1:] != windows[:-1])[: rows.size]]
-        return rows, side[rows]
+        made = made[n_open < params.max_open_trades]
+        windows = made["entry_ts"] // duration_ns(self.window)
+        first: RecordArray = made[np.append(True, windows[1:] != windows[:-1])[: made.size]]
+        return first
+
+    def _probed(self, before: Panel, seen: Panel) -> Panel:
+        """Return the panel with entries in the refusing windows only; made once for many sets."""
+        known = _PROBES.setdefault(seen, {})
+        if self not in known:
+            refusing = self._refusing(seen)
+            known[self] = seen.replace(
+                entry_ok=refusing if before.entry_ok is None else refusing & before.entry_ok
+            )
+        return known[self]
 
 
 def _leg_round_trip(
-    panel: Panel, params: Params, opened: IntArray, closed: IntArray, side: IntArray, refused: str
+    panel: Panel, params: Params, attempts: RecordArray, closed: IntArray, refused: str
 ) -> FloatArray:
-    """Return what one leg earns that is opened on some rows and closed on others at its own venue."""
+    """Return what the other leg of some entries earns that is closed on some rows at its own venue."""
     venue = "a" if refused == "b" else "b"
-    bid, ask = getattr(panel, f"bid_{venue}"), getattr(panel, f"ask_{venue}")
     h, fee = params.slippage_bps / 2 / 1e4, getattr(params, f"taker_fee_{venue}_bps") / 1e4
-    is_ab = side == int(Side.LONG_A_SHORT_B)
-    long_ask = np.where(is_ab, panel.ask_a[opened], panel.ask_b[opened])
-    notional = params.max_position_usd * (1.0 if panel.scale is None else panel.scale[opened])
-    size = notional / (long_ask * (1 + h))
-    bought = is_ab if venue == "a" else ~is_ab
-    into = np.where(bought, ask[opened] * (1 + h), bid[opened] * (1 - h))
-    out = np.where(bought, bid[closed] * (1 - h), ask[closed] * (1 + h))
-    earned: FloatArray = size * np.where(bought, out - into, into - out) - size * fee * (into + out)
+    bought = (attempts["side"] == int(Side.LONG_A_SHORT_B)) == (venue == "a")
+    into = np.where(bought, attempts["entry_long_px"] * (1 + h), attempts["entry_short_px"] * (1 - h))
+    bid, ask = getattr(panel, f"bid_{venue}")[closed], getattr(panel, f"ask_{venue}")[closed]
+    out = np.where(bought, bid * (1 - h), ask * (1 + h))
+    gained = np.where(bought, out - into, into - out)
+    earned: FloatArray = attempts["size"] * (gained - fee * (into + out))
     return earned
 
 

@@ -78,3 +78,14 @@ def test_strategy_with_its_slot_taken_is_refused_nothing(panel: Panel, params: P
     assert run.metrics.total_trades == 1
     assert booked is not None
     assert (booked.rows <= run.records["entry_index"][0] + 1).all()
+
+
+def test_entry_that_the_ladders_would_not_have_filled_is_no_attempt(params: Params) -> None:
+    panel, scenario = PANELS["ladders"], RefusedLeg(share=1.0)
+    thick = params.replace(depth_levels=2, min_notional_usd=100)
+    thin = thick.replace(min_notional_usd=900)
+    seen = scenario.apply(panel)
+    for changed, some in ((thick, True), (thin, False)):
+        booked = scenario.bookings(panel, seen, changed, arbkit.backtest(seen, changed).records)
+        assert booked is not None
+        assert (booked.refused > 0) == some
