@@ -77,7 +77,7 @@ def run(
         bool, typer.Option("--stop-on-error", help="Stop at the first job that fails.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Sets simulated at once (default: one per core).")
+        int | None, typer.Option("--workers", min=1, help="Threads, each a set (default: one per core).")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Run finished jobs too.")] = False,
     results_db: _ResultsDb = None,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray, IntArray
 from arbkit.config import Params
+from arbkit.engine._threads import at_once, thread_count, whole
 from arbkit.engine.choice import goes_by_trips, market_to_skip
 from arbkit.engine.sets import ParamSets, check_all, rules_of_all
 from arbkit.errors import ConfigError, DataError, nearest_names
@@ -68,6 +67,7 @@ def period_pnl(
     step_ns = duration_ns(every, name="every")
     if step_ns <= 0:
         raise ConfigError(f"`every` must be longer than 0, was {every!r}")
+    thread_count(threads)
     check_all(panel, params)
     rules, market, index = rules_of_all(params), panel.market, panel.index
     rows = period_rows(market, index.first, index.last, step_ns)
@@ -158,10 +158,10 @@ def retune(
         ConfigError: when an argument breaks its rule.
         DataError: when there are no more periods than the window has, or no sets.
     """
-    _whole("window", window, 1)
-    _whole("refits", refits, 0)
-    _whole("block", block, 1)
-    _whole("seed", seed, 0)
+    whole("window", window, 1)
+    whole("refits", refits, 0)
+    whole("block", block, 1)
+    whole("seed", seed, 0)
     if objective not in _OBJECTIVES:
         raise ConfigError(
             f"`objective` {objective!r} does not exist; {nearest_names(objective, _OBJECTIVES)}"
@@ -187,16 +187,5 @@ def retune(
 
 def _in_parts(work: Callable[[IntArray], None], count: int, threads: int | None) -> None:
     """Do work on consecutive parts of 0..count-1, several at once."""
-    wanted = max(1, min(threads or os.cpu_count() or 1, count))
-    parts = [part for part in np.array_split(np.arange(count), wanted) if part.size]
-    if len(parts) < 2:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(wanted) as pool:
-        list(pool.map(work, parts))
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ConfigError(f"`{name}` must be a whole number, at least {least}, was {value!r}")
+    wanted = thread_count(threads, count)
+    at_once(work, [part for part in np.array_split(np.arange(count), wanted) if part.size], wanted)

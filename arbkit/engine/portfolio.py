@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from arbkit._typing import IntArray, RecordArray
 from arbkit.config import Params
+from arbkit.engine._threads import at_once, thread_count
 from arbkit.engine.portfolio_result import PortfolioResult
 from arbkit.engine.rules import check_supported, rules_of
 from arbkit.errors import ConfigError, nearest_names
@@ -156,16 +155,11 @@ class Portfolio:
         step_ns = _interval_ns(interval)
         scans = [self._scans(engine, [one]) for one in params]
         records = np.zeros(len(params), METRICS_DTYPE)
-        wanted = max(1, min(threads or os.cpu_count() or 1, len(params)))
+        wanted = thread_count(threads, len(params))
         parts = [part for part in np.array_split(np.arange(len(params)), wanted) if part.size]
         if parts:
             self._prepare()
-        with ThreadPoolExecutor(wanted) as pool:
-            jobs = [
-                pool.submit(self._run_part, part, rules, scans, step_ns, measure, records) for part in parts
-            ]
-            for job in jobs:
-                job.result()
+        at_once(lambda part: self._run_part(part, rules, scans, step_ns, measure, records), parts, wanted)
         frame = pl.DataFrame({"set": np.arange(len(params)), **metric_columns(records)})
         return frame.drop(() if measure else _MEASURED).with_columns(cs.float().fill_nan(None))
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
 from arbkit.config import Params
+from arbkit.engine._threads import at_once, thread_count
 from arbkit.engine.choice import (
     ENGINES,
     goes_by_trips,
@@ -166,6 +165,7 @@ def run_sets(
     measure: bool = True,
 ) -> RecordArray:
     """Run an array of `RULES_DTYPE` over a panel and return an array of `METRICS_DTYPE`, row for row."""
+    thread_count(threads)
     metrics = np.zeros(rules.size, METRICS_DTYPE)
     by_trips = goes_by_trips(panel, rules) & (engine != "step")
     if engine in ("scan", "step") or rules.size == 1:
@@ -197,11 +197,8 @@ def _by_tables(
         few = _run_rest(panel, sets, np.ones(sets.size, np.bool_), step_ns, 1, "auto", False)
         return few["total_trades"]
 
-    return run_by_tables(panel, rules, by_trips, trades_of, step_ns, _wanted(threads), measure, metrics)
-
-
-def _wanted(threads: int | None) -> int:
-    return threads if threads is not None else (os.cpu_count() or 1)
+    wanted = thread_count(threads)
+    return run_by_tables(panel, rules, by_trips, trades_of, step_ns, wanted, measure, metrics)
 
 
 def _run_rest(
@@ -263,14 +260,13 @@ def _run_alike(
             grid = grid_rows_of(panel, step_ns)
             skip_sets(market, index, rules[part], state, trades, grid, measure, metrics[part])
 
-    wanted = _wanted(threads)
+    wanted = thread_count(threads)
     if wanted <= 1 or rules.size < _THREADS_FROM:
         work(slice(0, rules.size))
         return
     work(slice(0, 1))
     parts = np.array_split(np.arange(1, rules.size), min(4 * wanted, rules.size - 1))
-    with ThreadPoolExecutor(wanted) as pool:
-        list(pool.map(work, [slice(int(part[0]), int(part[-1]) + 1) for part in parts]))
+    at_once(work, [slice(int(part[0]), int(part[-1]) + 1) for part in parts], wanted)
 
 
 def _scan_grid(panel: Panel, step_ns: int) -> Grid:

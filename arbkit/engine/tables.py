@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
+from arbkit.engine._threads import at_once
 from arbkit.engine.choice import lowest_signal
 from arbkit.kernels.excursions import Excursions, entry_levels
 from arbkit.kernels.lanes import table_sets
@@ -192,12 +192,7 @@ def run_table_sets(
             measure_sets(panel.market, index, rises, table, marks, rules, part, own, grid, prices, metrics)
 
     work(parts[0])
-    if threads <= 1 or len(parts) <= 2:
-        for part in parts[1:]:
-            work(part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, parts[1:]))
+    at_once(work, parts[1:], min(threads, len(parts) - 1))
 
 
 def grid_rows_of(panel: Panel, step_ns: int) -> GridRows:

@@ -116,7 +116,7 @@ def run_jobs(
         jobs: of one plan or several.
         max_jobs: try at most so many of those that are not finished.
         stop_on_error: stop at the first job that fails; without it the others go on.
-        workers: how many sets are simulated at once; by default one per core.
+        workers: threads, that is how many sets are simulated at once; by default one per core.
         again: run finished jobs too.
         progress: called after each batch.
         sink: is given every finished job too.

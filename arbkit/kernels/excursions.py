@@ -17,10 +17,10 @@ from numba.extending import intrinsic
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.kernels._jit import borrowed, inlined, jit
-from arbkit.kernels.filter import address, at_or_above, first_bit
+from arbkit.kernels.filter import at_or_above, first_bit
 from arbkit.kernels.market import Market
 from arbkit.kernels.spread import signal_ab, signal_ba
-from arbkit.records import ExitReason, Side
+from arbkit.records import Side
 
 __all__ = [
     "ENTRY_DTYPE",
@@ -33,7 +33,6 @@ __all__ = [
     "excursions_above",
     "excursions_of",
     "next_run",
-    "table_trips",
 ]
 
 #: Where and at what prices a run is entered.
@@ -58,9 +57,6 @@ _FAN: Final = 1 << _FAN_BITS
 _AB: Final = int(Side.LONG_A_SHORT_B)
 _BA: Final = int(Side.LONG_B_SHORT_A)
 _NONE: Final = -1
-_OPEN: Final = int(ExitReason.OPEN)
-_REVERSAL: Final = int(ExitReason.SPREAD_REVERSAL)
-_END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
 _LEAST: Final = 64
 
 
@@ -350,43 +346,3 @@ def entry_levels(rules: RecordArray) -> FloatArray:
     for k in range(rules.size):
         levels[k] = _entry_level(rules[k].cost_bps, rules[k].min_spread_bps, word)
     return levels
-
-
-@jit
-def table_trips(table: Excursions, rules: Any, trips: RecordArray, run: int) -> tuple[int, int]:
-    """Find the trades of one set in the table, until the trips are full or the data end.
-
-    Args:
-        table: the runs at the exit level of the rules.
-        rules: record of `RULES_DTYPE` to which the table applies.
-        trips: `TRIP_DTYPE` (capacity,), overwritten from the beginning.
-        run: the run to go on with, 0 at first.
-
-    Returns:
-        How many trips were written, and the next run, -1 at the end.
-    """
-    level = entry_level(rules.cost_bps, rules.min_spread_bps)
-    tops = address(table.tops)
-    n = 0
-    while n < trips.size:
-        run = next_run(tops, table.offsets, run, level)
-        if run < 0:
-            break
-        end = table.exits[run]
-        run += 1
-        if (end.side == _AB and rules.allow_ab == 0) or (end.side == _BA and rules.allow_ba == 0):
-            continue
-        record = end.first
-        while table.signals[record] < level:
-            record += 1
-        row, leave, reason = table.entries[record].row, end.row, _REVERSAL
-        if leave < 0:
-            reason = _OPEN
-            if rules.close_at_end == 1:
-                if row == table.last:
-                    continue
-                leave, reason = table.last, _END_OF_DATA
-        trips[n].entry_row, trips[n].exit_row = row, leave
-        trips[n].side, trips[n].reason = end.side, reason
-        n += 1
-    return n, run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from arbkit.config import Params
-from arbkit.engine import backtest, backtest_many
+from arbkit.engine import Portfolio, backtest, backtest_many, period_pnl, retune
 from arbkit.errors import ConfigError
 from arbkit.metrics import METRIC_NAMES
 from arbkit.panel import Panel
@@ -71,6 +72,19 @@ def test_threads_and_repetition_change_no_bit(panel: Panel) -> None:
     first = backtest_many(panel, chosen, threads=1)
     for threads in (1, 2, 7, None):
         assert backtest_many(panel, chosen, threads=threads).equals(first)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+def test_a_number_of_threads_below_one_is_refused(panel: Panel, threads: Any) -> None:
+    portfolio = Portfolio({"one": panel})
+    said = f"`threads` must be a whole number, at least 1, was {threads!r}; leave it out for one per core"
+    for run in (backtest_many, period_pnl):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            run(panel, sets(2), threads=threads)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        portfolio.backtest_many([], threads=threads)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        retune(period_pnl(panel, sets(2), every="10m"), window=1, refits=1, threads=threads)
 
 
 def test_the_order_of_the_sets_changes_no_bit(panel: Panel) -> None:

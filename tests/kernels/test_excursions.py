@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from arbkit.config import Params
 from arbkit.engine import rules_of, run_sets
 from arbkit.engine.tables import run_table_sets, table_applies, table_groups
-from arbkit.kernels.excursions import entry_level, excursions_above, table_trips
+from arbkit.kernels.excursions import Excursions, entry_level, excursions_above
 from arbkit.kernels.market import Grid
 from arbkit.kernels.scan import scan
 from arbkit.panel import Panel
@@ -25,18 +25,33 @@ from tests.twin.twin import run
 PANELS = int(os.environ.get("ARBKIT_TABLE_PANELS", "60"))
 EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))
 MEASURED = ("max_drawdown_mtm_pct", "sharpe", "sortino", "excursions")
+REVERSAL = int(ExitReason.SPREAD_REVERSAL)
 REALIZED = [name for name in METRICS_DTYPE.names or () if name not in MEASURED]
 
 
-def trips_of(panel: Panel, rules: Any, capacity: int) -> np.ndarray:
+def table_of(panel: Panel, rules: Any) -> Excursions:
     table = panel.excursions.at(float(rules["exit_spread_bps"]))
     assert table is not None
-    parts, run = [np.empty(0, TRIP_DTYPE)], 0
-    while run >= 0:
-        trips = np.empty(capacity, TRIP_DTYPE)
-        n, run = table_trips(table, rules, trips, run)
-        parts.append(trips[:n])
-    return np.concatenate(parts)
+    return table
+
+
+def trips_of(table: Excursions, rules: Any) -> list[tuple[int, ...]]:
+    """Read the trades of one set off a table, run by run: the fields of `TRIP_DTYPE`."""
+    level = entry_level(rules["cost_bps"], rules["min_spread_bps"])
+    found = []
+    for end, first, after in zip(table.exits, table.exits["first"], table.exits["first"][1:], strict=False):
+        reached = np.flatnonzero(table.signals[first:after] >= level)
+        if reached.size == 0 or not rules["allow_ab" if end["side"] == Side.LONG_A_SHORT_B else "allow_ba"]:
+            continue
+        row, leave, reason = int(table.entries[first + reached[0]]["row"]), int(end["row"]), REVERSAL
+        if leave < 0 and rules["close_at_end"]:
+            if row == table.last:
+                continue
+            leave, reason = table.last, int(ExitReason.END_OF_DATA)
+        elif leave < 0:
+            reason = int(ExitReason.OPEN)
+        found.append((row, leave, int(end["side"]), reason))
+    return found
 
 
 def by_table(panel: Panel, rules: np.ndarray, *, measure: bool = True) -> np.ndarray:
@@ -105,8 +120,7 @@ def random_case(seed: int) -> tuple[np.random.Generator, Panel, np.ndarray]:
 def test_every_trade_and_every_metric_is_that_of_the_scan(seed: int) -> None:
     rng, panel, rules = random_case(seed)
     for k in rng.integers(0, rules.size, 4) if rules.size else []:
-        capacity = int(rng.choice([1, 7, 4096]))
-        assert trips_of(panel, rules[k], capacity).tolist() == scanned(panel, rules[k]).tolist()
+        assert trips_of(table_of(panel, rules[k]), rules[k]) == scanned(panel, rules[k]).tolist()
     found = by_table(panel, rules)
     assert_same_metrics(panel, rules, found)
     realized = by_table(panel, rules, measure=False)
@@ -158,7 +172,7 @@ def test_every_trade_is_that_of_the_twin(case: Case) -> None:
     ]
     got = [
         (entry, leave, Side(side).name, ExitReason(reason).name.lower())
-        for entry, leave, side, reason in trips_of(panel, rules[0], 4).tolist()
+        for entry, leave, side, reason in trips_of(table_of(panel, rules[0]), rules[0])
     ]
     assert got == wanted
     assert_same_metrics(panel, rules, by_table(panel, rules))
@@ -168,16 +182,12 @@ def test_every_trade_is_that_of_the_twin(case: Case) -> None:
 def test_runs_that_reach_a_floor_hold_the_trades_of_every_higher_set(seed: int) -> None:
     _, panel, rules = random_case(seed)
     for one in rules[:6]:
-        table = panel.excursions.at(float(one["exit_spread_bps"]))
-        assert table is not None
+        table = table_of(panel, one)
         level = entry_level(one["cost_bps"], one["min_spread_bps"])
         for floor in (level, level / 2, 0.0):
             few = excursions_above(table, floor)
             assert (few.signals >= floor).all()
-            trips = np.empty(table.exits.size, TRIP_DTYPE)
-            n, run = table_trips(few, one, trips, 0)
-            assert run < 0
-            assert trips[:n].tolist() == trips_of(panel, one, table.exits.size).tolist()
+            assert trips_of(few, one) == trips_of(table, one)
 
 
 @pytest.mark.parametrize("seed", range(20))
