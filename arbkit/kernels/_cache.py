@@ -1,10 +1,12 @@
 """Compiled kernels on disk, loaded without numba's compiler.
 
-Compilation is paid once per machine and not once per run. Two things differ from `njit(cache=True)`:
+Compilation is paid once per machine and not once per run. Three things differ from `njit(cache=True)`:
 
-- numba renews what it kept when the file of the kernel itself changes, and would go on using a kernel whose
-  callee in another file has changed. Here every kernel is stamped with the content of all files that its
-  module imports, directly or through others; kernels are imported by name from `arbkit.kernels.MODULE`.
+- numba renews what it kept when the file of the kernel itself changes, or only its date, and would go on
+  using a kernel whose callee in another file has changed. Here every kernel is stamped with the content of
+  all files that its module imports, directly or through others; kernels are imported by name from
+  `arbkit.kernels.MODULE`. With `NUMBA_CACHE_DIR` the stamp names the folder, and copies of arbkit share it.
+- Processes that need the same kernel at the same time would each compile it. Here one does, the others wait.
 - Before it loads anything, numba fills the tables of its compiler: every implementation of every function it
   knows, SciPy for its BLAS, a runtime library compiled anew. That was 1.2 s of the 2.6 s of CPU of a whole
   `arbkit backtest`, and code that is compiled already needs none of it. What must be compiled after all
@@ -17,16 +19,24 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import re
 import sys
+import time
+import zlib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
+
+try:
+    import fcntl
+except ImportError:  # Windows: each process compiles for itself.
+    fcntl = None  # type: ignore[assignment]
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
-from numba.core import caching, environment
+from numba.core import caching, config, environment
 from numba.core.runtime import _nrt_python as runtime  # type: ignore[attr-defined]
 
 from arbkit import records
@@ -64,6 +74,8 @@ _KERNEL_IMPORT = re.compile(r"^ *(?:from|import) +(arbkit\.kernels\.\w+)", re.MU
 _STAMPS = _stamps(Path(__file__).parent)
 _FunctionCache: Any = caching.FunctionCache
 _DataFile: Any = caching.IndexDataCacheFile
+#: A process that could not finish may hold a kernel for long: then it is compiled twice.
+_PATIENCE_S: Final = 120.0
 
 
 class KernelCache:
@@ -97,18 +109,86 @@ class KernelCache:
 class _Kept(_FunctionCache):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        kept = self._cache_file
-        kept.__class__ = _KeptFile
-        kept._source_stamp = (kept._source_stamp, _STAMPS.get(function.__module__, _STAMPS[""]))
+        stamp, locator = _STAMPS.get(function.__module__), self._impl.locator
+        if stamp is None:
+            stamp = (locator.get_source_stamp(), _STAMPS[""])
+        elif config.CACHE_DIR:
+            self._cache_path = locator._cache_path = str(Path(config.CACHE_DIR) / f"arbkit_{stamp}")
+        self._cache_file = _KeptFile(self._cache_path, self._impl.filename_base, stamp)
+        self._turn = _Turn(Path(self._cache_path), self._impl.filename_base)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         for name, address in runtime.c_helpers.items():
             llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+            found = self._load_overload(sig, target_context)
+            if found is None and self._turn.take():
+                # Another process may have compiled it in the meantime. Else the turn ends when it is saved.
+                found = self._load_overload(sig, target_context)
+                if found is not None:
+                    self._turn.end()
+            return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._turn.take()
+        try:
+            super().save_overload(sig, data)
+        finally:
+            self._turn.end()
+
+
+class _Turn:
+    """The right to compile a kernel, held by one process at a time: a byte of a file that is locked."""
+
+    _files: ClassVar[dict[Path, int]] = {}
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._place = folder, zlib.crc32(name.encode())
+
+    def take(self) -> bool:
+        """Wait for the turn, and tell whether this process has it."""
+        if fcntl is None:
+            return False
+        until = time.monotonic() + _PATIENCE_S
+        try:
+            file = self._file()
+            while time.monotonic() < until:
+                if _locks(file, self._place):
+                    return True
+                time.sleep(0.02)
+        except OSError:  # No place to write to, or one without locks.
+            pass
+        return False
+
+    def end(self) -> None:
+        """Let others have it."""
+        if fcntl is not None and self._folder in self._files:
+            fcntl.lockf(self._file(), fcntl.LOCK_UN, 1, self._place)
+
+    def _file(self) -> int:
+        # Never closed: a process loses all that it holds of a file with the first handle that it closes.
+        if self._folder not in self._files:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._files[self._folder] = os.open(self._folder / "kernels.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        return self._files[self._folder]
+
+
+def _locks(file: int, place: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 class _KeptFile(_DataFile):  # type: ignore[misc]
+    def _load_index(self) -> Any:
+        try:
+            return super()._load_index()
+        except (AttributeError, EOFError, ImportError, pickle.UnpicklingError):
+            # Of an earlier version, with signatures of classes that are gone.
+            return {}
+
     def _load_data(self, name: str) -> Any:
         return _Unpickler(io.BytesIO(Path(self._data_path(name)).read_bytes())).load()
 

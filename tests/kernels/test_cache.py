@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,13 +70,15 @@ def run(tmp_path: Path) -> Any:
     script = tmp_path / "kernels_of_a_test.py"
     script.write_text(KERNELS, encoding="utf-8")
 
-    def start(*arguments: str) -> Any:
+    def start(*arguments: str, at_once: int = 1) -> Any:
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
-        done = subprocess.run(
-            [sys.executable, str(script), *arguments],
-            capture_output=True, text=True, check=True, env=environment,
-        )  # fmt: skip
-        return json.loads(done.stdout)
+        command = [sys.executable, str(script), *arguments]
+        processes = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+            for _ in range(at_once)
+        ]
+        said = [json.loads(process.communicate()[0]) for process in processes]
+        return said if at_once > 1 else said[0]
 
     return start
 
@@ -101,3 +104,43 @@ def test_what_is_not_kept_compiles_after_kept_code_was_loaded(run: Any) -> None:
 def test_changed_source_of_any_kernel_compiles_anew(run: Any) -> None:
     run()
     assert run("--changed")["hits"] == 0
+
+
+def test_processes_that_need_a_kernel_at_once_compile_it_once(run: Any) -> None:
+    first, second = run(at_once=2)
+    assert first["hits"] + second["hits"] == 1
+    assert first["found"] == second["found"]
+
+
+COPY = """
+import numpy as np
+from arbkit.kernels.checksum import checksum_words
+from arbkit.kernels import checksum
+checksum_words(np.arange(9), 0, 0)
+print(checksum.__file__, sum(checksum_words.stats.cache_hits.values()))
+"""
+
+
+def test_copies_of_arbkit_share_a_folder_while_their_kernels_are_the_same(
+    tmp_path: Path, repository: Path
+) -> None:
+    def run_copy(name: str, more: str = "") -> str:
+        shutil.copytree(
+            repository / "arbkit", tmp_path / name / "arbkit", ignore=shutil.ignore_patterns("*.nb?")
+        )
+        with (tmp_path / name / "arbkit" / "kernels" / "checksum.py").open("a") as file:
+            file.write(more)
+        environment = {
+            **os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": str(tmp_path / name),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", COPY],
+            capture_output=True, text=True, check=True, env=environment, cwd=tmp_path,
+        )  # fmt: skip
+        file, hits = done.stdout.split()
+        assert Path(file).is_relative_to(tmp_path / name)
+        return hits
+
+    assert run_copy("one") == "0"
+    assert run_copy("two") == "1"
+    assert run_copy("three", "# changed\n") == "0"
