@@ -5,13 +5,22 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests import servers
+from tests.compiled import forget_old_kernels, keep_kernels
 
+# Before anything imports numba.
+KERNELS = keep_kernels()
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        forget_old_kernels(KERNELS)
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +38,28 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders, none of which is there yet."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _private_cache(_caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's panel cache."""
-    monkeypatch.setenv("ARBKIT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("ARBKIT_CACHE_DIR", str(next(_caches)))
+
+
+@pytest.fixture(scope="session")
+def market_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small market of `tests.markets` as a panel file."""
+    from arbkit.panel import Panel
+    from tests.markets import market_frame
+
+    path = tmp_path_factory.mktemp("market") / "panel.parquet"
+    Panel.from_frame(market_frame()).write(path)
+    return path
 
 
 @pytest.fixture(scope="session")

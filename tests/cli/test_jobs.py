@@ -9,7 +9,7 @@ import pytest
 
 from arbkit.cli.main import main
 from arbkit.panel import Panel
-from tests.study.conftest import market_frame
+from tests.markets import market_frame
 
 SESSION = """
 data_file: panel.parquet

@@ -8,17 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from arbkit.panel import Panel
-from tests.study.conftest import market_frame
-
-
-@pytest.fixture(scope="session")
-def market_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The market as a panel file."""
-    path = tmp_path_factory.mktemp("market") / "panel.parquet"
-    Panel.from_frame(market_frame()).write(path)
-    return path
-
 
 @pytest.fixture
 def values(market_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -106,8 +106,9 @@ class TpeCore:
         propose_trials(
             self._columns.columns,
             self._tuning,
-            Observed(x[:, best], level[:, best], np.ones(len(best))),
-            Observed(x[:, others], level[:, others], _ramp(len(others))),
+            # Taken, not indexed: always in C order, so that the kernel is compiled once.
+            Observed(x.take(best, axis=1), level.take(best, axis=1), np.ones(len(best))),
+            Observed(x.take(others, axis=1), level.take(others, axis=1), _ramp(len(others))),
             self._seed,
             first,
             new_x,

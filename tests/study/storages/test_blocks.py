@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -26,18 +26,7 @@ from arbkit.study.storages import (
     redacted,
 )
 from arbkit.study.storages.blocks import block_of
-
-SPACE = {
-    "a": FloatDistribution(1e-3, 1.0, log=True),
-    "b": IntDistribution(0, 90, step=10),
-    "c": CategoricalDistribution((None, 20, "x", False)),
-}
-ENDS = (
-    (TrialState.COMPLETE, [1.5, 0.1 + 0.2]),
-    (TrialState.COMPLETE, [float("inf"), float("-inf")]),
-    (TrialState.PRUNED, None),
-    (TrialState.FAIL, None),
-)
+from tests.study.storages.conftest import ENDS, SPACE
 
 
 def finished_trials(first: int = 0) -> list[FrozenTrial]:

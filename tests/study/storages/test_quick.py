@@ -6,26 +6,13 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
 from arbkit.study.batches import quiet_optuna
 from arbkit.study.storages._quick import QuickStorage
-
-SPACE = {
-    "a": FloatDistribution(1e-3, 1.0, log=True),
-    "b": IntDistribution(0, 90, step=10),
-    "c": CategoricalDistribution((None, 20, "x", False)),
-}
-ENDS = (
-    (TrialState.COMPLETE, [1.5, 0.1 + 0.2]),
-    (TrialState.COMPLETE, [float("inf"), float("-inf")]),
-    (TrialState.PRUNED, None),
-    (TrialState.FAIL, None),
-    (None, None),
-)
+from tests.study.storages.conftest import ENDS, SPACE
 
 
 @pytest.fixture
@@ -35,7 +22,7 @@ def url(tmp_path: Path) -> str:
     with quiet_optuna():
         for name in ("one", "two"):
             study = optuna.create_study(study_name=name, storage=url, directions=["maximize", "minimize"])
-            for state, values in ENDS:
+            for state, values in (*ENDS, (None, None)):
                 trial = study.ask(SPACE)
                 trial.set_user_attr("metrics", {"sharpe": None, "mtm_pnl_usd": 0.1, "name": name})
                 trial.storage.set_trial_system_attr(trial._trial_id, "constraints:x <= 1", -0.5)
@@ -59,7 +46,7 @@ def test_trials_of_every_kind_equal_those_that_optuna_reads(url: str, name: str)
     with quiet_optuna():
         slow, quick = RDBStorage(url), QuickStorage(url)
         expected = everything(slow, name)
-        assert len(expected) == len(ENDS) + 2
+        assert len(expected) == len(ENDS) + 3
         assert everything(quick, name) == expected
         for storage in (slow, quick):
             storage.engine.dispose()

@@ -11,7 +11,7 @@ from arbkit.errors import StudyError
 from arbkit.panel import Panel
 from arbkit.study import StudySpec, list_studies, load_study, resume_study, run_study
 from arbkit.study.storages import redacted
-from tests.study.conftest import market_frame
+from tests.markets import market_frame
 
 
 def test_a_study_is_the_same_on_every_storage_and_goes_on(spec: StudySpec, url: str) -> None:

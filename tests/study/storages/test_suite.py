@@ -19,6 +19,8 @@ class TestStorage(StorageTestCase):
 
     @pytest.fixture
     def storage(self, url: str) -> Iterator[BaseStorage]:
+        # To look at all that libraries have made takes longer than most of these tests.
+        gc.freeze()
         storage = open_storage(url, create=True)
         yield storage
         close_storage(storage)
@@ -26,6 +28,7 @@ class TestStorage(StorageTestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+        gc.unfreeze()
 
 
 class TestMemory(StorageTestCase):
