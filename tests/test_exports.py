@@ -54,19 +54,16 @@ def test_every_exported_name_resolves_once_and_in_order(folder: Path) -> None:
         assert getattr(package, name) is not None
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: name_of(path.with_suffix(""))
-)
-def test_module_lists_only_names_that_it_has(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    listed = [
-        ast.literal_eval(node.value)
-        for node in ast.parse(source).body
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
-        if ast.unparse(node).startswith("__all__")
-    ]
-    if listed:
-        assert set(listed[0]) <= public_names(source) | {"__version__"}
+def test_modules_list_only_names_that_they_have() -> None:
+    unknown = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and ast.unparse(node).startswith("__all__"):
+                listed = set(ast.literal_eval(node.value or ast.Tuple([])))
+                unknown[name_of(path)] = listed - public_names(source) - {"__version__"}
+    assert len(unknown) > 100
+    assert {name: names for name, names in unknown.items() if names} == {}
 
 
 LAZY = [
