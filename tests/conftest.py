@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -83,13 +84,36 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """A database of its own on the server."""
+    with _database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_with_tables(postgresql_server: str) -> Iterator[str]:
+    """The name of a database in which a storage has made its tables: to copy it is faster."""
+    from arbkit.study.storages import close_storage, open_storage
+
+    with _database(postgresql_server) as url:
+        close_storage(open_storage(url, create=True))
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgresql_copy(postgresql_server: str, postgresql_with_tables: str) -> Iterator[str]:
+    """A database of its own on the server, with tables and no studies."""
+    with _database(postgresql_server, postgresql_with_tables) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: str, template: str = "template1") -> Iterator[str]:
     import psycopg
 
     name = f"arbkit_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield f"{postgresql_server.rpartition('/')[0]}/{name}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"{server.rpartition('/')[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import optuna
@@ -17,9 +18,16 @@ from tests.study.storages.test_blocks import same, stock, written_by_optuna
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> str:
+def source(made: Path, tmp_path: Path) -> str:
     """A SQLite storage with two studies of every kind of trial, names of metrics and attributes."""
-    url = f"sqlite:///{tmp_path}/source.db"
+    return f"sqlite:///{shutil.copy(made, tmp_path / 'source.db')}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of that storage."""
+    file = tmp_path_factory.mktemp("made") / "source.db"
+    url = f"sqlite:///{file}"
     with quiet_optuna():
         close_storage(open_storage(url, create=True))
         for name in ("one", "two"):
@@ -28,7 +36,7 @@ def source(tmp_path: Path) -> str:
             study.set_user_attr("arbkit:spec", {"name": name, "none": None})
             study._storage.set_study_system_attr(study._study_id, "study:metric_names", ["pnl", "drawdown"])
             close_storage(study._storage)
-    return url
+    return file
 
 
 def everything(storage: BaseStorage, name: str) -> tuple[object, ...]:

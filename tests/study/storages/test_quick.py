@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import optuna
@@ -16,9 +17,16 @@ from tests.study.storages.conftest import ENDS, SPACE
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(made: Path, tmp_path: Path) -> str:
     """A storage with two studies, each with trials of every state and every kind of part."""
-    url = f"sqlite:///{tmp_path}/x.db"
+    return f"sqlite:///{shutil.copy(made, tmp_path / 'x.db')}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of that storage, made by Optuna alone."""
+    file = tmp_path_factory.mktemp("made") / "x.db"
+    url = f"sqlite:///{file}"
     with quiet_optuna():
         for name in ("one", "two"):
             study = optuna.create_study(study_name=name, storage=url, directions=["maximize", "minimize"])
@@ -33,7 +41,8 @@ def url(tmp_path: Path) -> str:
             study.ask()
             study.enqueue_trial({"a": 0.5})
         study._storage.remove_session()
-    return url
+        study._storage._backend.engine.dispose()
+    return file
 
 
 def everything(storage: RDBStorage, name: str) -> list[str]:

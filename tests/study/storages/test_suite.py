@@ -5,17 +5,25 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from optuna.storages import BaseStorage
 from optuna.testing.pytest_storages import StorageTestCase
 
 from arbkit.study.storages import close_storage, open_storage
+from tests.study.storages.conftest import KINDS, url_of_kind
 
 
 @pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")
 class TestStorage(StorageTestCase):
     """59 tests for each kind; Optuna wraps relational storages in a cache, as `create_study` does."""
+
+    @pytest.fixture(params=KINDS)
+    def url(self, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+        if request.param == "postgresql":
+            return str(request.getfixturevalue("postgresql_copy"))
+        return url_of_kind(request, request.param, tmp_path)
 
     @pytest.fixture
     def storage(self, url: str) -> Iterator[BaseStorage]:
