@@ -74,8 +74,9 @@ _KERNEL_IMPORT = re.compile(r"^ *(?:from|import) +(arbkit\.kernels\.\w+)", re.MU
 _STAMPS = _stamps(Path(__file__).parent)
 _FunctionCache: Any = caching.FunctionCache
 _DataFile: Any = caching.IndexDataCacheFile
+_config: Any = config
 #: A process that could not finish may hold a kernel for long: then it is compiled twice.
-_PATIENCE_S: Final = 120.0
+_PATIENCE_S: Final = 300.0
 
 
 class KernelCache:
@@ -109,11 +110,12 @@ class KernelCache:
 class _Kept(_FunctionCache):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        stamp, locator = _STAMPS.get(function.__module__), self._impl.locator
+        stamp: Any = _STAMPS.get(function.__module__)
+        locator, folder = self._impl.locator, _config.CACHE_DIR
         if stamp is None:
             stamp = (locator.get_source_stamp(), _STAMPS[""])
-        elif config.CACHE_DIR:
-            self._cache_path = locator._cache_path = str(Path(config.CACHE_DIR) / f"arbkit_{stamp}")
+        elif folder:
+            self._cache_path = locator._cache_path = str(Path(folder) / f"arbkit_{stamp}")
         self._cache_file = _KeptFile(self._cache_path, self._impl.filename_base, stamp)
         self._turn = _Turn(Path(self._cache_path), self._impl.filename_base)
 
@@ -147,8 +149,6 @@ class _Turn:
 
     def take(self) -> bool:
         """Wait for the turn, and tell whether this process has it."""
-        if fcntl is None:
-            return False
         until = time.monotonic() + _PATIENCE_S
         try:
             file = self._file()
@@ -157,7 +157,7 @@ class _Turn:
                     return True
                 time.sleep(0.02)
         except OSError:  # No place to write to, or one without locks.
-            pass
+            return False
         return False
 
     def end(self) -> None:
@@ -174,10 +174,12 @@ class _Turn:
 
 
 def _locks(file: int, place: int) -> bool:
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-    except (BlockingIOError, PermissionError):
-        return False
+    """Lock a byte, where there are locks, unless another process has it."""
+    if fcntl is not None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except (BlockingIOError, PermissionError):
+            return False
     return True
 
 

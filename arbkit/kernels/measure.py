@@ -223,10 +223,10 @@ def deepest_of(
     new_state(work, rules)
     work.n_open = 1
     work.max_drawdown_mtm = max(0.0, sure - 1e-9 * abs(sure) - 1e-12)
-    _follow(
-        market, index, rules, last, trips, pnl, notes, first, 0, rules.initial_balance_usd, work, trade, ids
-    )
-    settled, peak = 0, rules.initial_balance_usd
+    # Of a type: for a literal 0 what follows would be compiled a second time.
+    settled: Any = np.int64(0)
+    peak = rules.initial_balance_usd
+    _follow(market, index, rules, last, trips, pnl, notes, first, settled, peak, work, trade, ids)
     for k in range(trips.size):
         if k == first or notes[k, BOUND] <= work.max_drawdown_mtm:
             continue

@@ -145,7 +145,10 @@ def portfolio(
         if last >= first:
             keys[p], rows[p] = market_at(like, places, p).ts[first], first
     tree = new_tree(keys)
-    at, filled, most_open, running = winner(tree, keys, 0), 0, 0, keys.min() < NEVER
+    # Of a type: for a literal 0 the largest kernels would be compiled a second time.
+    filled: Any = np.int64(0)
+    most_open: Any = np.int64(0)
+    at, running = winner(tree, keys, 0), keys.min() < NEVER
     while running:
         book = _roomier(book, account.n_trades, most_open)
         at, filled, most_open, running = _events(

@@ -96,7 +96,8 @@ def skip(
         The trades in entry order (the first `state.n_trades` are valid) and the number of filled grid points.
     """
     new_state(state, rules)
-    filled = 0
+    # Of a type: for a literal 0 the largest kernels would be compiled a second time.
+    filled: Any = np.int64(0)
     if index.last < index.first:
         return trades, filled
     market = Market(

@@ -311,8 +311,9 @@ def _choose(
         _draw_anywhere(columns, key, _ROUNDS * tuning.candidates + attempt, drawn)
         if not _is_known(known, _fingerprint(drawn.level[:, 0])):
             return 0
-    _draw(columns, groups[0], cumulative, key, drawn, 0)
-    return _best_of(columns, groups, drawn, known, False, scratch)
+    zero: Any = np.int64(0)
+    _draw(columns, groups[0], cumulative, key, drawn, zero)
+    return _best_of(columns, groups, drawn, known, zero > 0, scratch)
 
 
 @jit
@@ -339,7 +340,9 @@ def propose_trials(
         level: int64 (p, n), filled with their levels or choices; 0 for a real number, -1 = not part of it.
     """
     p, n = x.shape
-    groups = (_group(columns, best, 0), _group(columns, others, n))
+    # Of a type: for a literal 0 what it is passed to would be compiled a second time.
+    zero: Any = np.int64(0)
+    groups = (_group(columns, best, zero), _group(columns, others, n))
     finest = min(tuning.finest, 2.0 + len(best.weight) + len(others.weight))
     _fit(columns, groups[0], finest)
     _fit(columns, groups[1], finest)
