@@ -111,6 +111,21 @@ def test_the_looking_commands_work_as_text_and_json(capsys: pytest.CaptureFixtur
         assert json.loads(capsys.readouterr().out)
 
 
+def test_a_study_is_copied_and_asked_in_sql(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["study", "run", "small.yaml"])
+    capsys.readouterr()
+
+    copy = ["study", "copy", "sqlite:///studies/small.db", "duckdb:///studies/copy.duckdb"]
+    assert main(copy) == 0
+    assert capsys.readouterr().out == "small: 12 trials copied to duckdb:///studies/copy.duckdb\n"
+    assert main(["study", "sql", "studies/copy.duckdb", "select count(*) as n from trials", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"n": 12}]
+    assert main(copy) == 1
+    assert "must be free, 'small' is taken" in capsys.readouterr().err
+    assert main(["study", "sql", "small", "drop table trials"]) == 1
+    assert "a query must be one SELECT" in capsys.readouterr().err
+
+
 def test_show_spec_gives_a_spec_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["study", "run", "small.yaml"])
     capsys.readouterr()
