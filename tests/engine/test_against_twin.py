@@ -1,7 +1,6 @@
 """The engine against the plain twin, over random panels and every parameter.
 
-`ENGINE_FEATURES` lists the extensions that the engine has; only those are drawn. The quick profile runs in
-`make test`; set `ARBKIT_TWIN_EXAMPLES=20000` for a long search.
+The quick profile runs in `make test`; set `ARBKIT_TWIN_EXAMPLES=20000` for a long search.
 """
 
 from __future__ import annotations
@@ -21,25 +20,11 @@ from arbkit.engine import backtest, backtest_many
 from arbkit.panel import Funding, Ladders, Panel
 from arbkit.records import METRICS_DTYPE
 from arbkit.units import duration_ns
-from tests.strategies import Case, cases, panels, parameters
+from tests.strategies import FEATURES, Case, cases, panels, parameters
 from tests.twin.compare import compare_attribution, compare_equity, compare_metrics, compare_trades, differs
 from tests.twin.market import Row
 from tests.twin.twin import run
 
-#: The extensions of the rules that the engine has so far, by the names of `tests.strategies.FEATURES`.
-ENGINE_FEATURES: tuple[str, ...] = (
-    "latency",
-    "depth",
-    "lots",
-    "inventory",
-    "ladder",
-    "fx_settlement",
-    "scale",
-    "funding",
-    "margin",
-    "guard",
-    "stop_mtm",
-)
 #: The ways the engine can run; each must give the twin's result.
 ENGINES = ("step", "scan", "skip")
 EXAMPLES = int(os.environ.get("ARBKIT_TWIN_EXAMPLES", "150"))
@@ -62,16 +47,11 @@ def panel_of(
     extras: dict[str, Any] = {"fair": column("fair")} if fair else {}
     if entry_ok:
         extras["entry_ok"] = column("entry_ok", np.bool_)
-    if "scale" in ENGINE_FEATURES:
-        extras["scale"] = column("scale")
-    if "fx_settlement" in ENGINE_FEATURES:
-        extras |= {"fx_a": column("fx_a"), "fx_b": column("fx_b")}
-    if "depth" in ENGINE_FEATURES:
-        extras["ladders"] = ladders_of(rows)
-    if "funding" in ENGINE_FEATURES:
-        due = [entry for entry in funding if entry[0] <= rows[-1].ts]
-        ts, legs, rates = [e[0] for e in due], ["ab".index(e[1]) for e in due], [e[2] for e in due]
-        extras["funding"] = Funding(*map(np.array, (ts, legs, rates)))  # type: ignore[arg-type]
+    extras |= {name: column(name) for name in ("scale", "fx_a", "fx_b")}
+    extras["ladders"] = ladders_of(rows)
+    due = [entry for entry in funding if entry[0] <= rows[-1].ts]
+    stamps, legs, rates = [e[0] for e in due], ["ab".index(e[1]) for e in due], [e[2] for e in due]
+    extras["funding"] = Funding(*map(np.array, (stamps, legs, rates)))  # type: ignore[arg-type]
     prices = [column(name) for name in ("bid_a", "ask_a", "bid_b", "ask_b")]
     return Panel(column("ts", np.int64), *prices, **extras)
 
@@ -110,7 +90,7 @@ def engine_disagreements(case: Case, engine: str, interval: str = "1h") -> list[
 
 
 @profile
-@given(case=cases(ENGINE_FEATURES), interval=st.sampled_from(("1h", "20m")))
+@given(case=cases(FEATURES), interval=st.sampled_from(("1h", "20m")))
 def test_engine_and_twin_agree_to_the_last_trade(case: Case, interval: str) -> None:
     for engine in ENGINES:
         assert engine_disagreements(case, engine, interval) == [], engine
@@ -119,8 +99,8 @@ def test_engine_and_twin_agree_to_the_last_trade(case: Case, interval: str) -> N
 @settings(parent=profile, max_examples=max(EXAMPLES // 6, 10))
 @given(data=st.data())
 def test_many_sets_agree_with_the_twin_one_by_one(data: st.DataObject) -> None:
-    rows, fair, entry_ok = data.draw(panels(ENGINE_FEATURES))
-    sets = data.draw(st.lists(parameters(rows, ENGINE_FEATURES, fair), min_size=1, max_size=4))
+    rows, fair, entry_ok = data.draw(panels(FEATURES))
+    sets = data.draw(st.lists(parameters(rows, FEATURES, fair), min_size=1, max_size=4))
     panel = panel_of(rows, fair=fair, entry_ok=entry_ok)
     names = METRICS_DTYPE.names or ()
     for engine in ENGINES:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from arbkit import ConfigError, Panel, Params, Portfolio, backtest
 from arbkit.engine import PortfolioResult
 from arbkit.panel import PanelMeta
-from tests.engine.test_against_twin import ENGINE_FEATURES, panel_of, records
+from tests.engine.test_against_twin import panel_of, records
 from tests.engine.test_skip_against_scan import market
 from tests.engine.test_skip_against_scan import params as random_params
-from tests.strategies import Case, cases
+from tests.strategies import FEATURES, Case, cases
 from tests.twin.compare import (
     compare_attribution,
     compare_equity,
@@ -66,7 +66,7 @@ TWIN_NAMES = {
     "stop_on_drawdown_mtm_pct": "stop_mtm_pct",
 }
 #: A portfolio fills at once, at the tops of the books.
-FEATURES = tuple(name for name in ENGINE_FEATURES if name not in ("latency", "depth"))
+DRAWN = tuple(name for name in FEATURES if name not in ("latency", "depth"))
 NO_STOPS: dict[str, Any] = {
     "initial_balance_usd": 10_000.0, "stop_on_drawdown_pct": None, "stop_on_drawdown_mtm_pct": None,
     "latency_ms": 0.0, "latency_a_ms": None, "depth_levels": 0,
@@ -99,7 +99,7 @@ def disagreements(result: PortfolioResult, twins: list[TwinResult]) -> list[str]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(drawn=st.lists(cases(FEATURES), min_size=1, max_size=4), shared=limits)
+@given(drawn=st.lists(cases(DRAWN), min_size=1, max_size=4), shared=limits)
 def test_portfolio_and_twin_agree_to_the_last_trade(drawn: list[Case], shared: dict[str, Any]) -> None:
     pairs = [(case.rows, case.params.replace(**NO_STOPS), case.funding) for case in drawn]
     twins = run_portfolio(pairs, **{TWIN_NAMES[name]: value for name, value in shared.items()})

@@ -10,35 +10,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from arbkit.config import Params
+from tests.engine.test_twin import LOW, RICH, SECOND, approx, book, books, params
 from tests.twin.market import Row
 from tests.twin.results import TwinResult
 from tests.twin.twin import run, run_portfolio
-
-SECOND = 1_000_000_000
-RICH = (102.0, 110.0)
-LOW = (99.0, 100.0)
-
-
-def params(**changes: Any) -> Params:
-    base = Params(
-        min_spread_bps=100, taker_fee_a_bps=0, taker_fee_b_bps=0, slippage_bps=0, max_position_usd=1_000
-    )
-    return base.replace(**changes)
-
-
-def book(seconds: float, venue_b: tuple[float, float], **more: Any) -> Row:
-    return Row(round(seconds * SECOND), 99.0, 100.0, *venue_b, **more)
-
-
-def books(*venue_b: tuple[float, float]) -> list[Row]:
-    return [book(second, prices) for second, prices in enumerate(venue_b)]
-
-
-def approx(value: float) -> Any:
-    return pytest.approx(value, rel=1e-12, abs=1e-12)
 
 
 def spans(result: TwinResult) -> list[tuple[int, int | None]]:
