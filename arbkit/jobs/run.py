@@ -17,6 +17,7 @@ import msgspec
 
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many, flags_of
+from arbkit.engine._threads import whole
 from arbkit.engine.rules import check_supported
 from arbkit.errors import ArbkitError
 from arbkit.jobs.document import config_of, document_of, error_document, write_document
@@ -125,8 +126,10 @@ def run_jobs(
         What was done, what failed and why, and what is left.
 
     Raises:
-        ConfigError: when a result file cannot be written.
+        ConfigError: when a result file cannot be written, or `workers` is not a whole number from 1 on.
     """
+    if workers is not None:
+        whole("workers", workers, 1, "; leave it out for one per core")
     run = _Run(stop_on_error, workers, progress, sink)
     ready, skipped = run.prepare(jobs, again, max_jobs)
     run.total = len(ready) + len(run.failures)

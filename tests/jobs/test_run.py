@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from arbkit.cli.main import main
+from arbkit.errors import ConfigError
 from arbkit.jobs import Finished, PlannedJob, RunProgress, Session, make_plan, run_jobs, write_plan
 
 Values = dict[str, Any]
@@ -96,6 +97,13 @@ def test_a_job_that_cannot_run_is_an_error_document_and_the_others_go_on(values:
     assert failed["status"] == "error"
     assert failed["config"]["depth_levels"] == 2
     assert "needs a panel with sizes" in failed["message"]
+
+
+def test_a_number_of_workers_below_one_is_refused(values: Values) -> None:
+    with pytest.raises(
+        ConfigError, match="`workers` must be a whole number, at least 1, was 0; leave it out"
+    ):
+        run_jobs(planned(values), workers=0)
 
 
 def test_stop_on_error_leaves_what_comes_after(values: Values) -> None:
