@@ -250,5 +250,5 @@ def test_a_panel_without_a_tradable_row_has_no_trades() -> None:
     rules = rules_of([Params(
         min_spread_bps=1, taker_fee_a_bps=0, taker_fee_b_bps=0, slippage_bps=0, max_position_usd=1000
     )])  # fmt: skip
-    assert trips_of(panel, rules[0], 4).size == 0
+    assert trips_of(table_of(panel, rules[0]), rules[0]) == []
     assert_same_metrics(panel, rules, by_table(panel, rules))
