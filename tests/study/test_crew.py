@@ -157,7 +157,7 @@ def test_ctrl_c_ends_a_helper_and_its_workers_while_the_leader_goes_on(
         expected = crew.evaluate(points).tobytes()
 
         def interrupt() -> None:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 300
             while crew.lanes < 2 and time.monotonic() < end:
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
@@ -195,14 +195,12 @@ def test_two_shells_run_one_study_and_the_second_takes_over(
     while not is_led(url, "both"):
         assert first.poll() is None
         time.sleep(0.01)
-    # It waits while the other one starts, however long that takes.
-    first.send_signal(signal.SIGSTOP)
     # Another way to write the same address.
     second = shell(url.replace("postgresql://", "postgres://").replace("127.0.0.1", "localhost"))
     while not _has_joined(second.pid):
+        assert first.poll() is None
         assert second.poll() is None
         time.sleep(0.01)
-    first.send_signal(signal.SIGCONT)
     time.sleep(0.5)
     assert first.poll() is None
     first.kill()
