@@ -12,6 +12,7 @@ from arbkit._lazy import lazy_names
 if TYPE_CHECKING:
     from arbkit.config import Params
     from arbkit.data import Dataset, open_dataset
+    from arbkit.decision import Decision, decide, load_decision
     from arbkit.engine import (
         BacktestResult,
         ParamSets,
@@ -45,6 +46,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Dataset",
+    "Decision",
     "Metrics",
     "Panel",
     "ParamSets",
@@ -63,7 +65,9 @@ __all__ = [
     "backtest_many",
     "break_even_fee",
     "capacity",
+    "decide",
     "edge_vs_latency",
+    "load_decision",
     "load_panel",
     "load_study",
     "open_dataset",
@@ -85,6 +89,7 @@ _HOMES: Final = {
     "ConfigError": "arbkit.errors",
     "DataError": "arbkit.errors",
     "Dataset": "arbkit.data",
+    "Decision": "arbkit.decision",
     "Metrics": "arbkit.metrics",
     "Panel": "arbkit.panel",
     "ParamSets": "arbkit.engine",
@@ -102,7 +107,9 @@ _HOMES: Final = {
     "backtest_many": "arbkit.engine",
     "break_even_fee": "arbkit.realism",
     "capacity": "arbkit.realism",
+    "decide": "arbkit.decision",
     "edge_vs_latency": "arbkit.realism",
+    "load_decision": "arbkit.decision",
     "load_panel": "arbkit.panel",
     "load_study": "arbkit.study",
     "open_dataset": "arbkit.data",

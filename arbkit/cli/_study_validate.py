@@ -126,7 +126,7 @@ def _say(found: Validation) -> None:
     say("")
     for line in _footnotes(found):
         say(line)
-    say(f"\nnext: arbkit report {found.study}")
+    say(f"\nnext: arbkit study decide {found.study}")
 
 
 def _row(part: Part) -> tuple[Any, ...]:

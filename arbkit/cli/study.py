@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli import _study_tables, _study_validate
+from arbkit.cli import _study_decide, _study_tables, _study_validate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -298,6 +298,7 @@ def _sampler_facts(item: SamplerInfo) -> dict[str, Any]:
 
 _study_tables.register(app)
 _study_validate.register(app)
+_study_decide.register(app)
 
 
 @contextmanager

@@ -1,0 +1,131 @@
+"""How many more days of data would settle a study that is undecided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from arbkit.validation import Validation
+
+__all__ = ["ODDS", "MoreDays", "more_days"]
+
+#: The surer of the two answers: with these odds the rule then finds an edge that is really there.
+ODDS: Final = 0.8
+
+
+@dataclass(frozen=True)
+class MoreDays:
+    """What more data of the same kind would do.
+
+    Attributes:
+        state: `settled`, `for` (what was earned out of sample is above 0, and not yet beyond chance), `against`
+            (below 0, and not yet beyond chance) or `unknown`.
+        t: of all bins out of sample together; None where nothing moved.
+        even_days: more days until such a mean is as likely as not to be beyond chance in the shortest part
+            that has to show it; None where the state is not `for` or `against`.
+        sure_days: until the odds are `ODDS`.
+        minimum_days: more days until the rule's minimum (closed trades, bins, track record) is reached; 0
+            where it is, None where no length is enough.
+        sentence: the same in words.
+    """
+
+    state: Literal["settled", "for", "against", "unknown"]
+    t: float | None
+    even_days: float | None
+    sure_days: float | None
+    minimum_days: float | None
+    sentence: str
+
+
+def more_days(found: Validation) -> MoreDays:
+    """Say how much longer the data would have to be.
+
+    The t of a mean grows with the square root of the time it is taken over. With t of all out-of-sample bins
+    over D days, a part that is the share s of all data shows a mean beyond chance with odds q when all data
+    have (D / s) ((c + z_q) / t)^2 days: c is the critical t of that part, z_q the normal quantile (0 for even
+    odds). The walk-forward and the lockbox both have to, and the smaller one decides. A mean below 0 is settled
+    against when the same formula has its |t| beyond chance on all out-of-sample bins. Beside it stands the
+    rule's own minimum, the minimum track record length among it. What is computed assumes that the next days
+    are like these; the test over all sets (SPA) is not in it.
+
+    Source: Bailey and Lopez de Prado (2012) for the track record; the sample size of a one-sided t test, such
+    as Cohen (1988), "Statistical power analysis for the behavioral sciences", chapter 2.
+    """
+    if not found.parts:
+        return MoreDays(
+            "unknown", None, None, None, None, "no trial was feasible: there is nothing to wait for"
+        )
+    out = found.part("out_of_sample")
+    minimum = found.more_days if found.status == "too short" else 0.0
+    if found.supported:
+        return MoreDays("settled", out.t, None, None, 0.0, "it is settled: no further day is needed for that")
+    if out.t is None or out.days <= 0:
+        return MoreDays("unknown", None, None, None, minimum, _nothing(minimum))
+    if out.t <= -out.critical:
+        sentence = f"it is settled: the loss out of sample is beyond chance, t {_signed(out.t)}"
+        return MoreDays("settled", out.t, None, None, minimum, sentence)
+    if out.t == 0:
+        return MoreDays("unknown", out.t, None, None, minimum, _nothing(minimum))
+    state: Literal["for", "against"] = "for" if out.t > 0 else "against"
+    even, sure = (_days(found, state, odds) for odds in (0.5, ODDS))
+    return MoreDays(state, out.t, even, sure, minimum, _sentence(found, state, even, sure, minimum))
+
+
+def _days(found: Validation, state: str, odds: float) -> float:
+    from scipy.special import ndtri
+
+    out, used = found.part("out_of_sample"), found.settings
+    assert out.t is not None
+    total = _total_days(found)
+    if state == "against":
+        shares: Mapping[str, float] = {"out_of_sample": used["walk_forward"] + used["lockbox"]}
+    else:
+        shares = {name: used[name] for name in ("walk_forward", "lockbox")}
+    needed = [
+        out.days / share * ((found.part(name).critical + float(ndtri(odds))) / out.t) ** 2
+        for name, share in shares.items()
+    ]
+    return max(0.0, max(needed) - total)
+
+
+def _total_days(found: Validation) -> float:
+    return float(found.part("training").days / found.settings["training"])
+
+
+def _sentence(found: Validation, state: str, even: float, sure: float, minimum: float | None) -> str:
+    out = found.part("out_of_sample")
+    assert out.t is not None
+    t = f"t {_signed(out.t)} over {out.days:,.1f} days out of sample"
+    if state == "against":
+        return (
+            f"undecided, leaning against: {t}; if that is the truth, about {_whole(even)} more days settle it "
+            f"against with even odds, {_whole(sure)} with odds of {ODDS:.0%}"
+        )
+    if sure == 0:
+        return f"undecided, and not for want of days: {t} would be enough, what fails is {_failing(found)}"
+    text = (
+        f"undecided: {t}; if that is the truth, about {_whole(even)} more days settle it with even odds, "
+        f"{_whole(sure)} with odds of {ODDS:.0%}"
+    )
+    if minimum is None:
+        return f"{text}; the rule's minimum is reached at no length"
+    return text + (f"; the rule's minimum needs {_whole(minimum)} more" if minimum else "")
+
+
+def _failing(found: Validation) -> str:
+    return "; ".join(found.reasons) or "nothing"
+
+
+def _nothing(minimum: float | None) -> str:
+    text = "nothing moved out of sample, so that no number of days can be named"
+    return f"{text}; the rule's minimum needs {_whole(minimum)} more" if minimum else text
+
+
+def _whole(days: Any) -> str:
+    return f"{math.ceil(days):,}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
