@@ -28,9 +28,7 @@ def _decide(
     ] = None,
     books: Annotated[
         Path | None,
-        typer.Option(
-            "--books", help="Panel file, panel store or spec whose books carry costs, latency, size."
-        ),
+        typer.Option("--books", help="Panel file, store or spec whose books carry costs, latency and size."),
     ] = None,
     params: Annotated[
         Path | None, typer.Option("--params", help="Write the parameters for a paper run: a .yaml file.")

@@ -93,8 +93,8 @@ def minimums_of(
                 documented = Minimum(0.0)
             else:
                 notes.append(
-                    f"smallest order of {name} as its venue documented it: {documented.notional:,.10g} of its "
-                    f"currency, steps of {documented.lot:.10g}"
+                    f"smallest order of {name} as documented by its venue: {documented.notional:,.10g} of "
+                    f"its currency, steps of {documented.lot:.10g}"
                 )
             known = Minimum(documented.notional * _rate(panel, leg), documented.lot)
         found[leg] = Minimum(max(known.notional, params.min_notional_usd), max(known.lot, lot))
@@ -122,8 +122,8 @@ def canary_of(
     """Return the smallest canary; None where nothing was traded out of sample.
 
     Its size is the smallest that both venues take, on the coarser of the two grids of sizes, with a tenth to
-    spare. It runs until 30 trades are closed at the out-of-sample rate, and at least 14 days. Its worst cost is
-    the 5th percentile of the total over that time: bins of the out-of-sample time are drawn in blocks
+    spare. It runs until 30 trades are closed at the out-of-sample rate, and at least 14 days. Its worst cost
+    is the 5th percentile of the total over that time: bins of the out-of-sample time are drawn in blocks
     (stationary bootstrap, Politis and Romano 1994), scaled to the canary's size. The same draws give the
     deepest point on the way. That a small order pays the same basis points is assumed.
 

@@ -62,7 +62,7 @@ def _latency(panel: Panel, params: Params) -> CheckedCost:
     if panel.meta.fidelity == "candle":
         return _skipped(
             "latency",
-            "candles know nothing of the time between two closes; `--books` takes a panel that does",
+            "candles know nothing of the time between two closes; give `--books`",
         )
     found = edge_vs_latency(panel, params)
     frame = found.frame

@@ -20,8 +20,8 @@ class MoreDays:
     """What more data of the same kind would do.
 
     Attributes:
-        state: `settled`, `for` (what was earned out of sample is above 0, and not yet beyond chance), `against`
-            (below 0, and not yet beyond chance) or `unknown`.
+        state: `settled`, `for` (what was earned out of sample is above 0, but not supported yet), `against`
+            (below 0, but not yet beyond chance) or `unknown`.
         t: of all bins out of sample together; None where nothing moved.
         even_days: more days until such a mean is as likely as not to be beyond chance in the shortest part
             that has to show it; None where the state is not `for` or `against`.
@@ -45,18 +45,16 @@ def more_days(found: Validation) -> MoreDays:
     The t of a mean grows with the square root of the time it is taken over. With t of all out-of-sample bins
     over D days, a part that is the share s of all data shows a mean beyond chance with odds q when all data
     have (D / s) ((c + z_q) / t)^2 days: c is the critical t of that part, z_q the normal quantile (0 for even
-    odds). The walk-forward and the lockbox both have to, and the smaller one decides. A mean below 0 is settled
-    against when the same formula has its |t| beyond chance on all out-of-sample bins. Beside it stands the
-    rule's own minimum, the minimum track record length among it. What is computed assumes that the next days
-    are like these; the test over all sets (SPA) is not in it.
+    odds). The walk-forward and the lockbox both have to, and the smaller one decides. A mean below 0 is
+    settled against when all out-of-sample bins together have its |t| beyond chance. Beside it stands the
+    rule's own minimum, the minimum track record length among it. All this assumes that the next days are like
+    these; the test over all sets (SPA) is not in it.
 
     Source: Bailey and Lopez de Prado (2012) for the track record; the sample size of a one-sided t test, such
     as Cohen (1988), "Statistical power analysis for the behavioral sciences", chapter 2.
     """
     if not found.parts:
-        return MoreDays(
-            "unknown", None, None, None, None, "no trial was feasible: there is nothing to wait for"
-        )
+        return MoreDays("unknown", None, None, None, None, "no trial was feasible: nothing to wait for")
     out = found.part("out_of_sample")
     minimum = found.more_days if found.status == "too short" else 0.0
     if found.supported:
@@ -100,8 +98,8 @@ def _sentence(found: Validation, state: str, even: float, sure: float, minimum: 
     t = f"t {_signed(out.t)} over {out.days:,.1f} days out of sample"
     if state == "against":
         return (
-            f"undecided, leaning against: {t}; if that is the truth, about {_whole(even)} more days settle it "
-            f"against with even odds, {_whole(sure)} with odds of {ODDS:.0%}"
+            f"undecided, leaning against: {t}; if that is the truth, about {_whole(even)} more days settle "
+            f"it against with even odds, {_whole(sure)} with odds of {ODDS:.0%}"
         )
     if sure == 0:
         return f"undecided, and not for want of days: {t} would be enough, what fails is {_failing(found)}"

@@ -59,13 +59,13 @@ def decide(
 ) -> Decision:
     """Put everything on one page that stands between a study and a paper run, and make its parameters.
 
-    A study that is not validated yet is validated first, which opens its lockbox and is recorded there. What is
-    measured here beyond that (stress, costs) sees the walk-forward part and never the lockbox.
+    A study that is not validated yet is validated first, which opens its lockbox and is recorded there. What
+    is measured here beyond that (stress, costs) sees the walk-forward part and never the lockbox.
 
     Args:
         study: the study, or its name as `load_study` takes it.
-        books: a panel of order books of the same pair, where the study's own data are candles or hold no depth:
-            it then carries costs, latency and size, and the study reference and thresholds.
+        books: a panel of order books of the same pair, for a study on candles or on books without depth: it
+            then carries costs, latency and size, and the study reference and thresholds.
         minimums: smallest orders by leg ("a", "b") in the account currency; else what is known of the venues.
         scenarios: of the stress test, as `stress_test` takes them.
         progress: called after each step.
@@ -208,13 +208,11 @@ def _notes(
             notes.append(f"the legs of study and books are not named alike: {names}")
     if size != subject.params.max_position_usd:
         notes.append(
-            f"the books earn most at {size:,.10g} {judged.meta.currency} a trade: that is written, and not the "
+            f"the books earn most at {size:,.10g} {judged.meta.currency} a trade: that is written, not the "
             f"{subject.params.max_position_usd:,.10g} that were studied"
         )
     if not tuned:
-        notes.append(
-            "the search ran without this guard block; put it into the spec's `fixed` to tune with it"
-        )
+        notes.append("the search ran without this guard block; put it into `fixed` to tune with it")
     return tuple(notes)
 
 

@@ -32,7 +32,7 @@ _LOOKED_AT: Final = 200_000
 
 @dataclass(frozen=True)
 class Envelope:
-    """The 1st and 99th percentile in training of what parameters depend on; without a value where it is absent.
+    """The 1st and 99th percentile in training of what parameters depend on; None where it is absent.
 
     Attributes:
         x_ab_bps: executable spread from the fair ratio, buying A and selling B, before costs.

@@ -1,4 +1,4 @@
-"""`params.yaml`: what a paper run takes, written with the same bytes every time and checked when it is read."""
+"""`params.yaml`: what a paper run takes, the same bytes every time, checked when it is read."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class DecidedParams:
         guard: the guard block.
         guard_tuned: whether the search itself ran with the guard block.
         envelope: the conditions that training showed.
-        per_day: `in_sample` and `out_of_sample`, each with `mean`, `low` and `high` per day, in `currency`, of
-            trades of `of_notional_usd`.
+        per_day: `in_sample` and `out_of_sample`, each with `mean`, `low` and `high` per day, in `currency`,
+            of trades of `of_notional_usd`.
         canary: size, days and worst cost of the smallest canary, or None.
         valid_until: after this the parameters are stale.
     """
@@ -130,8 +130,8 @@ def text_of(decision: Decision) -> str:
         "canary": None if decision.canary is None else _canary(decision),
     }
     head = (
-        f"# Made by `arbkit study decide {decision.study} --params FILE`. Make it anew rather than edit it: the last\n"
-        "# line is a checksum of all lines before it.\n"
+        f"# Made by `arbkit study decide {decision.study} --params FILE`. Make it anew rather than edit it:\n"
+        "# the last line is a checksum of all lines before it.\n"
     )
     body = head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     return f"{body}{_CHECKSUM}{_digest(body)}\n"

@@ -46,10 +46,10 @@ def guard_of(panel: Panel, params: Params) -> GuardBlock:
     """Return the guard block of a set.
 
     A set that was tuned with a guard keeps it. Else each limit is 1.5 times the worst of the training run,
-    rounded up to two digits: loss of a UTC day and largest fall of the equity at the ends of hours (a fiftieth of what may be
-    open, where training never lost), entries per hour and per day. The largest position and their number are
-    the set's own, the least spread is its entry threshold. Slippage of 0.5 %, a fill rate of 80 % and a breaker
-    at a loss of 5 % in a day are fixed.
+    rounded up to two digits: loss of a UTC day and largest fall of the equity at the ends of hours (a
+    fiftieth of what may be open, where training never lost), entries per hour and per day. The largest
+    position and their number are the set's own, the least spread is its entry threshold. Slippage of 0.5 %, a
+    fill rate of 80 % and a breaker at a loss of 5 % in a day are fixed.
 
     Args:
         panel: the training part, with the set's reference.

@@ -138,18 +138,19 @@ def _next(decision: Decision) -> Section:
         lines.append("Canary: nothing was traded out of sample, so there is nothing to try.")
     else:
         lines.append(
-            f"Smallest canary: {canary.notional_usd:,.2f} {decision.currency} a trade ({canary.size:.6g} base "
-            f"units, {canary.share:.2%} of what was studied) for {canary.days:,} days, about "
+            f"Smallest canary: {canary.notional_usd:,.2f} {decision.currency} a trade ({canary.size:.6g} "
+            f"base units, {canary.share:.2%} of what was studied) for {canary.days:,} days, about "
             f"{canary.closed_trades:,} closed trades. It costs at most {canary.worst_usd:,.2f} "
-            f"{decision.currency} in 95 of 100 cases, and is down at most {canary.deepest_usd:,.2f} on the way; "
-            f"{_money(canary.expected_usd)} if out of sample is the truth."
+            f"{decision.currency} in 95 of 100 cases, and is down at most {canary.deepest_usd:,.2f} on the "
+            f"way; {_money(canary.expected_usd)} if out of sample is the truth."
         )
         lines += [f"  {_capital(note)}." for note in canary.notes]
     return Section("What next", None, tuple(lines))
 
 
 def _written(decision: Decision) -> Section:
-    assert decision.guard is not None and decision.envelope is not None
+    assert decision.guard is not None
+    assert decision.envelope is not None
     guard = decision.guard
     limits = ", ".join(
         f"{name} {_value(value)}"
@@ -159,20 +160,17 @@ def _written(decision: Decision) -> Section:
     effect = f"{guard.refused:,} entries refused in training, PnL changed by {_money(guard.pnl_change_usd)}"
     origin = "tuned with it" if guard.tuned else "derived from training"
     until = dt.datetime.fromtimestamp(decision.valid_until_ns // 10**9, dt.UTC)
-    rows = tuple(
-        (
-            name,
-            None if bounds is None else f"{bounds[0]:,.6g}",
-            None if bounds is None else f"{bounds[1]:,.6g}",
-        )
-        for name, bounds in decision.envelope
-    )
+    rows = tuple((name, *(_bound(bounds, end) for end in (0, 1))) for name, bounds in decision.envelope)
     lines = (
         f"Guard ({origin}; {effect}): {limits}.",
-        f"Valid until {until:%Y-%m-%d %H:%M} UTC: the end of the data and once more the length of the lockbox.",
+        f"Valid until {until:%Y-%m-%d %H:%M} UTC: the end of the data plus the length of the lockbox.",
         *(f"Note: {note}." for note in decision.notes),
     )
     return Section("What the file holds", Table(("envelope in training", "1 %", "99 %"), rows), lines)
+
+
+def _bound(bounds: tuple[float, float] | None, end: int) -> str | None:
+    return None if bounds is None else f"{bounds[end]:,.6g}"
 
 
 def _interval(part: Part) -> str:

@@ -34,7 +34,7 @@ class Rival:
         params: searched parameters by name.
         value: of the objective in training.
         score: what three quarters of the sets around it reach; None where more than a quarter has no value.
-        walk: the set throughout the walk-forward part, as one run; the lockbox is opened for the chosen one only.
+        walk: the set throughout the walk-forward part, as one run; the lockbox is not opened for this.
         worst: name of the scenario that costs most there; None where none changed anything.
         worst_usd: PnL under it.
         lost: scenarios under which it loses.

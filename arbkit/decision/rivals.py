@@ -71,7 +71,7 @@ def choice_of(rivals: Sequence[Rival], currency: str) -> str:
         )
     peak = rivals[1]
     text = (
-        f"trial {chosen.number} and not {peak.number}, the highest: it is worth {chosen.value:,.6g} in training "
+        f"trial {chosen.number} and not {peak.number}, the highest: it makes {chosen.value:,.6g} in training "
         f"against {peak.value:,.6g}, but three quarters of the sets around it keep {_score(chosen)} against "
         f"{_score(peak)}"
     )
