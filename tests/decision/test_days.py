@@ -31,7 +31,7 @@ def with_t(found: Validation, t: float | None, critical: float = 1.65, days: flo
 
 
 def test_the_t_grows_with_the_root_of_time_in_the_smaller_part(found: Validation) -> None:
-    # 12 days are 60 % of 20; t of 8 days is 1; the lockbox, 15 %, needs 1.65^2 times as many: 8/.15*1.65^2-20.
+    # 12 days are 60 % of 20; t of 8 days is 1; the lockbox is 15 %, and must reach 1.65 by itself.
     answer = more_days(with_t(found, 1.0))
     assert answer.state == "for"
     assert answer.even_days == pytest.approx(8 / 0.15 * 1.65**2 - 20)

@@ -12,7 +12,7 @@ from arbkit.panel import Panel
 
 @pytest.fixture
 def panel() -> Panel:
-    """Three days by the hour: A is 1 wide at 100, B 2 wide; fair rises by a bp an hour; FX moves twice a day."""
+    """Three days by the hour: A is 1 wide at 100, B 2; fair rises by a bp an hour; FX moves twice a day."""
     n = 73
     ones, hours = np.ones(n), np.arange(n)
     return Panel(
