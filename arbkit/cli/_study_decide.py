@@ -138,6 +138,6 @@ def _say(found: Decision, params: Path | None) -> None:
         for line in section.lines:
             say(line)
     if params is not None:
-        say(f"\n{params}: {found.status}; `arbkit stress {params}` reads it, and so does a paper run")
+        say(f"\n{params}: {found.status}; next: arbkit stress {params}")
     elif found.config is not None:
         say(f"\nnext: arbkit study decide {found.study} --params params.yaml")

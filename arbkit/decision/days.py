@@ -101,6 +101,9 @@ def _sentence(found: Validation, state: str, even: float, sure: float, minimum: 
             f"undecided, leaning against: {t}; if that is the truth, about {_whole(even)} more days settle "
             f"it against with even odds, {_whole(sure)} with odds of {ODDS:.0%}"
         )
+    if sure == 0 and minimum != 0:
+        wanting = "is reached at no length" if minimum is None else f"needs about {_whole(minimum)} more days"
+        return f"undecided for want of data: {t} would be enough, but the rule's minimum {wanting}"
     if sure == 0:
         return f"undecided, and not for want of days: {t} would be enough, what fails is {_failing(found)}"
     text = (

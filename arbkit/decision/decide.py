@@ -114,12 +114,13 @@ def _decided(
     progress: _Report | None,
 ) -> Decision:
     study, found, params, reference = subject
-    market, step = study.market, _Steps(progress, 8)
-    rivals = []
-    for name, item in (("chosen", found.finalists[0]), ("highest", found.peak)):
-        if item is not None:
-            step(f"stressing the {name} set")
-            rivals.append(rival_of(study, name, item, scenarios))
+    market, rivals = study.market, []
+    named = [("chosen", found.finalists[0])]
+    named += [] if found.peak is None else [("highest", found.peak)]
+    step = _Steps(progress, len(named) + 5)
+    for name, item in named:
+        step(f"stressing the {name} set")
+        rivals.append(rival_of(study, name, item, scenarios))
     judged, tier = (
         (judged_panel(study, reference), "study")
         if books is None
@@ -183,7 +184,7 @@ def _tiers(
 
 def _source(fidelity: str, panel: Panel) -> str:
     kind = "candles" if fidelity == "candle" else "books"
-    depth = f", {panel.levels} levels" if panel.levels else ""
+    depth = f", {panel.levels} deep" if panel.levels else ""
     days = (panel.end_ns - panel.start_ns) / 86_400e9
     return f"{kind}{depth}, {days:,.1f} days, {len(panel):,} rows"
 
@@ -197,7 +198,8 @@ def _notes(
 ) -> tuple[str, ...]:
     from arbkit.engine.result import flags_of
 
-    notes = list(dict.fromkeys((*flags_of(judged, subject.params), *subject.study.market.meta.flags)))
+    own = () if books is None else subject.study.market.meta.flags
+    notes = list(dict.fromkeys((*flags_of(judged, subject.params), *own)))
     if books is not None:
         end = subject.found.part("training").end_ns
         if books.start_ns <= end:

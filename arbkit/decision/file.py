@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import os
@@ -166,7 +167,8 @@ def write_params(decision: Decision, path: PathLike) -> Path:
         part.write_text(text, encoding="utf-8")
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise ConfigError(
             f"the file of parameters must be writable, was {str(target)!r}: {error.strerror}"
         ) from error

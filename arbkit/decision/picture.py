@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["Mean", "PictureNumbers", "draw", "picture_numbers"]
 
 _NAMES = {
-    "training": "in-sample\n(training)",
+    "training": "in-\nsample",
     "out_of_sample": "out of\nsample",
     "walk_forward": "walk-\nforward",
-    "lockbox": "lockbox",
+    "lockbox": "lock-\nbox",
 }
 
 
@@ -75,7 +75,10 @@ def draw(decision: Decision) -> Figure:
         )
         _draw_values(middle, numbers)
         _draw_means(
-            right, numbers.walked, f"{decision.currency} per day, 90 % interval", "Both, walk-forward part"
+            right,
+            numbers.walked,
+            f"{decision.currency} per day, 90 % interval",
+            "The same sets, walk-forward part",
         )
     return made.figure
 

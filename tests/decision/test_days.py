@@ -71,3 +71,8 @@ def test_what_is_supported_needs_nothing(found: Validation) -> None:
 def test_the_minimum_of_the_rule_stands_beside_it(found: Validation, more: float | None, said: str) -> None:
     short = dataclasses.replace(with_t(found, 1.0), status="too short", more_days=more)
     assert more_days(short).sentence.endswith(said)
+
+
+def test_where_only_the_minimum_is_lacking_it_is_named(found: Validation) -> None:
+    short = dataclasses.replace(with_t(found, 30.0), status="too short", more_days=24.0)
+    assert more_days(short).sentence.endswith("but the rule's minimum needs about 24 more days")
