@@ -22,15 +22,20 @@ def blocks(language: str) -> list[str]:
 
 
 def demo_commands() -> list[str]:
-    """Return the three commands of `make demo`."""
+    """Return the commands of `make demo`."""
     text = (REPOSITORY / "tools" / "demo.py").read_text(encoding="utf-8")
     return [
         f"arbkit {step}" for step in re.findall(r'^    "((?:data|study|report) .*)",$', text, re.MULTILINE)
     ]
 
 
-def test_demo_runs_the_three_nouns_of_the_main_job() -> None:
-    assert [command.split()[1] for command in demo_commands()] == ["data", "study", "report"]
+def test_demo_validates_between_the_search_and_the_report() -> None:
+    assert [command.split()[1] for command in demo_commands()] == [
+        "data",
+        "study",
+        "study",
+        "report",
+    ]
 
 
 @pytest.mark.slow
