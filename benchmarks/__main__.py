@@ -74,7 +74,7 @@ FULL: Final = Sizes(
     study_rows=1_428_572,
     study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
     study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200,
-    tpe=bench_tpe.TpeSizes(300, 20, 6, 5_000),
+    tpe=bench_tpe.TpeSizes(300, 12, 6, 5_000),
     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
