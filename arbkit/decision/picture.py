@@ -70,16 +70,10 @@ def draw(decision: Decision) -> Figure:
     sentence = decision.sentence[:1].upper() + decision.sentence[1:] + "."
     with sheet(sentence, 1, height=4.4, columns=3) as made:
         left, middle, right = made.axes
-        _draw_means(
-            left, numbers.means, f"{decision.currency} per day, 90 % interval", "In- against out-of-sample"
-        )
+        unit = f"{decision.currency} per day, 90 % interval"
+        _draw_means(left, numbers.means, unit, "In- against out-of-sample")
         _draw_values(middle, numbers)
-        _draw_means(
-            right,
-            numbers.walked,
-            f"{decision.currency} per day, 90 % interval",
-            "The same sets, walk-forward part",
-        )
+        _draw_means(right, numbers.walked, unit, "The same sets, walk-forward part")
     return made.figure
 
 
