@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arbkit.study import Study
     from arbkit.validation import Part, Progress, Validation
 
-__all__ = ["as_json", "is_supported", "register", "say_sentence"]
+__all__ = ["as_json", "register", "say_sentence"]
 
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
@@ -29,14 +29,6 @@ def say_sentence(study: Study) -> None:
     from arbkit.validation import sentence_of
 
     say(_capital(sentence_of(study)) + "\n")
-
-
-def is_supported(study: Study) -> bool:
-    """Tell whether a validation of the study as it is now supports its chosen set."""
-    from arbkit.validation import stored_validation
-
-    found = stored_validation(study)
-    return found is not None and found.supported
 
 
 def as_json(study: Study) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""`arbkit stress`: a parameter set, a study's best or a portfolio under scenarios."""
+"""`arbkit stress`: a parameter set, a study's chosen one or a portfolio under scenarios."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,14 +26,14 @@ __all__ = ["build_parser", "run"]
 _EXAMPLES: Final = """\
 examples:
   arbkit stress demo
-  arbkit stress params.yaml --data-file pair.csv
-  arbkit stress params.yaml --data-file pair.csv --scenario halt --scenario 'flash_crash: {move_pct: -5}' \\
+  arbkit stress params.yaml --data-file PAIR.csv
+  arbkit stress params.yaml --data-file PAIR.csv --scenario halt --scenario 'flash_crash: {move_pct: -5}' \\
       --scenario 'premium_step + stale_feed'
   arbkit stress result.json --scenarios scenarios.yaml --seed 3
   arbkit stress --list
 
 PARAMS is a YAML or JSON file with any of the options of `arbkit backtest` by name (min_spread_bps: 20,
-data_file: pair.csv), what `arbkit backtest --output-json` wrote, or a study, whose best set is taken. A file
+data_file: pair.csv), what `arbkit backtest --output-json` wrote, or a study, whose chosen set is taken. A file
 with `pairs:` (a name for each, and its options below) is a portfolio. Options given here replace the file's.
 
 Written to the output folder: NAME-stress.png, .csv (all numbers) and .json. Exit codes: 0 done; 1
@@ -131,12 +132,24 @@ def _file_values(named: str) -> dict[str, Any] | None:
         raise ConfigError(f"a file of parameters must be readable YAML, {named!r} is not: {said}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"a file of parameters must hold options by name, {named!r} holds {values!r:.60}")
+    if "format" in values:
+        _check_decided(path)
     return None if "space" in values else values
+
+
+def _check_decided(path: Path) -> None:
+    """Refuse a file of decided parameters that was edited; its time may have passed."""
+    from arbkit.decision import load_decision
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        load_decision(path, stale=True)
 
 
 def _of_study(named: str, config: dict[str, Any], own: dict[str, Any]) -> _Subject:
     from arbkit.engine.result import flags_of
     from arbkit.study import load_study
+    from arbkit.validation import stored_validation
 
     for name in config:
         if name in _JOB_NAMES:
@@ -146,10 +159,19 @@ def _of_study(named: str, config: dict[str, Any], own: dict[str, Any]) -> _Subje
     if segment not in ("train", "test"):
         raise ConfigError(f"`--segment` must be train or test, was {segment!r}")
     study = load_study(named)
-    params, reference = study.params_of(study.best_params())
+    found = stored_validation(study)
+    chosen = None if found is None else found.params
+    params, reference = study.params_of(study.best_params() if chosen is None else chosen)
     params = params.replace(**config)
     panel = study.panel_for(reference, segment)
-    shown = {"study": study.name, "segment": segment, "reference": reference, **params.to_dict()}
+    source = "the highest trial" if chosen is None else "chosen by the validation"
+    shown = {
+        "study": study.name,
+        "set": source,
+        "segment": segment,
+        "reference": reference,
+        **params.to_dict(),
+    }
     return _Subject(panel, params, shown, flags_of(panel, params))
 
 

@@ -398,6 +398,7 @@ def _say_result(study: Study, json: bool) -> None:
 
 def _say_best(study: Study) -> None:
     from arbkit.cli._console import print_table, say
+    from arbkit.validation import stored_validation
 
     _study_validate.say_sentence(study)
     best_row = study.best_trials(1)
@@ -405,9 +406,16 @@ def _say_best(study: Study) -> None:
         say("no trial is complete and feasible yet")
         return
     row = best_row.row(0, named=True)
-    rows = [(name, "none" if row[name] is None else row[name]) for name in study.spec.space]
-    word = "best" if _study_validate.is_supported(study) else _foremost(study.spec)
-    print_table(("parameter", f"{word} (trial {row['number']})"), rows)
+    found = stored_validation(study)
+    columns = {f"{_foremost(study.spec)} (trial {row['number']})": row}
+    if found is not None and found.params is not None:
+        columns = {"chosen by the validation": dict(found.params), **columns}
+    shown = [[one[name] for one in columns.values()] for name in study.spec.space]
+    rows = [
+        (name, *("none" if value is None else value for value in values))
+        for name, values in zip(study.spec.space, shown, strict=True)
+    ]
+    print_table(("parameter", *columns), rows)
 
 
 def _foremost(spec: StudySpec) -> str:

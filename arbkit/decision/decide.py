@@ -155,7 +155,7 @@ def _decided(
         envelope=envelope,
         valid_until_ns=box.end_ns + (box.end_ns - box.start_ns),
         dataset=dataset_of(study),
-        config=config_of(study.spec, sized.replace(guard=guard.limits), reference),
+        config=config_of(study, sized.replace(guard=guard.limits), reference),
         currency=found.currency,
         notes=_notes(subject, judged, books, guard.tuned, sized.max_position_usd),
         arbkit_version=arbkit.__version__,

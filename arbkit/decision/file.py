@@ -53,7 +53,7 @@ class DecidedParams:
         verdict: `supported`, `not supported` or `too short`.
         sentence: what the validation said.
         study: name, storage (without password) and trials of the study, and the version of arbkit.
-        dataset: fingerprint of the panel, legs, currency, first and last time.
+        dataset: fingerprint of the panel, legs, currency, first time.
         params: the parameters, the guard block among them.
         reference: the fair ratio that they are measured from.
         market: how their data were read: the data options of `arbkit backtest`, by name.

@@ -91,8 +91,12 @@ def dataset_of(study: Study) -> dict[str, Any]:
     }
 
 
-def config_of(spec: StudySpec, params: Params, reference: str) -> dict[str, Any]:
-    """Return data options and parameters by name, as `arbkit backtest` and `arbkit stress` call them."""
+def config_of(study: Study, params: Params, reference: str) -> dict[str, Any]:
+    """Return data options and parameters by name, as `arbkit backtest` and `arbkit stress` call them.
+
+    They name the time of the walk-forward: what replays them neither sees training nor opens the lockbox.
+    """
+    spec, cuts = study.spec, study.market.cuts
     options: dict[str, Any] = {"data_file": spec.dataset or spec.panel, "reference": reference}
     if spec.pair is not None:
         options |= {"pair_a": spec.pair["a"], "pair_b": spec.pair["b"]}
@@ -101,7 +105,8 @@ def config_of(spec: StudySpec, params: Params, reference: str) -> dict[str, Any]
         options["max_age"] = str(spec.max_age)
     if spec.same:
         options["same"] = ",".join(spec.same)
-    for name in ("currency", "grid", "half_spread_a_bps", "half_spread_b_bps", "start", "end"):
+    options |= {"start": _iso(cuts[0]), "end": _iso(cuts[1])}
+    for name in ("currency", "grid", "half_spread_a_bps", "half_spread_b_bps"):
         value = getattr(spec, name)
         if value is not None:
             options[name] = value if name.startswith("half") else str(value)

@@ -46,7 +46,7 @@ _NUMBERS: Final = frozenset(item.name for item in dataclasses.fields(Job) if "fl
 _METADATA: Final = {item.name: item.metadata for item in dataclasses.fields(Params)}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: The share of the time that a study keeps back; a session does the same unless it says otherwise.
-_OUT_OF_SAMPLE: Final = 0.3
+_OUT_OF_SAMPLE: Final = 0.4
 #: More combinations than this are planned only when `max_jobs` says how many.
 _MOST_JOBS: Final = 1_000_000
 

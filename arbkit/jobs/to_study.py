@@ -94,7 +94,7 @@ def _check(session: Session) -> None:
     if "out_of_sample" not in session.market:
         raise ConfigError(
             "a study always keeps the end of the data from the search, and this session has "
-            "`out_of_sample: 0`; leave the key out, or give it a share such as 0.3"
+            "`out_of_sample: 0`; leave the key out, or give it a share such as 0.4"
         )
     for key, harmless in _ONLY_JOBS.items():
         if key in session.market and session.market[key] not in harmless:

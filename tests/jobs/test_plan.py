@@ -31,7 +31,7 @@ def test_a_line_holds_id_config_and_output(values: Values) -> None:
     assert lines[1]["output_json"] == "results/sess001/sess001_0002.json"
     assert lines[1]["config"] == {
         "data_file": values["data_file"],
-        "out_of_sample": 0.3,
+        "out_of_sample": 0.4,
         "min_spread_bps": 5.0,
         "taker_fee_a_bps": 2.0,
         "taker_fee_b_bps": 2.0,

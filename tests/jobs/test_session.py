@@ -57,7 +57,7 @@ def test_a_combination_that_excludes_itself_is_none(values: Values) -> None:
 def test_runs_close_at_the_end_and_keep_the_last_part_unless_told_otherwise(values: Values) -> None:
     session = Session.from_dict(values)
     assert session.fixed["close_at_end"] is True
-    assert session.market["out_of_sample"] == 0.3
+    assert session.market["out_of_sample"] == 0.4
 
     told = Session.from_dict({**values, "close_at_end": False, "out_of_sample": 0})
     assert told.fixed["close_at_end"] is False

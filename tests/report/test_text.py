@@ -19,7 +19,7 @@ SOURCES = Path(arbkit.report.__file__).parent
 COMPUTED = (
     "attribution.", "data.fidelity_", "direction.", "exits.", "importance.", "kpi.kept_", "lede.judged",
     "metric.", "metrics.", "objective.", "reproduce.", "sampler.", "section.", "trials.", "segment.", "side.",
-    "verdict.", "warning.selection", "figure.history.front_", "data.reference",
+    "validation.", "verdict.", "warning.selection", "figure.history.front_", "data.reference",
 )  # fmt: skip
 
 

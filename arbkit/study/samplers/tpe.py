@@ -2,7 +2,7 @@
 
 Optuna's sampler fits its densities anew, in numpy, for each trial it is asked for: 7 ms a trial at 1,000
 trials, 25 at 5,000. Here a batch is proposed in one call of `arbkit.kernels.tpe`. What differs from Optuna's
-besides the speed stands in docs/study.md.
+besides the speed stands in docs/samplers.md.
 """
 
 from __future__ import annotations
