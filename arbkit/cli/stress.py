@@ -33,8 +33,9 @@ examples:
   arbkit stress --list
 
 PARAMS is a YAML or JSON file with any of the options of `arbkit backtest` by name (min_spread_bps: 20,
-data_file: pair.csv), what `arbkit backtest --output-json` wrote, or a study, whose chosen set is taken. A file
-with `pairs:` (a name for each, and its options below) is a portfolio. Options given here replace the file's.
+data_file: pair.csv), what `arbkit backtest --output-json` wrote, or a study, whose chosen set is taken. A
+file with `pairs:` (a name for each, and its options below) is a portfolio. Options given here replace those
+of the file.
 
 Written to the output folder: NAME-stress.png, .csv (all numbers) and .json. Exit codes: 0 done; 1
 configuration or data error; 2 unexpected error.

@@ -155,6 +155,9 @@ def canary_of(
     per_day = out.closed_trades / out.days
     days = max(LEAST_DAYS, math.ceil(LEAST_TRADES / per_day))
     n = max(1, round(days * spec.bins_per_day))
+    if out.bins < spec.min_bins:
+        few = f"the worst cost is drawn from {out.bins} bins where {spec.min_bins} are needed"
+        notes = (f"{few}: it may well be higher", *notes)
     totals, lowest = _drawn(pnl * share, n, spec.block_bins, seed)
     return Canary(
         size=size,
