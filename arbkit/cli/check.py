@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from arbkit.cli._options import OptionParser, add_job_options, parse_options
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.jobs.document import write_document
 from arbkit.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -137,7 +136,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _answer(kind: str, config: dict[str, Any]) -> None:
-    from arbkit.cli._console import print_json, print_table, progress, say, warn
+    from arbkit.cli._console import progress
+    from arbkit.cli._findings import answer_finding
     from arbkit.engine import backtest
 
     own = {name: config.pop(name) for name in CHECKS[kind].options if name in config}
@@ -159,15 +159,7 @@ def _answer(kind: str, config: dict[str, Any]) -> None:
         "table": found.table.to_dicts(),
         "config": {**dataclasses.asdict(job), **params.to_dict(), **own},
     }
-    written = _write(found, document, folder, stem)
-    for note in notes:
-        warn(note)
-    if as_json:
-        print_json(document)
-    else:
-        print_table(found.table.columns, found.table.rows())
-        say(found.finding)
-    sys.stderr.write("written: " + ", ".join(map(str, written)) + "\n")
+    answer_finding(found, document, notes, folder / stem, as_json=as_json)
 
 
 def _read(name: str, text: str) -> Any:
@@ -192,19 +184,3 @@ def _values(found: Check) -> dict[str, Any]:
     return {
         item.name: getattr(found, item.name) for item in dataclasses.fields(found) if item.name not in shared
     }
-
-
-def _write(found: Check, document: dict[str, Any], folder: Path, stem: str) -> list[Path]:
-    """Write picture, numbers and document.
-
-    Raises:
-        ConfigError: when a file cannot be written.
-    """
-    paths = [folder / f"{stem}.{ending}" for ending in ("png", "csv", "json")]
-    try:
-        found.save(paths[0])
-        found.frame.write_csv(paths[1])
-    except OSError as error:
-        raise ConfigError(f"`--output` must be writable, was {str(folder)!r}: {error.strerror}") from error
-    write_document(document, paths[2])
-    return paths

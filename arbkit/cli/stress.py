@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from arbkit.cli._options import OptionParser, add_job_options, parse_options
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.jobs.document import write_document
 from arbkit.jobs.job import Job
 
 if TYPE_CHECKING:
     from arbkit.engine import Portfolio
     from arbkit.panel import Panel
-    from arbkit.stress import Stress
 
 __all__ = ["build_parser", "run"]
 
@@ -223,7 +221,8 @@ def _job_of(named: str, values: dict[str, Any]) -> tuple[Job, Params]:
 
 
 def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
-    from arbkit.cli._console import print_json, print_table, progress, say, warn
+    from arbkit.cli._console import progress
+    from arbkit.cli._findings import answer_finding
     from arbkit.stress import parse_scenarios, stress_test
 
     seed = _seed(own.get("seed", "0"))
@@ -246,15 +245,7 @@ def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
         "table": found.frame.to_dicts(),
         "config": subject.config,
     }
-    written = _write(found, document, Path(own.get("output", "reports")), stem)
-    for note in notes:
-        warn(note)
-    if own["json"]:
-        print_json(document)
-    else:
-        print_table(found.table.columns, found.table.rows())
-        say(found.finding)
-    sys.stderr.write("written: " + ", ".join(map(str, written)) + "\n")
+    answer_finding(found, document, notes, Path(own.get("output", "reports")) / stem, as_json=own["json"])
 
 
 def _scenarios(own: dict[str, Any]) -> Any:
@@ -297,19 +288,3 @@ def _spelled(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "none" if value is None else str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _write(found: Stress, document: dict[str, Any], folder: Path, stem: str) -> list[Path]:
-    """Write picture, numbers and document.
-
-    Raises:
-        ConfigError: when a file cannot be written.
-    """
-    paths = [folder / f"{stem}.{ending}" for ending in ("png", "csv", "json")]
-    try:
-        found.save(paths[0])
-        found.frame.write_csv(paths[1])
-    except OSError as error:
-        raise ConfigError(f"`--output` must be writable, was {str(folder)!r}: {error.strerror}") from error
-    write_document(document, paths[2])
-    return paths

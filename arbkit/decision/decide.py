@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -135,30 +136,21 @@ def _decided(
     canary = canary_of(found, study.spec.validation, judged, params, seed=study.spec.seed, given=minimums)
     box = found.part("lockbox")
     step("done")
-    return Decision(
-        study=study.name,
-        storage=redacted(study.url),
-        trials=found.trials,
-        status=found.status,
-        sentence=found.sentence,
-        reasons=found.reasons,
+    return dataclasses.replace(
+        _nothing(study, found),
         reference=reference,
         rivals=tuple(rivals),
         choice=choice_of(rivals, found.currency),
         parts=found.parts,
         costs=costs,
-        days=more_days(found),
         canary=canary,
         tiers=_tiers(subject, judged, tier, costs),
         studied_usd=params.max_position_usd,
         guard=guard,
         envelope=envelope,
         valid_until_ns=box.end_ns + (box.end_ns - box.start_ns),
-        dataset=dataset_of(study),
         config=config_of(study, sized.replace(guard=guard.limits), reference),
-        currency=found.currency,
         notes=_notes(subject, judged, books, guard.tuned, sized.max_position_usd),
-        arbkit_version=arbkit.__version__,
     )
 
 

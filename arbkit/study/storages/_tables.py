@@ -156,11 +156,11 @@ class _Session:
         if not count:
             return
         if self._sqlite:
-            period = max((len(column) for column in columns if isinstance(column, tuple)), default=1)
+            shape = tuple(len(column) if isinstance(column, tuple) else 0 for column in columns)
+            period = max(1, *shape)
             step = -(-_ROWS // period) * period
             for first in range(0, count, step):
                 rows = min(step, count - first)
-                shape = tuple(len(column) if isinstance(column, tuple) else 0 for column in columns)
                 self._cursor.execute(_statement(table, rows, shape), _bound(columns, first, rows))
             return
         endless = zip(*map(_endless, columns), strict=False)
