@@ -23,7 +23,14 @@ _Kind = Annotated[str | None, typer.Option("--kind", help="Only this kind, such 
 
 @app.command("ls")
 def list_entries(kind: _Kind = None, json: _Json = False) -> None:
-    """List the cached files, the newest first."""
+    """List the cached files, the newest first.
+
+    Examples:
+
+      arbkit cache ls
+
+      arbkit cache ls --kind panels
+    """
     from arbkit.data.cache import cache_dir, list_cache
 
     entries = list_cache(kind)
@@ -42,7 +49,12 @@ def list_entries(kind: _Kind = None, json: _Json = False) -> None:
 
 @app.command("clear")
 def clear(kind: _Kind = None, json: _Json = False) -> None:
-    """Remove the cached files; they are made again when next needed."""
+    """Remove the cached files; they are made again when next needed.
+
+    Example:
+
+      arbkit cache clear --kind panels
+    """
     from arbkit.data.cache import cache_dir, clear_cache
 
     removed = clear_cache(kind)

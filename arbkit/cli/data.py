@@ -36,7 +36,14 @@ def list_command(
     root: Annotated[Path, typer.Argument(help="Where to look, folders below included.")] = Path("datasets"),
     json: _Json = False,
 ) -> None:
-    """List the datasets below a folder."""
+    """List the datasets below a folder.
+
+    Examples:
+
+      arbkit data ls
+
+      arbkit data ls --json
+    """
     from arbkit.data import list_datasets, open_dataset
     from arbkit.errors import DataError
 
@@ -63,7 +70,12 @@ def list_command(
 
 @app.command("show")
 def show_command(dataset: _Dataset, json: _Json = False) -> None:
-    """Show what a dataset holds: instruments, period, levels, spreads."""
+    """Show what a dataset holds: instruments, period, levels, spreads.
+
+    Example:
+
+      arbkit data show datasets/demo
+    """
     from arbkit.data import open_dataset
     from arbkit.data.query import summarize
 
@@ -90,7 +102,14 @@ def head_command(
     n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 5,
     json: _Json = False,
 ) -> None:
-    """Show the first rows of a dataset."""
+    """Show the first rows of a dataset.
+
+    Examples:
+
+      arbkit data head datasets/demo
+
+      arbkit data head datasets/demo --leg upbit/KRW-BTC -n 20
+    """
     from arbkit.data import open_dataset
 
     source = open_dataset(dataset)
@@ -121,7 +140,14 @@ def validate_command(
     verify: Annotated[bool, typer.Option(help="Hold the files against the manifest's hashes.")] = True,
     json: _Json = False,
 ) -> None:
-    """Check a dataset; exit code 1 where something is an error."""
+    """Check a dataset; exit code 1 where something is an error.
+
+    Examples:
+
+      arbkit data validate datasets/demo
+
+      arbkit data validate datasets/demo --verify --json
+    """
     from arbkit.data.validate import Limits, validate
 
     limits = Limits(
@@ -149,7 +175,12 @@ def remove_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: _Json = False,
 ) -> None:
-    """Remove a dataset: its files and its folder."""
+    """Remove a dataset: its files and its folder.
+
+    Example:
+
+      arbkit data rm datasets/old --yes
+    """
     from arbkit.data import open_dataset, remove_dataset
 
     source = open_dataset(dataset)

@@ -131,7 +131,12 @@ def push(
     results_db: Annotated[str, typer.Option("--results-db", help="postgresql://USER:PASSWORD@HOST/DB")],
     json: _Json = False,
 ) -> None:
-    """Put into tuning_results what was written aside while the database was away."""
+    """Put into tuning_results what was written aside while the database was away.
+
+    Example:
+
+      arbkit jobs push results --results-db postgresql://localhost/arbkit
+    """
     from arbkit.cli._console import print_json, say
 
     table = _table(results_db, results_dir)

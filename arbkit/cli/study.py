@@ -121,6 +121,12 @@ def resume(
 
     It ends with exactly the trials of a study that was never stopped; where another shell runs it, this one
     helps.
+
+    Examples:
+
+      arbkit study resume demo
+
+      arbkit study resume demo --n-trials 1000
     """
     from arbkit.study import load_study, resume_study
 
@@ -140,7 +146,14 @@ def resume(
 
 @app.command("ls")
 def list_studies(storage: _Storage = None, json: _Json = False) -> None:
-    """List the studies in `studies/` (or in one storage)."""
+    """List the studies in `studies/` (or in one storage).
+
+    Examples:
+
+      arbkit study ls
+
+      arbkit study ls --storage sqlite:///studies/demo.db
+    """
     from arbkit.cli._console import print_json, print_table, say, warn
     from arbkit.study import list_studies as found_studies
 
@@ -164,7 +177,14 @@ def show(
     spec: Annotated[bool, typer.Option("--spec", help="Write the spec as YAML, nothing else.")] = False,
     json: _Json = False,
 ) -> None:
-    """Show what a study searches, on what data, and how far it is."""
+    """Show what a study searches, on what data, and how far it is.
+
+    Examples:
+
+      arbkit study show demo
+
+      arbkit study show demo --spec
+    """
     from arbkit.cli._console import print_json, print_table, say
     from arbkit.study import load_study
 
@@ -192,6 +212,10 @@ def best(
     """Say what the data support, then show the highest trials, each parameter set once.
 
     With several objectives these are the Pareto front.
+
+    Example:
+
+      arbkit study best demo -n 5
     """
     from arbkit.cli._console import print_json, print_table, say
     from arbkit.study import load_study
@@ -221,7 +245,12 @@ def export(
     storage: _Storage = None,
     json: _Json = False,
 ) -> None:
-    """Write all trials, with parameters and metrics, to a file."""
+    """Write all trials, with parameters and metrics, to a file.
+
+    Example:
+
+      arbkit study export demo --to demo.parquet
+    """
     from arbkit.cli._console import print_json, say
     from arbkit.study import export_trials, load_study
 
@@ -235,7 +264,14 @@ def export(
 
 @app.command()
 def samplers(json: _Json = False) -> None:
-    """List the samplers: what each is good at, its options, and what it needs installed."""
+    """List the samplers: what each is good at, its options, and what it needs installed.
+
+    Examples:
+
+      arbkit study samplers
+
+      arbkit study samplers --json
+    """
     from arbkit.cli._console import print_json, print_table
     from arbkit.study.samplers import all_samplers
 
@@ -259,7 +295,12 @@ def samplers(json: _Json = False) -> None:
 
 @app.command()
 def pruners(json: _Json = False) -> None:
-    """List the pruners: which trials each stops, and its options. All need `folds` and one objective."""
+    """List the pruners: which trials each stops, and its options. All need `folds` and one objective.
+
+    Example:
+
+      arbkit study pruners
+    """
     from arbkit.cli._console import print_json, print_table
     from arbkit.study.pruners import all_pruners
 

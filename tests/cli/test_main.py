@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -231,3 +232,19 @@ def test_a_reader_that_leaves_ends_tables_as_it_ends_text(tmp_path: Path) -> Non
         )
         assert (done.returncode, done.stderr) in ((141, ""), (0, ""))
         assert done.returncode != 1
+
+
+def _typer_commands() -> Iterator[tuple[str, Any]]:
+    from typer.main import get_command
+
+    for name, noun in shell.NOUNS.items():
+        if not noun.plain:
+            command: Any = get_command(getattr(importlib.import_module(noun.module), noun.attribute))
+            for sub, one in getattr(command, "commands", {"": command}).items():
+                yield f"arbkit {name} {sub}".rstrip(), one
+
+
+@pytest.mark.parametrize(("path", "command"), [pytest.param(*item, id=item[0]) for item in _typer_commands()])
+def test_every_command_shows_an_example_of_itself_and_offers_json(path: str, command: Any) -> None:
+    assert re.search(rf"Examples?:\n\n.*{re.escape(path)}", command.help, re.DOTALL)
+    assert "--json" in [flag for item in command.params for flag in item.opts]
