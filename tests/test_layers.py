@@ -17,7 +17,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "arbkit"
 
 #: What the words of the table's "may import" column stand for.
-LAYER_0 = frozenset({"errors", "_typing", "_files", "_lazy", "_plugins", "units", "records", "config"})
+LAYER_0 = frozenset(
+    {"errors", "_typing", "_files", "_lazy", "_plugins", "_assets", "units", "records", "config"}
+)
 KERNEL_PARTIES = {"numpy", "numba"}
 LAZY = arbkit._HOMES
 
