@@ -55,6 +55,8 @@ NOUNS: Final[dict[str, Noun]] = {
     "stress": Noun("arbkit.cli.stress", "run", True, "Replay a strategy under scenarios: crash, halt, fees"),
     "jobs": Noun("arbkit.cli.jobs", "app", False, "Plan a session of jobs, run them, rank the results"),
     "cache": Noun("arbkit.cli.cache", "app", False, "List or clear the panel cache"),
+    "doctor": Noun("arbkit.cli.doctor", "app", False, "Examine the installation, and say what to do"),
+    "completion": Noun("arbkit.cli.completion", "run", True, "Complete commands in bash, zsh or fish"),
 }
 
 _HEAD: Final = """\
@@ -104,10 +106,12 @@ def _heard_interrupts() -> Iterator[None]:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             before(lost)
             return
-        import _thread
+        import signal
         import threading
 
-        repeat = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+        # A real signal: `_thread.interrupt_main` does not end a call that waits, such as a sleep.
+        main_thread: Any = threading.main_thread().ident
+        repeat = threading.Timer(_AGAIN_S, signal.pthread_kill, (main_thread, signal.SIGINT))
         repeat.daemon = True
         repeat.start()
 
