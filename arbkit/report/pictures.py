@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
-
-from matplotlib.figure import Figure
 
 from arbkit.report import numbers as n
 from arbkit.report.figures import equity, search, spread, trades
-from arbkit.report.figures.style import HALF, NARROW, WIDE
-from arbkit.report.figures.svg import inline_svg
+from arbkit.report.figures.chart import HALF, NARROW, WIDE, Draw
 from arbkit.report.tables import metric_text
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
@@ -32,8 +28,6 @@ __all__ = [
 
 SLICE = 290
 
-_Draw = Callable[..., Figure]
-
 
 class Picture(NamedTuple):
     """One figure ready for the page: `wide` and `narrow` are SVG; `narrow` is empty when one fits both."""
@@ -46,13 +40,13 @@ class Picture(NamedTuple):
 
 
 def _picture(
-    name: str, draw: _Draw, numbers: Any, text: Text, title: str, caption: str, description: str,
+    name: str, draw: Draw, numbers: Any, text: Text, title: str, caption: str, description: str,
     *, width: int = HALF,
 ) -> Picture:  # fmt: skip
-    wide = inline_svg(draw(numbers, text, width), f"{name}-w", title, description)
+    wide = draw(numbers, text, width).svg(f"{name}-w", title, description)
     narrow = ""
     if width > HALF:
-        narrow = inline_svg(draw(numbers, text, NARROW, narrow=True), f"{name}-n", title, description)
+        narrow = draw(numbers, text, NARROW, narrow=True).svg(f"{name}-n", title, description)
     return Picture(name, title, caption, wide, narrow)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arbkit.report.figures.chart import Area, Chart, Key
 from arbkit.report.figures.equity import Curve, EquityNumbers, draw_equity, equity_numbers
 from arbkit.report.figures.search import (
     HistoryNumbers,
@@ -23,7 +24,6 @@ from arbkit.report.figures.spread import (
     spread_numbers,
     trade_numbers,
 )
-from arbkit.report.figures.svg import inline_svg
 from arbkit.report.figures.trades import (
     ExcursionNumbers,
     HistogramNumbers,
@@ -39,13 +39,16 @@ from arbkit.report.figures.trades import (
 )
 
 __all__ = [
+    "Area",
     "Band",
+    "Chart",
     "Curve",
     "EquityNumbers",
     "ExcursionNumbers",
     "HistogramNumbers",
     "HistoryNumbers",
     "ImportanceNumbers",
+    "Key",
     "SliceNumbers",
     "SpreadNumbers",
     "TradeNumbers",
@@ -65,7 +68,6 @@ __all__ = [
     "history_numbers",
     "hold_numbers",
     "importance_numbers",
-    "inline_svg",
     "pnl_numbers",
     "slice_numbers",
     "spread_numbers",

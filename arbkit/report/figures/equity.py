@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from arbkit._typing import FloatArray, IntArray
 from arbkit.kernels.decimate import extreme_rows
-from arbkit.report.figures.style import COLORS, days, label, legend, new_axes, number_axis, time_axis
+from arbkit.report.figures.chart import Area, Chart, Key
+from arbkit.report.figures.scale import padded, time_ticks
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 
@@ -74,49 +73,33 @@ def _extremes(ts: IntArray, values: FloatArray) -> IntArray:
     return extreme_rows(ts, np.ascontiguousarray(values), int(ts[0]), width, _POINTS)
 
 
-def draw_equity(numbers: EquityNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_equity(numbers: EquityNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw gain above drawdown; the sealed stretch is a shaded field."""
-    figure, (top, bottom) = new_axes(width, (170, 70) if narrow else (210, 80), top=40 if narrow else 22)
+    chart = Chart(width, (170, 70) if narrow else (210, 80), top=44 if narrow else 24)
+    top, bottom = chart.areas
     parts = ((numbers.train, "train"), (numbers.test, "test"))
+    gains = np.concatenate([[0.0], *(curve.gain for curve, _ in parts)])
+    deepest = min(-1e-3, *(float(curve.drawdown_pct.min(initial=0)) for curve, _ in parts))
+    time = (float(numbers.start_ns), float(max(numbers.end_ns, numbers.start_ns + 1)))
+    top.scales(time, padded(float(gains.min()), float(gains.max())))
+    bottom.scales(time, (1.1 * deepest, 0.0))
+    top.y_numbers()
+    bottom.y_numbers(3, " %")
+    for area in chart.areas:
+        area.across(0.0)
+        _seal(area, numbers, text if area is top else None)
     for curve, name in parts:
-        color = COLORS[name]
-        top.plot(days(curve.ts), curve.gain, color=color, label=text(f"segment.{name}"))
-        bottom.fill_between(
-            days(curve.drawdown_ts), curve.drawdown_pct, 0, color=color, alpha=0.35, linewidth=0
-        )
-        bottom.plot(days(curve.drawdown_ts), curve.drawdown_pct, color=color, linewidth=1)
-    for ax in (top, bottom):
-        ax.axhline(0, color=COLORS["muted"], linewidth=0.8, zorder=1)
-        _seal(ax, numbers)
-    _say_sealed(top, numbers, text)
-    label(top, text("figure.equity.gain", currency=numbers.currency), y=24 if narrow else 6)
-    label(bottom, text("figure.equity.drawdown"))
-    legend(top, at_right=not narrow)
-    number_axis(top.yaxis)
-    number_axis(bottom.yaxis, ticks=3, unit=" %")
-    bottom.set_ylim(min(-1e-3, *(float(c.drawdown_pct.min(initial=0)) for c, _ in parts)) * 1.1, 0)
-    time_axis(bottom, numbers.start_ns, numbers.end_ns, narrow=narrow)
-    return figure
+        top.line(curve.ts, curve.gain, name, width=1.6)
+        zero = np.zeros(curve.drawdown_ts.size)
+        bottom.band(curve.drawdown_ts, curve.drawdown_pct, zero, name, opacity=0.35)
+    top.label(text("figure.equity.gain", currency=numbers.currency), up=25 if narrow else 7)
+    bottom.label(text("figure.equity.drawdown"))
+    top.keys((Key("line", name, text(f"segment.{name}")) for _, name in parts), left=narrow)
+    bottom.x_axis(time_ticks(numbers.start_ns, numbers.end_ns, 4 if narrow else 8))
+    return chart
 
 
-def _seal(ax: Axes, numbers: EquityNumbers) -> None:
-    ax.axvspan(
-        numbers.sealed_ns / 86_400e9, numbers.end_ns / 86_400e9, color=COLORS["sealed"], alpha=1, linewidth=0
-    )
-    ax.axvline(numbers.cut_ns / 86_400e9, color=COLORS["muted"], linewidth=0.8, dashes=(3, 3))
-
-
-def _say_sealed(ax: Axes, numbers: EquityNumbers, text: Text) -> None:
-    middle = (numbers.sealed_ns + numbers.end_ns) / 2 / 86_400e9
-    ax.text(
-        middle,
-        0.5,
-        text("figure.equity.sealed"),
-        transform=ax.get_xaxis_transform(),
-        ha="center",
-        va="center",
-        rotation=90,
-        fontsize=11,
-        color=COLORS["muted"],
-        parse_math=False,
-    )
+def _seal(area: Area, numbers: EquityNumbers, text: Text | None) -> None:
+    said = "" if text is None else text("figure.equity.sealed")
+    area.field(float(numbers.sealed_ns), float(numbers.end_ns), "sealed", text=said)
+    area.upright(float(numbers.cut_ns))

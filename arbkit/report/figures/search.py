@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
 from arbkit._typing import FloatArray, IntArray
-from arbkit.report.figures.style import COLORS, dots, label, legend, new_axes, number_axis
+from arbkit.report.figures.chart import Chart, Key
+from arbkit.report.figures.scale import Tick, log_ticks, padded
 from arbkit.report.numbers import plain
 from arbkit.report.text import Text
 from arbkit.report.view import Searched, StudyView
@@ -209,58 +208,58 @@ def _equals(value: str | None, choice: float) -> bool:
         return False
 
 
-def draw_history(numbers: HistoryNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_history(numbers: HistoryNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw each trial as a dot and the running extreme as a step."""
-    figure, (ax,) = new_axes(width, (190,), bottom=38)
-    dots(ax, numbers.number, numbers.value, "train", 3.8, alpha=0.75, name=text("figure.history.trial"))
-    ax.step(
-        numbers.front_number, numbers.front_value, where="post", color=COLORS["ink"], linewidth=1.4,
-        label=text("figure.history.front_high" if numbers.maximize else "figure.history.front_low"),
-    )  # fmt: skip
-    ax.set_ylim(numbers.low, numbers.high)
-    number_axis(ax.yaxis)
-    number_axis(ax.xaxis, integer=True, ticks=5)
-    ax.set_xlabel(text("figure.history.axis"), labelpad=2)
-    legend(ax)
-    return figure
+    chart = Chart(width, (190,), bottom=40)
+    (area,) = chart.areas
+    last = float(max(numbers.number.max(initial=0), numbers.front_number.max(initial=0)))
+    area.scales(padded(0.0, last, 0.02), (numbers.low, numbers.high))
+    area.y_numbers()
+    area.x_numbers(5, integer=True)
+    area.dots(numbers.number, numbers.value, "train", 3.8, opacity=0.75)
+    area.line(numbers.front_number, numbers.front_value, "ink", step=True)
+    area.x_label(text("figure.history.axis"))
+    front = text("figure.history.front_high" if numbers.maximize else "figure.history.front_low")
+    area.keys((Key("dot", "train", text("figure.history.trial")), Key("line", "ink", front)))
+    return chart
 
 
-def draw_importance(numbers: ImportanceNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_importance(numbers: ImportanceNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw one bar per parameter, and the noise level as a line across them."""
-    height = max(60, 22 * len(numbers.names))
-    figure, (ax,) = new_axes(width, (height,), left=124, bottom=38)
-    places = np.arange(len(numbers.names))[::-1]
-    above = numbers.share > numbers.noise
-    for mask, name in ((above, "test"), (~above, "muted")):
-        ax.barh(
-            places[mask], 100 * numbers.share[mask], color=COLORS[name], height=0.6, linewidth=0, alpha=0.85
-        )
-    ax.axvline(100 * numbers.noise, color=COLORS["loss"], linewidth=1.2, dashes=(4, 3))
-    ax.set_yticks(places, numbers.names)
-    ax.grid(visible=False, axis="y")
-    ax.set_xlim(0, 100 * max(1.25 * float(numbers.share.max(initial=0)), 1.5 * numbers.noise, 0.05))
-    number_axis(ax.xaxis, ticks=5, unit=" %")
-    ax.set_xlabel(text("figure.importance.axis"), labelpad=2)
-    label(ax, text("figure.importance.noise"))
-    return figure
+    chart = Chart(width, (max(60, 22 * len(numbers.names)),), left=134, bottom=40)
+    (area,) = chart.areas
+    reach = 100 * max(1.25 * float(numbers.share.max(initial=0)), 1.5 * numbers.noise, 0.05)
+    area.scales((0.0, reach), (-0.6, len(numbers.names) - 0.4))
+    places = np.arange(len(numbers.names))[::-1].astype(np.float64)
+    for place, share, name in zip(places, numbers.share.tolist(), numbers.names, strict=True):
+        color = "test" if share > numbers.noise else "muted"
+        area.boxes([0.0], [100 * share], [place - 0.3], [place + 0.3], color)
+        area.say(name, 0.0, place, "e", dx=-6)
+    area.upright(100 * numbers.noise, "loss", width=1.2, dash="4 3")
+    area.x_numbers(5, " %")
+    area.x_label(text("figure.importance.axis"))
+    area.label(text("figure.importance.noise"))
+    return chart
 
 
-def draw_slice(numbers: SliceNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_slice(numbers: SliceNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw the objective over one parameter, the chosen value as a line."""
-    figure, (ax,) = new_axes(width, (112,), left=46, bottom=20, right=8)
-    if numbers.chosen is not None:
-        ax.axvline(numbers.chosen, color=COLORS["test"], linewidth=1.6, zorder=1)
-    dots(ax, numbers.x, numbers.value, "train", 3.8, alpha=0.75)
-    ax.set_ylim(numbers.low, numbers.high)
-    number_axis(ax.yaxis, ticks=3)
+    chart = Chart(width, (112,), left=50, bottom=22, right=12)
+    (area,) = chart.areas
+    known = numbers.x[np.isfinite(numbers.x)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if numbers.ticks:
-        ax.set_xticks(range(len(numbers.ticks)), numbers.ticks)
-        ax.set_xlim(-0.6, len(numbers.ticks) - 0.4)
-    elif numbers.log:
-        ax.set_xscale("log")
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(value))))
+        area.scales((-0.6, len(numbers.ticks) - 0.4), (numbers.low, numbers.high))
+        area.x_axis([Tick(float(k), name) for k, name in enumerate(numbers.ticks)])
+    elif numbers.log and low > 0:
+        area.scales((low / 1.1, high * 1.1), (numbers.low, numbers.high), log_x=True)
+        area.x_axis(log_ticks(low / 1.1, high * 1.1, 5))
     else:
-        number_axis(ax.xaxis, ticks=4)
-    label(ax, numbers.name)
-    return figure
+        area.scales(padded(low, high, 0.04), (numbers.low, numbers.high))
+        area.x_numbers(4)
+    area.y_numbers(3)
+    if numbers.chosen is not None:
+        area.upright(numbers.chosen, "test", width=1.6, dash="", behind=True)
+    area.dots(numbers.x, numbers.value, "train", 3.8, opacity=0.75)
+    area.label(numbers.name)
+    return chart

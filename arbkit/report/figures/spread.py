@@ -6,23 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from arbkit._typing import FloatArray, IntArray
 from arbkit.kernels.decimate import envelope, extreme_rows
 from arbkit.panel import Panel
-from arbkit.report.figures.style import (
-    COLORS,
-    days,
-    entries,
-    exits,
-    label,
-    legend,
-    new_axes,
-    number_axis,
-    time_axis,
-)
+from arbkit.report.figures.chart import Area, Chart, Key
+from arbkit.report.figures.scale import padded, time_ticks
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 
@@ -207,56 +196,54 @@ def _float(value: object) -> float:
     return float("nan") if value is None else float(str(value))
 
 
-def draw_spread(numbers: SpreadNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_spread(numbers: SpreadNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw one plot per direction: its band, the levels of entry and exit, entries and exits as triangles."""
     alone = len(numbers.bands) == 1
-    figure, axes = new_axes(width, (220,) if alone else (150,) * len(numbers.bands))
-    for ax, band in zip(axes, numbers.bands, strict=True):
-        _draw_band(ax, band, text)
-        _levels(ax, numbers.entry_bps, numbers.exit_bps)
-        ax.axvline(numbers.cut_ns / 86_400e9, color=COLORS["muted"], linewidth=0.8, dashes=(3, 3))
-        label(ax, text("figure.spread.axis", side=text(f"side.{band.side}")))
-        number_axis(ax.yaxis)
+    chart = Chart(width, (220,) if alone else (150,) * len(numbers.bands))
+    levels = [numbers.entry_bps, *([] if numbers.exit_bps is None else [numbers.exit_bps])]
+    for area, band in zip(chart.areas, numbers.bands, strict=True):
+        seen = np.concatenate([band.low, band.high, levels])
+        seen = seen[np.isfinite(seen)]
+        time = (float(numbers.start_ns), float(numbers.end_ns))
+        area.scales(time, padded(float(seen.min()), float(seen.max())))
+        area.y_numbers()
+        area.band(band.ts, band.low, band.high, band.side)
+        _levels(area, numbers.entry_bps, numbers.exit_bps)
+        area.upright(float(numbers.cut_ns))
+        size = 8.0 if len(band.entry_ts) <= _FEW_TRADES else 5.0
+        area.entries(band.entry_ts, band.entry_bps, size)
+        area.exits(band.exit_ts, band.exit_bps, size)
+        area.label(text("figure.spread.axis", side=text(f"side.{band.side}")))
     if not narrow:
-        legend(axes[0])
-    time_axis(axes[-1], numbers.start_ns, numbers.end_ns, narrow=narrow)
-    return figure
+        marks = (("up", text("figure.spread.entry")), ("down", text("figure.spread.exit")))
+        chart.areas[0].keys(Key(kind, "ink", said) for kind, said in marks)
+    chart.areas[-1].x_axis(time_ticks(numbers.start_ns, numbers.end_ns, 4 if narrow else 8))
+    return chart
 
 
-def _draw_band(ax: Axes, band: Band, text: Text) -> None:
-    # A stretch with one row has no height: the outline keeps it visible.
-    color = COLORS[band.side]
-    ax.fill_between(
-        days(band.ts),
-        band.low,
-        band.high,
-        color=color,
-        alpha=0.55,
-        linewidth=0.6,
-        edgecolor=color,
-        step="mid",
-    )
-    size = 7.0 if len(band.entry_ts) <= _FEW_TRADES else 5.0
-    entries(ax, days(band.entry_ts), band.entry_bps, size, name=text("figure.spread.entry"))
-    exits(ax, days(band.exit_ts), band.exit_bps, size, name=text("figure.spread.exit"))
-
-
-def _levels(ax: Axes, entry_bps: float, exit_bps: float | None) -> None:
-    ax.axhline(entry_bps, color=COLORS["gain"], linewidth=1.2)
+def _levels(area: Area, entry_bps: float, exit_bps: float | None) -> None:
+    area.across(entry_bps, "gain", width=1.2)
     if exit_bps is not None:
-        ax.axhline(exit_bps, color=COLORS["loss"], linewidth=1.2, dashes=(5, 3))
+        area.across(exit_bps, "loss", width=1.2, dash="5 3")
 
 
-def draw_trade(numbers: TradeNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_trade(numbers: TradeNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw one trade on the signal of its direction."""
-    figure, (ax,) = new_axes(width, (170 if narrow else 200,))
-    color = COLORS[numbers.side]
-    ax.plot(days(numbers.ts), numbers.signal_bps, color=color, linewidth=1.1)
-    ax.axvspan(numbers.entry_ts / 86_400e9, numbers.exit_ts / 86_400e9, color=color, alpha=0.12, linewidth=0)
-    entries(ax, [numbers.entry_ts / 86_400e9], [numbers.entry_bps], 9.0)
-    exits(ax, [numbers.exit_ts / 86_400e9], [numbers.exit_bps], 9.0)
-    _levels(ax, numbers.entry_level_bps, numbers.exit_level_bps)
-    label(ax, text("figure.spread.axis", side=text(f"side.{numbers.side}")))
-    number_axis(ax.yaxis)
-    time_axis(ax, int(numbers.ts[0]), int(numbers.ts[-1]), narrow=narrow)
-    return figure
+    chart = Chart(width, (170 if narrow else 200,))
+    (area,) = chart.areas
+    start, end = int(numbers.ts[0]), int(numbers.ts[-1])
+    levels = [
+        numbers.entry_level_bps,
+        numbers.entry_level_bps if numbers.exit_level_bps is None else numbers.exit_level_bps,
+    ]
+    seen = np.concatenate([numbers.signal_bps, levels])
+    area.scales((float(start), float(max(end, start + 1))), padded(float(seen.min()), float(seen.max())))
+    area.y_numbers()
+    area.field(float(numbers.entry_ts), float(numbers.exit_ts), numbers.side, opacity=0.12)
+    area.line(numbers.ts, numbers.signal_bps, numbers.side, width=1.1)
+    _levels(area, numbers.entry_level_bps, numbers.exit_level_bps)
+    area.entries([numbers.entry_ts], [numbers.entry_bps], 10.0)
+    area.exits([numbers.exit_ts], [numbers.exit_bps], 10.0)
+    area.label(text("figure.spread.axis", side=text(f"side.{numbers.side}")))
+    area.x_axis(time_ticks(start, end, 4 if narrow else 8))
+    return chart

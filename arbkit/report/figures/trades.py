@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from arbkit._typing import FloatArray
-from arbkit.report.figures.style import COLORS, dots, label, legend, new_axes, number_axis
-from arbkit.report.numbers import hold
+from arbkit.report.figures.chart import Area, Chart, Key
+from arbkit.report.figures.scale import hold_ticks, padded
+from arbkit.report.numbers import number
 from arbkit.report.text import Text
 from arbkit.report.view import Segment, StudyView
 
@@ -118,72 +116,81 @@ def _pairs(segment: Segment) -> tuple[FloatArray, FloatArray]:
     return frame["mae_bps"].to_numpy(), frame["pnl_bps"].to_numpy()
 
 
-def draw_pnl(numbers: HistogramNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_pnl(numbers: HistogramNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw the PnL per trade of both segments over each other."""
-    figure, (ax,) = new_axes(width, (170,), bottom=38)
-    _steps(ax, numbers, text)
-    ax.axvline(0, color=COLORS["muted"], linewidth=0.8)
-    number_axis(ax.xaxis, ticks=6)
-    ax.set_xlabel(text("figure.pnl.axis"), labelpad=2)
-    return figure
+    chart = Chart(width, (170,), bottom=40)
+    (area,) = chart.areas
+    area.scales((float(numbers.edges[0]), float(numbers.edges[-1])), (0.0, _highest(numbers)))
+    _steps(area, numbers, text)
+    area.upright(0.0, dash="")
+    area.x_numbers()
+    area.x_label(text("figure.pnl.axis"))
+    return chart
 
 
-def draw_hold(numbers: HistogramNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_hold(numbers: HistogramNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw the holding times of both segments over each other, on a logarithmic axis."""
-    figure, (ax,) = new_axes(width, (170,), bottom=38)
-    _steps(ax, numbers, text)
-    ax.set_xscale("log")
-    marks = [1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400]
-    inside = [mark for mark in marks if numbers.edges[0] <= mark <= numbers.edges[-1]]
-    ax.xaxis.set_major_locator(FixedLocator(inside or [float(numbers.edges[0])]))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: hold(float(value))))
-    ax.set_xlabel(text("figure.hold.axis"), labelpad=2)
-    return figure
+    chart = Chart(width, (170,), bottom=40)
+    (area,) = chart.areas
+    low, high = float(numbers.edges[0]), float(numbers.edges[-1])
+    area.scales((low, high), (0.0, _highest(numbers)), log_x=True)
+    _steps(area, numbers, text)
+    area.x_axis(hold_ticks(low, high))
+    area.x_label(text("figure.hold.axis"))
+    return chart
 
 
-def _steps(ax: Axes, numbers: HistogramNumbers, text: Text) -> None:
+def _highest(numbers: HistogramNumbers) -> float:
+    return max(1e-9, 1.08 * float(max(numbers.train.max(), numbers.test.max())))
+
+
+def _steps(area: Area, numbers: HistogramNumbers, text: Text) -> None:
+    area.y_numbers(4, " %")
+    left, right = numbers.edges[:-1], numbers.edges[1:]
     for values, name in ((numbers.train, "train"), (numbers.test, "test")):
-        ax.stairs(values, numbers.edges, fill=True, color=COLORS[name], alpha=0.25, linewidth=0)
-        ax.stairs(values, numbers.edges, color=COLORS[name], linewidth=1.4, label=text(f"segment.{name}"))
-    ax.set_xlim(numbers.edges[0], numbers.edges[-1])
-    ax.set_ylim(0, max(1e-9, 1.08 * float(max(numbers.train.max(), numbers.test.max()))))
-    number_axis(ax.yaxis, ticks=4, unit=" %")
-    label(ax, text("figure.pnl.share"))
-    legend(ax)
+        area.boxes(left, right, np.zeros(values.size), values, name, opacity=0.25)
+        outline = np.concatenate([[0.0], values, [0.0]])
+        x = np.concatenate([[numbers.edges[0]], numbers.edges])
+        area.line(np.append(x, numbers.edges[-1]), np.append(outline, 0.0), name, step=True)
+    area.label(text("figure.pnl.share"))
+    area.keys(Key("line", name, text(f"segment.{name}")) for name in ("train", "test"))
 
 
-def draw_excursion(numbers: ExcursionNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
+def draw_excursion(numbers: ExcursionNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
     """Draw the worst mark on the way against the result, one dot per trade."""
-    figure, (ax,) = new_axes(width, (170,), bottom=38)
-    for mae, pnl, name in (
-        (numbers.train_mae, numbers.train_pnl, "train"),
-        (numbers.test_mae, numbers.test_pnl, "test"),
-    ):
-        dots(ax, mae, pnl, name, 4.2, alpha=0.6, name=text(f"segment.{name}"))
-    ax.axhline(0, color=COLORS["muted"], linewidth=0.8)
-    ax.axvline(0, color=COLORS["muted"], linewidth=0.8)
-    number_axis(ax.xaxis, ticks=6)
-    number_axis(ax.yaxis)
-    label(ax, text("figure.excursion.y"))
-    ax.set_xlabel(text("figure.excursion.x"), labelpad=2)
-    legend(ax)
-    return figure
+    chart = Chart(width, (170,), bottom=40)
+    (area,) = chart.areas
+    x = np.concatenate([[0.0], numbers.train_mae, numbers.test_mae])
+    y = np.concatenate([[0.0], numbers.train_pnl, numbers.test_pnl])
+    area.scales(padded(float(x.min()), float(x.max())), padded(float(y.min()), float(y.max())))
+    area.y_numbers()
+    area.across(0.0)
+    area.upright(0.0, dash="")
+    area.dots(numbers.train_mae, numbers.train_pnl, "train", 4.6, opacity=0.7)
+    area.dots(numbers.test_mae, numbers.test_pnl, "test", 4.6, opacity=0.7)
+    area.x_numbers()
+    area.label(text("figure.excursion.y"))
+    area.x_label(text("figure.excursion.x"))
+    area.keys(Key("dot", name, text(f"segment.{name}")) for name in ("train", "test"))
+    return chart
 
 
-def draw_waterfall(numbers: WaterfallNumbers, text: Text, width: int, *, narrow: bool = False) -> Figure:
-    """Draw how premium, book, slippage and fees add up to the PnL, in sample above out of sample."""
-    figure, axes = new_axes(width, (84, 84), left=82, bottom=24)
-    places = np.arange(len(numbers.names))[::-1]
-    for ax, name in zip(axes, ("train", "test"), strict=True):
+def draw_waterfall(numbers: WaterfallNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:
+    """Draw how the parts lead from the gross edge down to what is left, in sample above out of sample."""
+    height = 17 * len(numbers.names)
+    chart = Chart(width, (height, height), left=92, right=54, bottom=28)
+    places = np.arange(len(numbers.names))[::-1].astype(np.float64)
+    for area, name in zip(chart.areas, ("train", "test"), strict=True):
         values = getattr(numbers, name)
         starts = np.concatenate([[0.0], np.cumsum(values[:-2]), [0.0]])
-        colors = [COLORS["gain"] if value >= 0 else COLORS["loss"] for value in values]
-        ax.barh(places, values, left=starts, color=colors, height=0.62, alpha=0.85, linewidth=0)
-        ax.axvline(0, color=COLORS["muted"], linewidth=0.8)
-        ax.set_yticks(places, [text(f"attribution.{item}") for item in numbers.names])
-        ax.grid(visible=False, axis="y")
-        label(ax, text(f"segment.{name}"))
-        ax.margins(x=0.04)
-    number_axis(axes[1].xaxis, ticks=5)
-    return figure
+        reach = np.concatenate([starts, starts + values])
+        area.scales(padded(float(reach.min()), float(reach.max()), 0.03), (-0.6, len(values) - 0.4))
+        for place, start, value, item in zip(places, starts, values, numbers.names, strict=True):
+            color = "gain" if value >= 0 else "loss"
+            area.boxes([start], [start + value], [place - 0.34], [place + 0.34], color)
+            area.say(text(f"attribution.{item}"), area.x.low, place, "e", dx=-6)
+            area.say(number(value, 1, plus=True), max(start, start + value), place, "s", dx=4)
+        area.upright(0.0, dash="")
+        area.label(text(f"segment.{name}"))
+    chart.areas[1].x_numbers(5)
+    return chart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arbkit.report.figures import draw_equity, equity_numbers, inline_svg
+from arbkit.report.figures import draw_equity, equity_numbers
 from arbkit.report.text import load_text
 
 
@@ -35,5 +35,5 @@ def test_sealed_stretch_begins_where_test_ends_and_has_no_numbers(view):
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_picture_says_which_part_is_sealed(view, narrow):
-    figure = draw_equity(equity_numbers(view), load_text(), 360 if narrow else 900, narrow=narrow)
-    assert ">sealed<" in inline_svg(figure, "e", "t", "d")
+    chart = draw_equity(equity_numbers(view), load_text(), 360 if narrow else 900, narrow=narrow)
+    assert ">sealed<" in chart.svg("e", "t", "d")

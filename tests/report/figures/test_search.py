@@ -137,8 +137,8 @@ def test_all_pictures_are_drawn(view, rng):
     found = search_of(
         view, rng.normal(size=N), x=np.exp(rng.normal(size=N)), c=rng.choice(["a", "b"], N).tolist()
     )
-    assert draw_history(history_numbers(found), text, 400).axes
-    assert draw_importance(importance_numbers(found), text, 400).axes
+    assert draw_history(history_numbers(found), text, 400).areas
+    assert draw_importance(importance_numbers(found), text, 400).areas
     log = dataclasses.replace(found.searched[0], log=True)
     for item in (log, *found.searched):
-        assert draw_slice(slice_numbers(found, item), text, 290).axes
+        assert draw_slice(slice_numbers(found, item), text, 290).areas

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -55,14 +57,11 @@ def test_trade_from_near_is_the_median_of_the_unseen_trades(view):
 
 
 def test_entries_and_exits_differ_in_shape_and_filling_and_the_legend_shows_both(view):
-    figure = draw_spread(spread_numbers(view), load_text(), 900)
-    ax = figure.axes[0]
-    drawn = {line.get_label(): line for line in ax.lines}
-    entry, leave = drawn["Entry"], drawn["Exit"]
-    assert (entry.get_marker(), leave.get_marker()) == ("^", "v")
-    assert entry.get_markerfacecolor() == leave.get_markeredgecolor()
-    assert entry.get_markerfacecolor() != leave.get_markerfacecolor()
-    assert [item.get_text() for item in ax.get_legend().get_texts()] == ["Entry", "Exit"]
+    chart = draw_spread(spread_numbers(view), load_text(), 900)
+    svg = chart.svg("s", "t", "d")
+    assert {"Entry", "Exit"} <= set(chart.texts)
+    assert re.search(r'l4 8h-8z" style="fill:var\(--ink\);stroke:var\(--paper\)', svg)
+    assert re.search(r'l4 -8h-8z" style="fill:var\(--paper\);stroke:var\(--ink\)', svg)
 
 
 def test_without_a_trade_there_is_nothing_to_show_from_near(view_with, panel):
@@ -74,5 +73,5 @@ def test_without_a_trade_there_is_nothing_to_show_from_near(view_with, panel):
 @pytest.mark.parametrize("narrow", [False, True])
 def test_pictures_are_drawn_at_both_widths(view, narrow):
     width = 360 if narrow else 900
-    assert len(draw_spread(spread_numbers(view), load_text(), width, narrow=narrow).axes) == 2
-    assert len(draw_trade(trade_numbers(view), load_text(), width, narrow=narrow).axes) == 1
+    assert len(draw_spread(spread_numbers(view), load_text(), width, narrow=narrow).areas) == 2
+    assert len(draw_trade(trade_numbers(view), load_text(), width, narrow=narrow).areas) == 1

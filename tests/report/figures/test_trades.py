@@ -54,7 +54,7 @@ def test_equal_results_still_make_a_histogram(view_with, panel):
 
 def test_all_pictures_are_drawn(view):
     text = load_text()
-    assert draw_pnl(pnl_numbers(view), text, 400).axes
-    assert draw_hold(hold_numbers(view), text, 400).axes
-    assert draw_excursion(excursion_numbers(view), text, 400).axes
-    assert len(draw_waterfall(waterfall_numbers(view), text, 400).axes) == 2
+    assert draw_pnl(pnl_numbers(view), text, 400).areas
+    assert draw_hold(hold_numbers(view), text, 400).areas
+    assert draw_excursion(excursion_numbers(view), text, 400).areas
+    assert len(draw_waterfall(waterfall_numbers(view), text, 400).areas) == 2
