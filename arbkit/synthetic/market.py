@@ -102,12 +102,14 @@ class Market:
         return self.start_ns + round((self.days or self.spec.days) * DAY_NS)
 
     def expected_rows(self, *, fx: bool = False) -> int:
-        """Return about how many rows A and B will have together, or with `fx` all three."""
+        """Return about how many rows A and B will have together, or with `fx` all books of all coins."""
         rate_ab, rate_fx = _rate(self.spec.a) + _rate(self.spec.b), _rate(self.spec.fx)
         rows = (self.end_ns - self.start_ns) / MS_NS * rate_ab
         if self.rows is not None:
             rows = min(rows, self.rows)
-        return int(rows * (1.0 + rate_fx / rate_ab) if fx else rows)
+        if not fx:
+            return int(rows)
+        return int(rows * (max(1, len(self.spec.coins)) + rate_fx / rate_ab))
 
     def tick_size(self, stream: StreamSpec) -> float:
         """Return an instrument's tick at the opening price."""

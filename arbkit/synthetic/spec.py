@@ -18,6 +18,7 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.synthetic.ticks import TICK_TABLES
 
 __all__ = [
+    "CoinSpec",
     "MarketSpec",
     "OutageSpec",
     "PremiumSpec",
@@ -135,11 +136,21 @@ class StreamSpec(_Frozen):
         return f"{self.venue}/{self.symbol}"
 
 
+class CoinSpec(_Frozen):
+    """One coin of a market of several: its price and tick at B, and the mean of its premium at A."""
+
+    base: str
+    price: float = Field(gt=0)
+    tick_b: float = Field(gt=0)
+    premium_bps: float = 0.0
+
+
 class MarketSpec(_Frozen):
     """A two-venue market in two currencies with its FX book.
 
     `a` is quoted in currency A, `b` in currency B, `fx` in currency A per unit of currency B. `regimes[0]` is
-    where the market starts. `start_price` is the asset's price at B, `start_fx` the first FX rate.
+    where the market starts. `start_price` is the asset's price at B, `start_fx` the first FX rate. `coins`
+    puts several assets on the same venues in the place of the one; the FX rate must then stand still.
 
     Raises:
         ConfigError: (from `load_market_spec` and `from_dict`) naming the key, the rule and the value.
@@ -158,6 +169,7 @@ class MarketSpec(_Frozen):
     a: StreamSpec
     b: StreamSpec
     fx: StreamSpec
+    coins: tuple[CoinSpec, ...] = ()
 
     @field_validator("start")
     @classmethod
@@ -172,6 +184,18 @@ class MarketSpec(_Frozen):
         if (self.fx.quote, self.fx.base) != (self.a.quote, self.b.quote):
             raise ValueError(
                 f"`fx` must be {self.b.quote} quoted in {self.a.quote}, was {self.fx.base} in {self.fx.quote}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _coins_share_the_fx(self) -> Self:
+        bases = [coin.base for coin in self.coins]
+        if len(set(bases)) < len(bases):
+            raise ValueError(f"`coins` must differ, were {', '.join(bases)}")
+        moving = [item.name for item in self.regimes if item.fx_vol_bps_day > 0]
+        if bases and moving:
+            raise ValueError(
+                f"with `coins` the FX rate must stand still: set `fx_vol_bps_day: 0` in {', '.join(moving)}"
             )
         return self
 
@@ -214,6 +238,7 @@ def _keys_at(path: list[str]) -> list[str]:
         "b": StreamSpec,
         "fx": StreamSpec,
         "outages": OutageSpec,
+        "coins": CoinSpec,
     }
     model = next((inner[part] for part in reversed(path) if part in inner), MarketSpec)
     return list(model.model_fields) + (["extends"] if model is MarketSpec else [])

@@ -41,8 +41,10 @@ def joined_tops(
         quote or it is too old. Rows go on to the last update of either venue.
 
     Raises:
-        ConfigError: for an unknown `fx_price`, with the valid ones.
+        ConfigError: for an unknown `fx_price`, with the valid ones, or a market of several coins.
     """
+    if market.spec.coins:
+        raise ConfigError(f"a panel holds one pair, `{market.spec.name}` has {len(market.spec.coins)} coins")
     if fx_price not in FX_PRICES:
         raise ConfigError(f"`fx_price` {fx_price!r} does not exist; {nearest_names(fx_price, FX_PRICES)}")
     return _pieces(market, fx_price == "executable", chunk_rows)

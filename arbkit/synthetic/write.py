@@ -10,6 +10,7 @@ from arbkit.data.manifest import InstrumentInfo, Manifest
 from arbkit.data.writer import DatasetWriter, WriteMode
 from arbkit.errors import ConfigError
 from arbkit.synthetic._ahead import made_ahead
+from arbkit.synthetic.coins import coin_markets
 from arbkit.synthetic.market import CHUNK_ROWS, Market
 from arbkit.synthetic.spec import StreamSpec
 
@@ -31,6 +32,8 @@ def write_market(
 ) -> Manifest:
     """Write the books of A, B and FX as a dataset; the next piece is made while the last one is written.
 
+    With `coins` in the spec, A and B of every coin stand in it, and one FX book.
+
     Args:
         market: what to write; its spec and seed stand in the dataset's source.
         path: the dataset's folder.
@@ -46,14 +49,16 @@ def write_market(
         DataError: when the folder is something else or the mode does not fit.
     """
     total = market.expected_rows(fx=True)
-    infos = {stream.leg: _info(stream, market) for stream in market.spec.streams}
-    done = dict.fromkeys(infos, 0)
+    done: dict[str, int] = {}
     with DatasetWriter(path, source=_source(market), mode=mode) as writer:
-        for leg, frame in made_ahead(market.pieces(chunk_rows=chunk_rows)):
-            writer.write(infos[leg], frame)
-            done[leg] += frame.height
-            if progress is not None:
-                progress(sum(done.values()), max(total, sum(done.values())))
+        for one, legs in coin_markets(market):
+            infos = {stream.leg: _info(stream, one) for stream in one.spec.streams if stream.leg in legs}
+            done.update(dict.fromkeys(infos, 0))
+            for leg, frame in made_ahead(one.pieces(legs=legs, chunk_rows=chunk_rows)):
+                writer.write(infos[leg], frame)
+                done[leg] += frame.height
+                if progress is not None:
+                    progress(sum(done.values()), max(total, sum(done.values())))
         for leg, rows in done.items():
             if rows == 0:
                 raise ConfigError(f"the market must last until {leg} has updated once; ask for more rows")
