@@ -11,6 +11,7 @@ beforehand, and nothing here or in the rule was chosen by looking at them.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -29,16 +30,34 @@ from arbkit.metrics import newey_west_t
 from arbkit.panel import Panel
 from arbkit.study import Market, StudySpec
 from arbkit.synthetic import EDGE_SD_BPS, NOISE_KINDS, PanelShape, edge_panel, noise_panel, ou_panel
-from arbkit.validation import Tried, Validation, examine, tune
+from arbkit.validation import Part, Tried, Validation, examine, tune
 from arbkit.validation.tuning import evaluator_before
 from benchmarks import machine
 from benchmarks.page import README, replace_section
 from benchmarks.tables import table
 
-__all__ = ["KINDS", "Outcome", "calibrated", "examined", "main", "panel_of", "rows_of", "truths"]
+__all__ = [
+    "KINDS",
+    "Outcome",
+    "alone_rows",
+    "calibrated",
+    "examined",
+    "main",
+    "panel_of",
+    "rows_of",
+    "spec_of",
+    "truths",
+]
 
-#: Noise, and edges named by the lockbox t of their oracle set.
-KINDS: Final = (*NOISE_KINDS, *(f"edge {t}" for t in EDGE_SD_BPS))
+_FREE: Final = "free "
+#: Noise at 5 bps a crossing, where hardly any set trades; noise where a crossing is free and all sets trade;
+#: and edges named by the lockbox t of their oracle set. (White noise at no cost would be an edge.)
+KINDS: Final = (
+    "random_walk",
+    "white",
+    *(_FREE + kind for kind in NOISE_KINDS if kind != "white"),
+    *(f"edge {t}" for t in EDGE_SD_BPS),
+)
 SEEDS: Final = 300
 #: Histories of which nothing is judged: what is true of a set is measured on these.
 _FRESH_SEED: Final = 1_000_000
@@ -65,26 +84,63 @@ SPEC: Final[dict[str, Any]] = {
 }
 
 
+#: What is searched where a crossing costs nothing: no set expects anything, and all of them trade.
+FREE_SPEC: Final[dict[str, Any]] = {
+    **SPEC,
+    "space": {
+        "min_spread_bps": {"type": "float", "low": 0, "high": 20},
+        "exit_spread_bps": {"type": "float", "low": -10, "high": 10},
+        "take_profit_bps": {"type": "categorical", "choices": ["none", 10]},
+        "stop_loss_bps": {"type": "categorical", "choices": ["none", 40]},
+        "max_hold_s": {"type": "categorical", "choices": ["none", 14_400]},
+        "reference": {"type": "categorical", "choices": ["none", "ewma:1h", "ewma:6h"]},
+    },
+    "fixed": {"taker_fee_a_bps": 0, "taker_fee_b_bps": 0, "slippage_bps": 0, "max_position_usd": 1_000},
+}
+#: Median width of the books there: a tick, and for books that lean what hides the fair price.
+_FREE_WIDTHS: Final = {"random_walk": 0.0, "spells": 0.0, "bounce": 10.0}
+_MARTINGALES: Final = tuple(_FREE + kind for kind, width in _FREE_WIDTHS.items() if width == 0)
+
+
 class Outcome(NamedTuple):
     """One history: what was said, and what is needed to hold its intervals against the truth.
 
-    `conditions` tells whether the three hold, whatever the minimum of data says. `intervals` and `weights`
-    are by stretch of time: low and high per day; days by parameter set, as JSON.
+    `said` tells what each figure alone would have claimed, whatever the minimum of data says. `intervals`,
+    `pnl` and `weights` are by stretch of time: low and high per day; what each bin earned; days by parameter
+    set, as JSON.
     """
 
     kind: str
     seed: int
     status: str
-    conditions: bool
+    said: dict[str, bool]
     lockbox_t: float | None
     closed: int
     intervals: dict[str, tuple[float | None, float | None]]
+    pnl: dict[str, list[float]]
     weights: dict[str, dict[str, float]]
+
+    @property
+    def conditions(self) -> bool:
+        """Whether the three conditions hold."""
+        return all(self.said[name] for name in _CONDITIONS)
+
+
+_CONDITIONS: Final = ("SPA", "walk-forward t", "lockbox t")
+
+
+def spec_of(kind: str) -> StudySpec:
+    """Return what is searched on histories of a kind."""
+    return StudySpec.from_dict(FREE_SPEC if kind.startswith(_FREE) else SPEC)
 
 
 def panel_of(kind: str, seed: int, days: int = _DAYS) -> Panel:
     """Make a history of one kind."""
     shape = PanelShape(rows=days * 86_400 // _STEP_S, step_s=_STEP_S)
+    if kind.startswith(_FREE):
+        noise = kind.removeprefix(_FREE)
+        shape = dataclasses.replace(shape, spread_bps=_FREE_WIDTHS[noise])
+        return Panel.from_frame(noise_panel(shape, seed=seed, kind=noise))
     if kind.startswith("edge "):
         return Panel.from_frame(edge_panel(shape, seed=seed, lockbox_t=int(kind.removeprefix("edge "))))
     return Panel.from_frame(noise_panel(shape, seed=seed, kind=kind))
@@ -92,7 +148,7 @@ def panel_of(kind: str, seed: int, days: int = _DAYS) -> Panel:
 
 def examined(kind: str, seed: int, days: int = _DAYS, spec: StudySpec | None = None) -> Outcome:
     """Search one history and examine what was found."""
-    spec = StudySpec.from_dict(SPEC) if spec is None else spec
+    spec = spec_of(kind) if spec is None else spec
     market = Market(panel_of(kind, seed, days), spec.split)
     block = tune(spec, evaluator_before(market, market.cuts[0], spec, 1), spec.n_trials)
     found = examine(spec, market, block, tried=_counted, open_lockbox=lambda params: (), threads=1)
@@ -112,19 +168,48 @@ def _outcome(kind: str, seed: int, found: Validation) -> Outcome:
     both = {key: walk.get(key, 0.0) + box.get(key, 0.0) for key in {*walk, *box}}
     weights = {"walk_forward": walk, "lockbox": box, "out_of_sample": both}
     parts = {name: found.part(name) for name in weights}
-    ts = [(parts[name].t, parts[name].critical) for name in ("walk_forward", "lockbox")]
-    p = found.tests.spa_p
-    hold = p is not None and p < _ALPHA and all(t is not None and t > least for t, least in ts)
     return Outcome(
         kind,
         seed,
         found.status,
-        hold,
+        _said(found),
         parts["lockbox"].t,
         parts["out_of_sample"].closed_trades,
         {name: (part.low_usd, part.high_usd) for name, part in parts.items()},
+        {name: list(found.bin_pnl[place]) for name, place in _places(parts).items()},
         weights,
     )
+
+
+def _places(parts: Mapping[str, Part]) -> dict[str, slice]:
+    """Return where the bins of each stretch out of sample stand: the lockbox is the end of all."""
+    box, out = parts["lockbox"].bins, parts["out_of_sample"].bins
+    return {"walk_forward": slice(-out, -box), "lockbox": slice(-box, None)}
+
+
+def _said(found: Validation) -> dict[str, bool]:
+    """Return what each figure alone would have claimed; one that could not be computed claims nothing."""
+    tests, level = found.tests, 1 - _ALPHA
+    out, walk, box = (found.part(name) for name in ("out_of_sample", "walk_forward", "lockbox"))
+    return {
+        "SPA": _below(tests.spa_p),
+        "walk-forward t": walk.t is not None and walk.t > walk.critical,
+        "lockbox t": box.t is not None and box.t > box.critical,
+        "PSR, training": _above(found.part("training").psr, level),
+        "PSR, out of sample": _above(out.psr, level),
+        "DSR, V = 1/T": _above(tests.dsr, level),
+        "DSR, published": _above(tests.dsr_published, level),
+        "PBO < .05": _below(tests.pbo),
+        "and P(loss) < .05": _below(tests.pbo) and _below(tests.p_loss),
+    }
+
+
+def _above(value: float | None, level: float) -> bool:
+    return value is not None and value > level
+
+
+def _below(value: float | None) -> bool:
+    return value is not None and value < _ALPHA
 
 
 def _add(weights: dict[str, float], params: Mapping[str, Any] | None, days: float) -> None:
@@ -133,13 +218,20 @@ def _add(weights: dict[str, float], params: Mapping[str, Any] | None, days: floa
 
 
 def truths(kind: str, sets: Sequence[str], days: int = _FRESH_DAYS) -> dict[str, float]:
-    """Return what each set earns per day in the mean over fresh days; nothing is earned without a set."""
-    spec = StudySpec.from_dict(SPEC)
+    """Return what each set earns per day in the mean over fresh days.
+
+    Nothing is earned without a set, and by any set where the premium is a martingale and a crossing is free:
+    a thousand days would measure luck.
+    """
+    true = {"null": 0.0}
+    if kind in _MARTINGALES:
+        return {**true, **dict.fromkeys(sets, 0.0)}
+    spec = spec_of(kind)
     known = [text for text in dict.fromkeys(sets) if text != "null"]
     params = [spec.params_of(json.loads(text))[0] for text in known]
     metrics = backtest_many(panel_of(kind, _FRESH_SEED, days), params)
     earned = metrics["mtm_pnl_usd"].to_numpy() / days
-    return {**dict(zip(known, earned.tolist(), strict=True)), "null": 0.0}
+    return true | dict(zip(known, earned.tolist(), strict=True))
 
 
 def rows_of(outcomes: Sequence[Outcome], fresh_days: int = _FRESH_DAYS) -> list[dict[str, Any]]:
@@ -159,11 +251,22 @@ def rows_of(outcomes: Sequence[Outcome], fresh_days: int = _FRESH_DAYS) -> list[
                 "the three conditions alone": sum(item.conditions for item in own),
                 "not supported": count["not supported"],
                 "too short": count["too short"],
+                "median trades out of sample": int(np.median([item.closed for item in own])),
                 "median lockbox t": float(np.median(ts)) if ts else None,
                 "lockbox interval holds": _coverage(own, "lockbox", true),
                 "out-of-sample interval holds": _coverage(own, "out_of_sample", true),
             }
         )
+    return rows
+
+
+def alone_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return one row per kind: in how many histories each figure alone would have claimed an edge."""
+    rows = []
+    for kind in dict.fromkeys(item.kind for item in outcomes):
+        own = [item for item in outcomes if item.kind == kind]
+        counts = {name: sum(item.said[name] for item in own) for name in own[0].said}
+        rows.append({"market": kind, "histories": len(own), **counts})
     return rows
 
 
@@ -242,13 +345,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.flush()
     outcomes.sort(key=lambda item: (given.kinds.index(item.kind), item.seed))
     rows = rows_of(outcomes)
-    sys.stdout.write(table(rows) + "\n")
+    tables = f"{table(rows)}\n\n{_ALONE}\n\n{table(alone_rows(outcomes))}\n"
+    sys.stdout.write(tables)
     if given.json:
         Path(given.json).write_text(json.dumps([item._asdict() for item in outcomes]), encoding="utf-8")
     if given.page:
         when = f"`make truth`, {about['date']}, load {about['load']} at the start."
-        replace_section(README, "truth", f"\n{when}\n\n{table(rows)}\n\n")
+        replace_section(README, "truth", f"\n{when}\n\n{tables}\n")
     return 0
+
+
+_ALONE: Final = "In how many histories each figure alone would have claimed an edge:"
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

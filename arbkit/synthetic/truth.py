@@ -24,15 +24,21 @@ from arbkit.units import SECOND_NS
 __all__ = ["EDGE_SD_BPS", "NOISE_KINDS", "PanelShape", "edge_panel", "noise_panel", "ou_panel"]
 
 #: `random_walk`: the premium is a martingale: before costs every rule earns nothing on average, after them it
-#: loses. `white`: the premium is drawn anew at every row; what stands there now says nothing about the next
-#: row, and at the default size it never pays for a crossing.
-NOISE_KINDS: Final = ("random_walk", "white")
+#: loses. `spells`: the same with fat tails, its moves large for hours and small for hours. `bounce`: the fair
+#: premium is a random walk, and each book leans to one side of its fair price, anew at every row: the mids
+#: jump by the width of a book and come back, and yet no bid is above its fair price and no ask below it.
+#: `white`: the premium is drawn anew at every row; what stands there now says nothing about the next row, and
+#: at the default size it never pays for a crossing of 5 bps. It would pay where crossings are free.
+NOISE_KINDS: Final = ("random_walk", "spells", "bounce", "white")
 #: Size of a premium of half-life 30 min, by the mean t (Newey-West, lags of a day, bins of 4 h) that its
 #: oracle set has in the lockbox of 60 days at 5 bps a crossing (`python -m benchmarks.truth --calibrate`).
 EDGE_SD_BPS: Final = {2: 3.32, 3: 3.80, 4: 4.24, 5: 4.71}
 EDGE_HALF_LIFE_S: Final = 1_800.0
 _START_NS: Final = 1_767_225_600 * SECOND_NS
-_PRICE, _PREMIUM, _WIDTH_A, _WIDTH_B, _BAD, _BAD_KIND = range(100, 106)
+_PRICE, _PREMIUM, _WIDTH_A, _WIDTH_B, _BAD, _BAD_KIND, _SPELL, _LEAN_A, _LEAN_B = range(100, 109)
+#: Half-life of a spell, and the deviation of the logarithm of the size of the moves (kurtosis of a move: 39).
+_SPELL_HALF_LIFE_S: Final = 6 * 3_600.0
+_SPELL_SD: Final = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +83,8 @@ def noise_panel(
         shape: the panel's shape, or just its number of rows.
         seed: which of its histories.
         kind: one of `NOISE_KINDS`.
-        sd_bps: how much the premium moves: in a day for `random_walk` (60 by default, the real daily change),
-            around 0 for `white` (2 by default).
+        sd_bps: how much the premium moves: around 0 for `white` (2 by default), else in a day (60 by default,
+            the real daily change).
 
     Raises:
         ConfigError: for an unknown kind (with the nearest names) or a bad size.
@@ -86,13 +92,22 @@ def noise_panel(
     shape = PanelShape(rows=shape) if isinstance(shape, int) else shape
     if kind not in NOISE_KINDS:
         raise ConfigError(f"`{kind}` is no kind of noise; {nearest_names(kind, NOISE_KINDS)}")
-    sd = _checked_sd(sd_bps if sd_bps is not None else (60.0 if kind == "random_walk" else 2.0))
-    premium = _normals(shape.rows, seed, _PREMIUM)
+    sd = _checked_sd(sd_bps if sd_bps is not None else (2.0 if kind == "white" else 60.0))
+    moves = _normals(shape.rows, seed, _PREMIUM)
     if kind == "white":
-        premium *= sd
-    else:
-        premium = np.cumsum(premium * (sd * math.sqrt(shape.step_s / 86_400)))
-    return _books(shape, seed, premium)
+        return _books(shape, seed, moves * sd)
+    if kind == "spells":
+        moves *= _spells(shape, seed)
+    premium = np.cumsum(moves * (sd * math.sqrt(shape.step_s / 86_400)))
+    return _books(shape, seed, premium, leaning=kind == "bounce")
+
+
+def _spells(shape: PanelShape, seed: int) -> FloatArray:
+    """Return how large the moves of each row are; the mean of their squares is 1."""
+    level = _normals(shape.rows, seed, _SPELL)
+    ou_path(level, 2.0 ** (-shape.step_s / _SPELL_HALF_LIFE_S), _SPELL_SD)
+    size: FloatArray = np.exp(level - _SPELL_SD**2)
+    return size
 
 
 def ou_panel(shape: PanelShape | int, *, seed: int, half_life_s: float, sd_bps: float) -> pl.DataFrame:
@@ -151,13 +166,14 @@ def _uniforms(rows: int, seed: int, purpose: int) -> FloatArray:
     return out
 
 
-def _books(shape: PanelShape, seed: int, premium_bps: FloatArray) -> pl.DataFrame:
+def _books(shape: PanelShape, seed: int, premium_bps: FloatArray, *, leaning: bool = False) -> pl.DataFrame:
     """Put books around the common price; A stands the premium above B, half of it on each side."""
     vol = shape.annual_vol * math.sqrt(shape.step_s / (365 * 86_400))
     price = shape.price * np.exp(np.cumsum(vol * _normals(shape.rows, seed, _PRICE)))
     tilt = np.exp(premium_bps * 0.5e-4)
-    bid_a, ask_a = _quotes(price * tilt, shape, seed, _WIDTH_A)
-    bid_b, ask_b = _quotes(price / tilt, shape, seed, _WIDTH_B)
+    lean_a, lean_b = (_leans(shape, seed, k) if leaning else None for k in (_LEAN_A, _LEAN_B))
+    bid_a, ask_a = _quotes(price * tilt, shape, seed, _WIDTH_A, lean_a)
+    bid_b, ask_b = _quotes(price / tilt, shape, seed, _WIDTH_B, lean_b)
     if shape.bad_row_share > 0:
         _spoil(shape, seed, bid_a, ask_a)
     steps = np.round(np.arange(shape.rows) * (shape.step_s * SECOND_NS)).astype(np.int64)
@@ -165,8 +181,17 @@ def _books(shape: PanelShape, seed: int, premium_bps: FloatArray) -> pl.DataFram
     return pl.DataFrame({"ts": ts, "bid_a": bid_a, "ask_a": ask_a, "bid_b": bid_b, "ask_b": ask_b})
 
 
-def _quotes(mid: FloatArray, shape: PanelShape, seed: int, purpose: int) -> tuple[FloatArray, FloatArray]:
-    half = 0.5e-4 * shape.spread_bps * np.exp(0.5 * _normals(shape.rows, seed, purpose)) * mid
+def _leans(shape: PanelShape, seed: int, purpose: int) -> FloatArray:
+    """Return which side of each book stands at the fair price: 1 for the bid, -1 for the ask."""
+    lean: FloatArray = np.where(_uniforms(shape.rows, seed, purpose) < 0.5, -1.0, 1.0)
+    return lean
+
+
+def _quotes(
+    fair: FloatArray, shape: PanelShape, seed: int, purpose: int, lean: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    half = 0.5e-4 * shape.spread_bps * np.exp(0.5 * _normals(shape.rows, seed, purpose)) * fair
+    mid = fair if lean is None else fair + lean * half
     bid = np.floor((mid - half) / shape.tick)
     ask = np.maximum(np.ceil((mid + half) / shape.tick), bid + 1)
     inverse = round(1.0 / shape.tick)
