@@ -108,7 +108,7 @@ def _say(found: Validation) -> None:
     currency, level = found.currency, 2 * found.settings["level"] - 1
     columns = (
         "marked to market", "days", f"{currency} per day", f"{level:.0%} interval", "t", "needs", "bins",
-        "closed", "open at end", "their PnL", "P(edge > 0)",
+        "closed", "open at end", "their PnL", "P(edge > 0)", "record needed, days",
     )  # fmt: skip
     print_table(columns, [_row(part) for part in found.parts])
     say("")
@@ -137,7 +137,15 @@ def _row(part: Part) -> tuple[Any, ...]:
         part.open_at_end,
         f"{part.open_at_end_usd:,.2f}",
         None if part.psr is None else f"{part.psr:.3f}",
+        _record(part),
     )
+
+
+def _record(part: Part) -> str | None:
+    """Return the minimum track record length; no length is enough for what earned nothing."""
+    if part.track_record_days is None:
+        return None if part.sharpe is None or part.sharpe > 0 else "none is enough"
+    return f"{part.track_record_days:,.0f}"
 
 
 def _together(found: Validation) -> dict[str, Any]:
@@ -145,12 +153,17 @@ def _together(found: Validation) -> dict[str, Any]:
     several = f" in {tests.studies} studies" if tests.studies > 1 else ""
     return {
         "SPA p against doing nothing": _three(tests.spa_p),
+        "its statistic, and what it needs": f"{_two(tests.spa_t)}, {_two(tests.spa_critical)}",
         "sets of distinct behaviour in it": tests.spa_sets,
         "distinct sets tried on these data": f"{tests.distinct_sets:,}{several}",
         "deflated Sharpe, V = 1/T": _three(tests.dsr),
         "deflated Sharpe, V of the trials (as published)": _three(tests.dsr_published),
         "PBO, and P(out-of-sample loss)": f"{_three(tests.pbo) or '-'}, {_three(tests.p_loss) or '-'}",
     }
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _three(value: float | None) -> str | None:

@@ -106,7 +106,7 @@ def _rival_row(rival: Rival) -> tuple[str, ...]:
 def _per_day(decision: Decision) -> Section:
     columns = (
         "marked to market", "days", f"{decision.currency} per day", "90 % interval", "t", "closed",
-        "open at end", "their value",
+        "open at end", "their value", "record needed, days",
     )  # fmt: skip
     rows = tuple(_part_row(decision.part(name)) for name in _SHOWN)
     return Section("What it earned", Table(columns, rows), ())
@@ -122,7 +122,15 @@ def _part_row(part: Part) -> tuple[str | None, ...]:
         f"{part.closed_trades:,}",
         f"{part.open_at_end:,}",
         _money(part.open_at_end_usd),
+        _record(part),
     )
+
+
+def _record(part: Part) -> str | None:
+    """Return the minimum track record length; no length is enough for what earned nothing."""
+    if part.track_record_days is None:
+        return None if part.sharpe is None or part.sharpe > 0 else "none is enough"
+    return f"{part.track_record_days:,.0f}"
 
 
 def _costs(decision: Decision) -> Section:

@@ -28,6 +28,9 @@ class SpaResult:
         p_lower: with the bad sets' means taken at face value; never above `p_value`.
         p_upper: as if every set had a mean of 0 (White's reality check); never below `p_value`.
         statistic: the largest sqrt(n) mean over long-run deviation, or 0.
+        critical: what the statistic of sets without an edge stays below with probability `level`, the
+            consistent way.
+        level: that probability.
         best: column of that set, or -1 where no set has a positive mean.
         n_periods: length of the series.
         n_sets: columns, those that never change among them.
@@ -40,6 +43,8 @@ class SpaResult:
     p_lower: float
     p_upper: float
     statistic: float
+    critical: float
+    level: float
     best: int
     n_periods: int
     n_sets: int
@@ -65,7 +70,7 @@ def long_run_deviation(pnl: npt.ArrayLike, *, block: float) -> FloatArray:
 
 
 def superior_predictive_ability(
-    pnl: npt.ArrayLike, *, block: float, draws: int = 1000, seed: int = 0
+    pnl: npt.ArrayLike, *, block: float, draws: int = 1000, seed: int = 0, level: float = 0.95
 ) -> SpaResult:
     """Test whether any set earns more than nothing, given how many were tried.
 
@@ -75,10 +80,11 @@ def superior_predictive_ability(
         block: mean length of a bootstrap block in periods: about a day.
         draws: bootstrap draws, at least 19 (the smallest p is 1 / (draws + 1)).
         seed: which draws; the same seed gives the same answer.
+        level: of the critical value.
 
     Raises:
         DataError: for NaN or fewer than 16 periods.
-        ConfigError: for a bad block or number of draws.
+        ConfigError: for a bad block, level or number of draws.
 
     Source: Hansen (2005), "A test for superior predictive ability".
     """
@@ -86,6 +92,7 @@ def superior_predictive_ability(
     periods, sets = array.shape
     block = _check.block(block, periods)
     draws = _check.count(draws, "draws", at_least=19)
+    level = _check.level(level)
     deviation = _deviation(array, block)
     moving = deviation > 0
     mean = np.where(moving, array.mean(axis=0), array[0])
@@ -93,52 +100,51 @@ def superior_predictive_ability(
     sure = ~moving & (mean > 0)
     if sure.any():
         best = int(np.argmax(np.where(sure, mean, -math.inf)))
-        return _result((0, 0, 0), math.inf, best, array.shape, int((mean >= 0).sum()), draws, block)
+        return SpaResult(
+            *[1 / (draws + 1)] * 3, math.inf, 0.0, level, best, periods, sets, int((mean >= 0).sum()), draws,
+            float(block),
+        )  # fmt: skip
     scaled = array[:, moving] / deviation[moving]
     z = math.sqrt(periods) * scaled.mean(axis=0)
     valid = z >= -math.sqrt(2 * math.log(math.log(periods)))
     statistic = max(float(z.max(initial=0.0)), 0.0)
-    exceeded = _exceeded(scaled, z, valid, statistic, block, draws, seed)
-    best = int(np.flatnonzero(moving)[z.argmax()]) if statistic > 0 else -1
-    n_valid = int(valid.sum()) + int((mean[~moving] >= 0).sum())
-    return _result(exceeded, statistic, best, (periods, sets), n_valid, draws, block)
+    maxima = _maxima(scaled, z, valid, block, draws, seed)
+    exceeded = (maxima >= statistic).sum(axis=1) if statistic > 0 else np.full(3, draws)
+    lower, consistent, upper = ((int(count) + 1) / (draws + 1) for count in exceeded)
+    return SpaResult(
+        p_value=consistent,
+        p_lower=lower,
+        p_upper=upper,
+        statistic=statistic,
+        critical=max(float(np.quantile(maxima[1], level)), 0.0) if scaled.size else 0.0,
+        level=level,
+        best=int(np.flatnonzero(moving)[z.argmax()]) if statistic > 0 else -1,
+        n_periods=periods,
+        n_sets=sets,
+        n_valid=int(valid.sum()) + int((mean[~moving] >= 0).sum()),
+        draws=draws,
+        block=float(block),
+    )
 
 
-def _exceeded(
-    scaled: FloatArray, z: FloatArray, valid: BoolArray, statistic: float, block: float, draws: int, seed: int
-) -> tuple[int, int, int]:
-    """Count the draws whose best set does at least as well, centred the lower, consistent and upper way."""
-    if statistic <= 0:
-        return draws, draws, draws
+def _maxima(
+    scaled: FloatArray, z: FloatArray, valid: BoolArray, block: float, draws: int, seed: int
+) -> FloatArray:
+    """Return each draw's best set, (3, draws), centred the lower, consistent and upper way."""
     periods = scaled.shape[0]
     centre = np.stack([np.maximum(z, 0.0), np.where(valid, z, 0.0), z])
-    counts = np.zeros(3, dtype=np.int64)
+    maxima = np.zeros((3, draws))
     random = np.random.default_rng(seed)
     # A few draws at a time: a product of matrices, without a copy of the data per draw.
-    for first in range(0, draws, _AT_ONCE):
+    for first in range(0, draws if scaled.size else 0, _AT_ONCE):
         weights = stationary_weights(random, periods, block, min(_AT_ONCE, draws - first))
         drawn = weights @ scaled / math.sqrt(periods)
         for way in range(3):
-            counts[way] += int(((drawn - centre[way]).max(axis=1) >= statistic).sum())
-    return int(counts[0]), int(counts[1]), int(counts[2])
+            maxima[way, first : first + _AT_ONCE] = (drawn - centre[way]).max(axis=1)
+    return maxima
 
 
 _AT_ONCE = 256
-
-
-def _result(
-    exceeded: tuple[int, int, int],
-    statistic: float,
-    best: int,
-    shape: tuple[int, ...],
-    n_valid: int,
-    draws: int,
-    block: float,
-) -> SpaResult:
-    lower, consistent, upper = ((count + 1) / (draws + 1) for count in exceeded)
-    return SpaResult(
-        consistent, lower, upper, statistic, best, shape[0], shape[1], n_valid, draws, float(block)
-    )
 
 
 def _deviation(array: FloatArray, block: float) -> FloatArray:

@@ -10,7 +10,7 @@ from arbkit.validation.result import Part, Validation
 
 __all__ = ["validation_notes", "validation_table"]
 
-_COLUMNS = ("days", "per_day", "interval", "t", "needs", "closed", "open", "open_usd")
+_COLUMNS = ("days", "per_day", "interval", "t", "needs", "closed", "open", "open_usd", "record")
 
 
 def validation_table(view: StudyView, text: Text) -> Table | None:
@@ -68,4 +68,5 @@ def _cells(part: Part, found: Validation) -> tuple[str, ...]:
         n.count(part.closed_trades),
         n.count(part.open_at_end),
         n.money(part.open_at_end_usd, found.currency),
+        n.NOTHING if part.track_record_days is None else n.number(part.track_record_days, 0),
     )

@@ -77,7 +77,7 @@ def examine(
     whole = market.stretch("none", None, market.cuts[1])
     if choice is None:
         own = [block.params]
-        empty = Together(None, 0, tried(own).distinct, 1, None, None, None, None, None)
+        empty = Together(None, 0, None, None, tried(own).distinct, 1, None, None, None, None, None)
         return _made(spec, market, block, None, {}, empty, None, (), 0, _no_bins())
     walk_bins = Bins(market.stretch("none", trained_to, market.cuts[1]), spec.validation.bin_ns)
     walked = walk(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION", "Finalist", "Fold", "Opening", "Part", "Status", "Together", "Validation"]
 
 #: Of the stored form.
-VERSION: Final = 1
+VERSION: Final = 2
 
 Status = Literal["supported", "not supported", "too short"]
 
@@ -127,6 +127,8 @@ class Together:
     Attributes:
         spa_p: p of superior predictive ability against 0, on training and walk-forward.
         spa_sets: sets of distinct behaviour in it.
+        spa_t: its statistic, the mean of the best set over its error; None where nothing was tested.
+        spa_critical: what that statistic has to exceed so that p is below 1 - level.
         distinct_sets: distinct parameter sets tried on these data, in all studies, whatever became of them.
         studies: how many studies those were counted in.
         sharpe: of the chosen set, per bin, on training and walk-forward; what is deflated.
@@ -138,6 +140,8 @@ class Together:
 
     spa_p: float | None
     spa_sets: int
+    spa_t: float | None
+    spa_critical: float | None
     distinct_sets: int
     studies: int
     sharpe: float | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, IntArray
@@ -95,7 +97,9 @@ def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Together:
     spa = None
     if moving.any() and len(pnl) >= _LEAST_BINS:
         block = min(settings.block_bins, len(pnl))
-        spa = superior_predictive_ability(pnl[:, moving], block=block, draws=settings.draws, seed=spec.seed)
+        spa = superior_predictive_ability(
+            pnl[:, moving], block=block, draws=settings.draws, seed=spec.seed, level=settings.level
+        )
     overfit = None
     if moving.sum() >= 2 and len(pnl) >= 2 * settings.pbo_blocks:
         overfit = probability_of_overfitting(pnl[:, moving], blocks=settings.pbo_blocks)
@@ -103,6 +107,8 @@ def tests_of(spec: StudySpec, pnl: FloatArray, tried: Tried) -> Together:
     return Together(
         spa_p=None if spa is None else spa.p_value,
         spa_sets=int(moving.sum()),
+        spa_t=None if spa is None or math.isinf(spa.statistic) else spa.statistic,
+        spa_critical=None if spa is None else spa.critical,
         distinct_sets=tried.distinct,
         studies=tried.studies,
         sharpe=sharpe,

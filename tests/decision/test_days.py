@@ -37,6 +37,21 @@ def test_the_t_grows_with_the_root_of_time_in_the_smaller_part(found: Validation
     assert answer.even_days == pytest.approx(8 / 0.15 * 1.65**2 - 20)
     assert answer.sure_days == pytest.approx(8 / 0.15 * (1.65 + 0.8416212) ** 2 - 20)
     assert "126 more days" in answer.sentence
+    assert answer.last == "lockbox"
+
+
+def test_the_test_over_all_sets_needs_its_days_as_well(found: Validation) -> None:
+    def judged(t: float) -> Validation:
+        tests = dataclasses.replace(found.tests, spa_t=t, spa_critical=2.8)
+        return dataclasses.replace(with_t(found, 4.0), tests=tests)
+
+    answer = more_days(judged(1.4))
+    assert answer.even_days == pytest.approx(20 * (2.8 / 1.4) ** 2 - 20)
+    assert answer.sure_days == pytest.approx(20 * ((2.8 + 0.8416212) / 1.4) ** 2 - 20)
+    assert "the last to show it is the test over all sets" in answer.sentence
+    hopeless = more_days(judged(0.0))
+    assert (hopeless.even_days, hopeless.sure_days) == (None, None)
+    assert "no set earned anything" in hopeless.sentence
 
 
 def test_a_loss_is_settled_against_on_all_bins_together(found: Validation) -> None:

@@ -48,6 +48,16 @@ def test_sets_that_only_lose_have_a_p_of_one() -> None:
     assert (result.p_value, result.statistic, result.best, result.n_valid) == (1.0, 0.0, -1, 0)
 
 
+def test_the_p_is_below_five_percent_just_where_the_statistic_exceeds_its_critical_value() -> None:
+    for seed in range(8):
+        table = noise(50, seed=seed)
+        table[:, 0] += 0.2
+        result = superior_predictive_ability(table, block=6)
+        assert (result.p_value < 0.05) == (result.statistic > result.critical), seed
+    assert 2.5 < result.critical < 3.6
+    assert superior_predictive_ability(table, block=6, level=0.9).critical < result.critical
+
+
 def test_bad_sets_do_not_hide_a_good_one() -> None:
     table = noise(300) - 3
     table[:, 5] += 0.18 - table[:, 5].mean()

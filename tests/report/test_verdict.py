@@ -35,7 +35,11 @@ def validated(view, status, **changed):
     )  # fmt: skip
     values = dict.fromkeys((item.name for item in dataclasses.fields(Validation)), ())
     values |= {"study": "demo", "status": status, "sentence": f"it is {status}", "peak": None}
-    values |= {"params": {}, "parts": (part,), "tests": Together(0.01, 9, 99, 1, 0.2, 0.9, 0.0, 0.1, 0.2)}
+    values |= {
+        "params": {},
+        "parts": (part,),
+        "tests": Together(0.01, 9, 3.0, 2.5, 99, 1, 0.2, 0.9, 0.0, 0.1, 0.2),
+    }
     values |= {"settings": {**ValidationSpec().model_dump(), **SHARES}, "currency": "USDT"}
     return dataclasses.replace(view, validation=Validation(**{**values, **changed}))
 

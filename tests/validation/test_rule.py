@@ -17,7 +17,7 @@ GOOD = Part(
     high_usd=3.0, t=4.0, critical=1.66, sharpe=3.0, psr=0.99, track_record_days=9.0, closed_trades=80,
     open_at_end=1, open_at_end_usd=-0.5,
 )  # fmt: skip
-SURE = Together(0.001, 200, 500, 1, 0.3, 0.99, 0.0, 0.1, 0.1)
+SURE = Together(0.001, 200, 3.0, 2.5, 500, 1, 0.3, 0.99, 0.0, 0.1, 0.1)
 
 
 def said(tests: Together = SURE, **changed: dict[str, Any]) -> Any:
