@@ -274,19 +274,19 @@ _STATUSES: Final = ("supported", "not supported", "too short")
 
 
 def _coverage(outcomes: Sequence[Outcome], part: str, true: Mapping[str, float]) -> str:
-    """Return the share of intervals that hold the truth, of those made of enough trades, and their number."""
+    """Return the share of intervals that hold the truth, and their number; none is made where nothing moved.
+
+    All of them count: those with many trades are those whose luck was good, where each trade earns.
+    """
     held = []
     for item in outcomes:
         low, high = item.intervals[part]
-        if low is None or high is None or item.closed < _ENOUGH:
+        if low is None or high is None:
             continue
         days = item.weights[part]
         mean = sum(true[key] * share for key, share in days.items()) / sum(days.values())
         held.append(low <= mean <= high)
     return f"{np.mean(held):.1%} of {len(held)}" if held else "-"
-
-
-_ENOUGH: Final = 30
 
 
 def calibrated(half_life_s: float = 1_800, days: int = _FRESH_DAYS, per_range: int = 12) -> dict[int, float]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from arbkit.cli._options import PARAM_HELP, OptionParser, add_job_options, parse_options
 from arbkit.config import PARAM_NAMES, Params
-from arbkit.errors import ArbkitError
+from arbkit.errors import ArbkitError, ConfigError
 from arbkit.jobs.document import error_document, run_job, write_document
 from arbkit.jobs.job import Job
 from arbkit.jobs.json_text import dump_json
@@ -29,6 +29,10 @@ examples:
       --fx-symbol KRW-USDT --fx-price executable --currency USDT --reference ewma:6h \\
       --min-spread-bps 10 --exit-spread-bps -5 --taker-fee-a-bps 5 --taker-fee-b-bps 5 \\
       --slippage-bps 5 --max-position-usd 1000
+  arbkit backtest --params params.yaml --output-json result.json
+
+`--params` takes what `arbkit study decide STUDY --params FILE` or `--output-json` wrote, or a YAML or JSON
+file with any of these options by name; options given here replace those of the file.
 
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
@@ -46,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--params", metavar="FILE", default=argparse.SUPPRESS, help="a file that holds any of these options"
+    )
     add_job_options(parser)
     return parser
 
@@ -55,11 +62,9 @@ def run(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(build_parser().format_help())
         return 0
-    config: dict[str, Any] = {"output_json": _output_of(arguments)}
+    config: dict[str, Any] = {"output_json": _value_of("--output-json", arguments)}
     try:
-        parse_options(build_parser(), arguments, config)
-        job = Job(**{name: value for name, value in config.items() if name not in PARAM_NAMES})
-        params = Params.from_dict({name: value for name, value in config.items() if name in PARAM_NAMES})
+        job, params = _read(arguments, config)
         document = run_job(job, params)
         _write(document, job.output_json)
     except Exception as error:
@@ -69,12 +74,33 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _output_of(arguments: Sequence[str]) -> str | None:
-    """Find `--output-json` without parsing: it is needed when parsing fails."""
+def _read(arguments: Sequence[str], config: dict[str, Any]) -> tuple[Job, Params]:
+    """Return what is asked for; `config` then holds it by name, as far as it was understood."""
+    file = _value_of("--params", arguments)
+    if file is None:
+        parse_options(build_parser(), arguments, config)
+        job = Job(**{name: value for name, value in config.items() if name not in PARAM_NAMES})
+        return job, Params.from_dict({name: value for name, value in config.items() if name in PARAM_NAMES})
+    from arbkit.cli._params_file import file_values, flat_values, job_of, merged
+
+    values = file_values(file)
+    for key in ("pairs", "space"):
+        if key in values:
+            raise ConfigError(f"`--params` must hold the options of one run, {file!r} has `{key}`")
+    flat, absent = flat_values(file, values), object()
+    given: dict[str, Any] = dict.fromkeys(flat, absent)
+    parse_options(build_parser(), arguments, given)
+    del given["params"]
+    config.update(merged(flat, {name: value for name, value in given.items() if value is not absent}))
+    return job_of(file, config)
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """Find an option without parsing: `--output-json` is needed when parsing fails."""
     for position, argument in enumerate(arguments):
-        if argument.startswith("--output-json="):
+        if argument.startswith(f"{option}="):
             return argument.partition("=")[2]
-        if argument == "--output-json" and position + 1 < len(arguments):
+        if argument == option and position + 1 < len(arguments):
             return arguments[position + 1]
     return None
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from arbkit.cli._options import OptionParser, add_job_options, parse_options
-from arbkit.config import PARAM_NAMES, Params
-from arbkit.errors import ConfigError, nearest_names
-from arbkit.jobs.job import Job
+from arbkit.cli._params_file import ENDINGS, JOB_NAMES, file_values, flat_values, job_of, merged
+from arbkit.config import PARAM_NAMES
+from arbkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from arbkit.engine import Portfolio
@@ -46,7 +45,6 @@ _OWN: Final = {
     "output": ("FOLDER", "where the files go (default reports)"),
     "name": ("TEXT", "first part of the files' names (default that of the parameters)"),
 }
-_JOB_NAMES: Final = tuple(item.name for item in dataclasses.fields(Job))
 _SHARED: Final = (
     "initial_balance_usd",
     "max_total_notional_usd",
@@ -99,10 +97,10 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         raise ConfigError("`arbkit stress` needs PARAMS: a YAML or JSON file of parameters, or a study")
     named, *rest = arguments
-    values = _file_values(named)
+    values = _values_of(named)
     # Nothing is asked for here: the file, or the study, holds what has no default.
     absent = object()
-    config: dict[str, Any] = dict.fromkeys((*_JOB_NAMES, *PARAM_NAMES), absent)
+    config: dict[str, Any] = dict.fromkeys((*JOB_NAMES, *PARAM_NAMES), absent)
     parse_options(build_parser(), rest, config)
     config = {name: value for name, value in config.items() if value is not absent}
     own = {name: config.pop(name) for name in (*_OWN, "scenario", "list", "json") if name in config}
@@ -111,38 +109,16 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _stem(named: str) -> str:
-    return Path(named.rpartition("#")[2] or named).stem
-
-
-def _file_values(named: str) -> dict[str, Any] | None:
-    """Read a file of parameters; None for what is none: a study, or its spec."""
-    path = Path(named)
-    if path.suffix not in (".yaml", ".yml", ".json"):
+def _values_of(named: str) -> dict[str, Any] | None:
+    """Return what a file of parameters holds; None for a study, or its spec."""
+    if Path(named).suffix not in ENDINGS:
         return None
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"a file of parameters must exist, {named!r} does not") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(f"a file of parameters must be readable YAML, {named!r} is not: {said}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"a file of parameters must hold options by name, {named!r} holds {values!r:.60}")
-    if "format" in values:
-        _check_decided(path)
+    values = file_values(named)
     return None if "space" in values else values
 
 
-def _check_decided(path: Path) -> None:
-    """Refuse a file of decided parameters that was edited; its time may have passed."""
-    from arbkit.decision import load_decision
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        load_decision(path, stale=True)
+def _stem(named: str) -> str:
+    return Path(named.rpartition("#")[2] or named).stem
 
 
 def _of_study(named: str, config: dict[str, Any], own: dict[str, Any]) -> _Subject:
@@ -151,7 +127,7 @@ def _of_study(named: str, config: dict[str, Any], own: dict[str, Any]) -> _Subje
     from arbkit.validation import stored_validation
 
     for name in config:
-        if name in _JOB_NAMES:
+        if name in JOB_NAMES:
             option = "--" + name.replace("_", "-")
             raise ConfigError(f"`{option}` belongs to a file of parameters, and a study has its own data")
     segment = own.get("segment", "test")
@@ -179,7 +155,7 @@ def _of_file(named: str, values: dict[str, Any], config: dict[str, Any]) -> _Sub
     from arbkit.engine.result import flags_of
 
     if "pairs" not in values:
-        job, params = _job_of(named, {**_flat(named, values), **config})
+        job, params = job_of(named, merged(flat_values(named, values), config))
         panel = job.load(params.depth_levels)
         shown = {**dataclasses.asdict(job), **params.to_dict()}
         return _Subject(panel, params, shown, flags_of(panel, params))
@@ -190,34 +166,14 @@ def _of_file(named: str, values: dict[str, Any], config: dict[str, Any]) -> _Sub
     common = {k: v for k, v in values.items() if k != "pairs" and k not in _SHARED}
     panels, params_of, flags = {}, {}, []
     for name, own in pairs.items():
-        job, params = _job_of(f"{named}: {name}", {**_flat(named, {**common, **(own or {})}), **config})
+        where = f"{named}: {name}"
+        if own is not None and not isinstance(own, dict):
+            raise ConfigError(f"{where} must hold options by name, was {own!r:.80}")
+        job, params = job_of(where, merged(flat_values(where, {**common, **(own or {})}), config))
         panels[str(name)], params_of[str(name)] = job.load(params.depth_levels), params
         flags += [f"{name}: {flag}" for flag in flags_of(panels[str(name)], params)]
     shown = {**shared, "pairs": {name: params.to_dict() for name, params in params_of.items()}}
     return _Subject(Portfolio(panels, **shared), params_of, shown, tuple(flags))
-
-
-def _flat(named: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a file by name, of `config` or `params` where they stand below such a key."""
-    for key in ("config", "params"):
-        if isinstance(values.get(key), dict):
-            inner = values[key]
-            return {name: inner[name] for name in inner if name in (*_JOB_NAMES, *PARAM_NAMES)}
-    known = (*_JOB_NAMES, *PARAM_NAMES)
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"{named}: `{name}` is no option; {nearest_names(str(name), known)}")
-    return values
-
-
-def _job_of(named: str, values: dict[str, Any]) -> tuple[Job, Params]:
-    if values.get("data_file") is None:
-        raise ConfigError(f"{named} names no data; give `--data-file FILE`")
-    none = {
-        name: None if value == "none" and name in PARAM_NAMES else value for name, value in values.items()
-    }
-    job = Job(**{name: value for name, value in values.items() if name in _JOB_NAMES})
-    return job, Params.from_dict({name: value for name, value in none.items() if name in PARAM_NAMES})
 
 
 def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
