@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from arbkit.cli._console import print_json, print_table, say, warn
 from arbkit.errors import ConfigError
@@ -15,7 +16,39 @@ if TYPE_CHECKING:
     from arbkit.realism import Check
     from arbkit.stress import Stress
 
-__all__ = ["answer_finding"]
+__all__ = ["PICTURES", "answer_finding", "check_file", "check_folder"]
+
+#: What a picture's name may end in.
+PICTURES: Final = (".png", ".svg", ".pdf")
+
+
+def check_file(option: str, path: Path | None, endings: Sequence[str]) -> None:
+    """Refuse a file that could not be written, before hours are spent on what it would hold.
+
+    Raises:
+        ConfigError: for another ending, a folder, or one that is not writable; missing folders are made.
+    """
+    if path is None:
+        return
+    if path.suffix not in endings:
+        raise ConfigError(f"`{option}` must end in {', '.join(endings)}, was {str(path)!r}")
+    if path.is_dir():
+        raise ConfigError(f"`{option}` must be a file, was the folder {str(path)!r}")
+    check_folder(option, path.parent, str(path))
+
+
+def check_folder(option: str, folder: Path, shown: str) -> None:
+    """Refuse a folder that cannot be written; it is made where it is missing.
+
+    Raises:
+        ConfigError: when it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"`{option}` must be writable, was {shown!r}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"`{option}` must be writable, was {shown!r}")
 
 
 def answer_finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,11 +59,13 @@ def _decide(
       arbkit study decide demo --min-order 5,100 --lots 1e-8,0.001 --json
     """
     from arbkit.cli._console import print_json
+    from arbkit.cli._findings import PICTURES, check_file
     from arbkit.decision import decide
     from arbkit.decision.market import books_from
     from arbkit.study import load_study
 
-    _check_endings(params, picture)
+    check_file("--params", params, (".yaml", ".yml"))
+    check_file("--picture", picture, PICTURES)
     minimums = _minimums(min_order, lots)
     opened = load_study(study, storage)
     panel = None if books is None else books_from(books)
@@ -71,23 +74,11 @@ def _decide(
     if params is not None:
         found.write_params(params)
     if picture is not None:
-        picture.parent.mkdir(parents=True, exist_ok=True)
         found.save_picture(picture)
     if json:
         print_json(found.to_dict())
         return
     _say(found, params)
-
-
-def _check_endings(params: Path | None, picture: Path | None) -> None:
-    from arbkit.errors import ConfigError
-
-    for name, path, endings in (
-        ("--params", params, (".yaml", ".yml")),
-        ("--picture", picture, (".png", ".svg", ".pdf")),
-    ):
-        if path is not None and path.suffix not in endings:
-            raise ConfigError(f"`{name}` must end in {', '.join(endings)}, was {str(path)!r}")
 
 
 def _minimums(min_order: str | None, lots: str | None) -> Mapping[str, Any] | None:
@@ -107,6 +98,8 @@ def _two(name: str, text: str) -> tuple[float, float]:
         a, b = (float(item) for item in text.split(","))
     except ValueError:
         raise ConfigError(f"`{name}` must be two numbers with a comma between them, was {text!r}") from None
+    if not all(math.isfinite(x) and x >= 0 for x in (a, b)):
+        raise ConfigError(f"`{name}` must be two finite numbers of at least 0, was {text!r}")
     return a, b
 
 

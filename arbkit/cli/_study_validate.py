@@ -63,28 +63,20 @@ def _validate(
       arbkit study validate demo --picture validation.png --json
     """
     from arbkit.cli._console import print_json
+    from arbkit.cli._findings import PICTURES, check_file
     from arbkit.study import load_study
     from arbkit.validation import validate
 
+    check_file("--picture", picture, PICTURES)
     opened = load_study(study, storage)
     with _shown() as report:
         found = validate(opened, again=again, progress=report)
     if picture is not None:
-        _save(found, picture)
+        found.save_picture(picture)
     if json:
         print_json(found.to_dict())
         return
     _say(found)
-
-
-def _save(found: Validation, path: Path) -> None:
-    from arbkit.errors import ConfigError
-
-    endings = (".png", ".svg", ".pdf")
-    if path.suffix not in endings:
-        raise ConfigError(f"`--picture` must end in {', '.join(endings)}, was {str(path)!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.save_picture(path)
 
 
 @contextmanager

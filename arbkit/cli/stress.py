@@ -105,7 +105,10 @@ def run(arguments: Sequence[str]) -> int:
     config = {name: value for name, value in config.items() if value is not absent}
     own = {name: config.pop(name) for name in (*_OWN, "scenario", "list", "json") if name in config}
     subject = _of_study(named, config, own) if values is None else _of_file(named, values, config)
-    _answer(subject, own, f"{own.get('name', _stem(named))}-stress")
+    stem = own.get("name", _stem(named))
+    if not stem or Path(stem).name != stem:
+        raise ConfigError(f"`--name` must be the first part of a file's name, was {stem!r}")
+    _answer(subject, own, f"{stem}-stress")
     return 0
 
 
@@ -178,9 +181,11 @@ def _of_file(named: str, values: dict[str, Any], config: dict[str, Any]) -> _Sub
 
 def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
     from arbkit.cli._console import progress
-    from arbkit.cli._findings import answer_finding
+    from arbkit.cli._findings import answer_finding, check_folder
     from arbkit.stress import parse_scenarios, stress_test
 
+    folder = Path(own.get("output", "reports"))
+    check_folder("--output", folder, str(folder))
     seed = _seed(own.get("seed", "0"))
     scenarios = parse_scenarios(_scenarios(own), seed=seed)
     hits = own.get("hits", "trades")
@@ -201,7 +206,7 @@ def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
         "table": found.frame.to_dicts(),
         "config": subject.config,
     }
-    answer_finding(found, document, notes, Path(own.get("output", "reports")) / stem, as_json=own["json"])
+    answer_finding(found, document, notes, folder / stem, as_json=own["json"])
 
 
 def _scenarios(own: dict[str, Any]) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from arbkit.errors import ConfigError
 
 __all__ = ["to_ns"]
 
+#: What a fraction of a second has beyond microseconds.
+_NANOS: Final = re.compile(r"(:\d\d[.,]\d{6})(\d{1,3})(?!\d)")
 #: Whole years that int64 nanoseconds since 1970 can hold.
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 
@@ -27,8 +30,12 @@ def to_ns(value: Any) -> int:
         _check_year(int(value.astype("datetime64[Y]").astype(np.int64)) + 1970, value)
         return int(value.astype("datetime64[ns]").astype(np.int64))
     if isinstance(value, str):
+        # A datetime holds microseconds only.
+        text, beyond = _NANOS.sub(r"\1", value.strip()), _NANOS.search(value)
+        if beyond is not None:
+            return to_ns(text) + int(beyond[2].ljust(3, "0"))
         try:
-            value = datetime.fromisoformat(value.strip())
+            value = datetime.fromisoformat(text)
         except ValueError as error:
             raise ConfigError(
                 f"a time must be ISO text such as 2024-05-01 or 2024-05-01T09:00:00+09:00, was {value!r}"

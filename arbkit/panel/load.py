@@ -19,7 +19,7 @@ from arbkit.panel.fx import FxRates, FxSeries, converted, fx_rates
 from arbkit.panel.fx_source import check_fx, fx_fingerprint, fx_name, fx_series
 from arbkit.panel.panel import Panel, PanelMeta
 from arbkit.panel.quotes import book_quotes, candle_quotes
-from arbkit.panel.reference import warm_up_ns
+from arbkit.panel.reference import settled_ns
 from arbkit.panel.store import is_store, open_store, write_store
 from arbkit.units import DAY_NS, MINUTE_NS, duration_ns, format_duration
 
@@ -87,7 +87,7 @@ def load_panel(
         start, end: first time wanted and time to stop before: ISO text, datetime or int nanoseconds.
         currency: account currency; the legs' common quote where there is one, else it must be named.
         same: currencies to treat as one, such as ("USDT", "USD").
-        reference: fills `fair` as `Panel.with_reference` does, reading its warm-up before `start`.
+        reference: fills `fair` as `Panel.with_reference` does, reading what it needs before `start`.
         grid: put the rows on a regular grid such as "1s" instead.
         levels: how many book levels to keep; 0 for the top of the book without sizes.
         clock: "ts_recv" or "ts_event"; by default the recorder's where both legs have it, else the venue's.
@@ -109,7 +109,7 @@ def load_panel(
     stop = None if end is None else to_ns(end)
     if begin is not None and stop is not None and begin >= stop:
         raise ConfigError(f"`start` must be before `end`, was start={start!s}, end={end!s}")
-    warm = warm_up_ns(reference)
+    warm = settled_ns(reference)
     request = _Request(
         legs=_pair(pair),
         currency=currency or given_fx.get("currency"),

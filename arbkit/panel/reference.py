@@ -53,6 +53,16 @@ def warm_up_ns(reference: str) -> int:
     return duration_ns(argument) if kind == "median" else 0
 
 
+def settled_ns(reference: str) -> int:
+    """Return how much earlier data must begin for a row to have the reference that it has in longer data.
+
+    A median needs its window. An average of two half-lives still holds a quarter of its first price, and of
+    twenty a millionth: then a part of the data has the trades of the whole.
+    """
+    kind, argument = parse_reference(reference)
+    return 20 * duration_ns(argument) if kind == "ewma" else warm_up_ns(reference)
+
+
 def with_reference(panel: Panel, reference: str, *, step_s: float = 60.0) -> Panel:
     """Return the panel with `fair` filled; see `Panel.with_reference`."""
     kind, argument = parse_reference(reference)

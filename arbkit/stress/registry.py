@@ -69,7 +69,7 @@ def parse_scenarios(given: Any, *, seed: int = 0) -> tuple[Scenario, ...]:
     """
     items = [given] if isinstance(given, (str, Mapping, Scenario)) else given
     if not isinstance(items, Iterable):
-        raise ConfigError(f"`scenarios` must be a list of scenarios, was {given!r}")
+        raise ConfigError(f"`scenarios` must be a list of scenarios, was {given!r:.120}")
     found: tuple[Scenario, ...] = ()
     for item in items:
         all_of_them = isinstance(item, str) and item == "standard"
@@ -105,7 +105,7 @@ def parse_scenario(given: Any, *, seed: int = 0) -> Scenario:
         if options is None or isinstance(options, Mapping):
             return _named(str(name), dict(options or {}), seed)
     raise ConfigError(
-        f"a scenario must be a name, a mapping from a name to its parameters, or a list, was {given!r}"
+        f"a scenario must be a name, a mapping from a name to its parameters, or a list, was {given!r:.120}"
     )
 
 

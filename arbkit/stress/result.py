@@ -120,6 +120,8 @@ def finding_of(frame: pl.DataFrame, currency: str, slippages: dict[str, float]) 
         return f"The control {broken[0]['scenario']!r} changed the result: do not believe this table."
     if not base["total_trades"]:
         return "Nothing is traded as configured, so there is nothing to stress."
+    if not tried and any(row["status"] == "control" for row in rows[1:]):
+        return "The control changed nothing, and no other scenario could be tried."
     if not tried:
         return "None of the scenarios can be tried on this market."
     before = words.money(base["mtm_pnl_usd"], currency, plus=True)

@@ -18,6 +18,7 @@ from arbkit.stress.registry import parse_scenarios
 from arbkit.stress.replay import Outcome, Shocked, replayed, replayed_together, shocked
 from arbkit.stress.result import Stress, finding_of
 from arbkit.stress.scenario import Scenario, Span
+from arbkit.stress.timed import Timed
 from arbkit.units import DAY_NS
 
 if TYPE_CHECKING:
@@ -236,7 +237,14 @@ def _row(one: _Tried, base: Outcome, runner: Any, name: str, what: str) -> dict[
             "worst_pair": worst,
             "worst_pair_drawdown_pct": None if worst is None else one.alone[worst],
         }
-    return found | {"reason": one.reason}
+    return found | {"reason": _idle(one.scenario) if found["status"] == "idle" else one.reason}
+
+
+def _idle(scenario: Scenario) -> str:
+    """Say why a scenario changed nothing."""
+    if any(isinstance(part, Timed) and part.at for part in scenario.parts):
+        return "none of the times that it was given lies where this market could be changed"
+    return "this market has nothing that it could change"
 
 
 def _status(one: _Tried, base: Outcome) -> str:
@@ -256,7 +264,7 @@ def _notes(frame: pl.DataFrame) -> Iterator[str]:
     """Yield what a reader must know of scenarios that could not show anything."""
     for row in frame.iter_rows(named=True):
         if row["status"] == "idle":
-            yield f"{row['scenario']}: this market has nothing that it could change"
+            yield f"{row['scenario']}: {row['reason']}"
         elif row["status"] == "control" and row["change_usd"] == 0:
             yield f"{row['scenario']}: the control, and it changed nothing, to the last bit"
         elif row["status"] == "refused":

@@ -266,6 +266,7 @@ def _checked(name: str, value: Any, metadata: Any) -> Any:
         return bool(value)
     if kind == "span":
         return _checked_span(name, value, metadata)
+    value = _number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise ConfigError(f"`{name}` must be a number, was {value!r}")
     low, high = metadata["bounds"]
@@ -278,6 +279,14 @@ def _checked(name: str, value: Any, metadata: Any) -> Any:
             raise ConfigError(f"`{name}` must be a whole number, was {value!r}")
         return int(value)
     return float(value)
+
+
+def _number(value: Any) -> Any:
+    """Return the number that a text spells, such as 1e3, which YAML takes for text; else the value itself."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _checked_span(name: str, value: Any, metadata: Any) -> Any:

@@ -19,6 +19,8 @@ from arbkit.units import duration_ns
 
 __all__ = ["VENUES", "Hit", "OnVenue", "Timed", "ramp", "rows_between"]
 
+#: More shocks than these are no shocks, and take hours to write.
+_MOST: Final = 100_000
 #: `against` is the venue at which the shock hurts the trade that is open then, any one where none is.
 VENUES: Final = ("against", "either", "a", "b")
 
@@ -52,7 +54,7 @@ class Timed(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         moments: Any = self.at
-        given = (moments,) if isinstance(moments, (str, int)) else tuple(moments)
+        given = tuple(moments) if isinstance(moments, (list, tuple)) else (moments,)
         object.__setattr__(self, "at", given)
         for moment in given:
             _read_time(f"{self.name}.at", moment)
@@ -88,6 +90,11 @@ class Timed(Scenario):
         periods = 1
         if self.every is not None:
             periods = max(1, round(whole_ns / duration_ns(self.every, name=f"{self.name}.every")))
+        if periods * self.count > _MOST:
+            raise ConfigError(
+                f"`{self.name}` must hit at most {_MOST:,} times, `every` and `count` ask for "
+                f"{periods * self.count:,}; give a longer period"
+            )
         edges = starts[0] + whole_ns * np.arange(periods + 1, dtype=object) // periods
         moments: list[int] = []
         for k in range(periods):

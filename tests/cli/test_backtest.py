@@ -409,3 +409,52 @@ def test_job_runs_in_a_folder_that_it_does_not_write_to(pair_csv: Path, tmp_path
     )
     assert json.loads(done.stdout)["status"] == "success"
     assert list(folder.iterdir()) == []
+
+
+class TestParamsFile:
+    def test_a_file_gives_what_the_options_give_and_options_come_first(self, run, pair_csv, tmp_path):
+        file = tmp_path / "params.yaml"
+        file.write_text(
+            "".join(f"{k}: {v}\n" for k, v in PARAMS.items()) + f"data_file: {pair_csv}\nstop_loss_bps: 9\n"
+        )
+        _, by_file, _ = run("--params", file, "--min-spread-bps", "12", "--stop-loss-bps", "none")
+        _, by_hand, _ = run("--data-file", pair_csv, *REQUIRED, "--min-spread-bps", "12")
+        assert by_file["config"] | {"output_json": None} == by_hand["config"]
+        assert by_file["metrics"]["mtm_pnl_usd"] == by_hand["metrics"]["mtm_pnl_usd"]
+
+    def test_the_document_of_a_run_is_run_again_and_not_overwritten(self, run, pair_csv, tmp_path):
+        first = tmp_path / "first.json"
+        run("--data-file", pair_csv, *REQUIRED, "--output-json", first, "--tag", "one")
+        before = first.read_bytes()
+        code, again, _ = run("--params", first)
+        assert code == 0
+        assert again["metrics"]["mtm_pnl_usd"] == json.loads(before)["metrics"]["mtm_pnl_usd"]
+        assert (again["config"]["tag"], first.read_bytes()) == (None, before)
+
+    def test_another_pair_file_needs_none_of_what_joins_a_dataset(self, run, pair_csv, tmp_path):
+        file = tmp_path / "params.yaml"
+        values = {**PARAMS, "data_file": "datasets/demo", "pair_a": "x/BTC", "pair_b": "y/BTC"}
+        file.write_text("".join(f"{k}: {v}\n" for k, v in values.items()))
+        assert run("--params", file, "--data-file", pair_csv)[0] == 0
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (None, "a file of parameters must exist"),
+            ("a: [1", "must be readable YAML"),
+            ("- 1\n", "must hold options by name"),
+            ("space: {}\n", "must hold the options of one run"),
+            ("data_fil: x\n", "`data_fil` is no option; did you mean `data_file`"),
+            (
+                "{data_file: 5, " + ", ".join(f"{k}: {v}" for k, v in PARAMS.items()) + "}",
+                "`data_file` must be text",
+            ),
+        ],
+    )
+    def test_a_file_that_is_none_is_one_line(self, run, tmp_path, text, message):
+        file = tmp_path / "params.yaml"
+        if text is not None:
+            file.write_text(text)
+        code, document, said = run("--params", file)
+        assert (code, document["status"]) == (1, "error")
+        assert message in " ".join(said.split())

@@ -9,31 +9,8 @@ import pytest
 
 from arbkit.cli.main import main
 from arbkit.decision import load_decision
-from arbkit.panel import Panel
-from arbkit.synthetic import PanelShape, ou_panel
 
-SPEC = """
-name: small
-panel: panel.parquet
-sampler: random
-seed: 1
-n_trials: 8
-space:
-  min_spread_bps: {type: float, low: 2, high: 12}
-fixed: {taker_fee_a_bps: 1, taker_fee_b_bps: 1, slippage_bps: 0, max_position_usd: 1000}
-validation: {folds: 2, neighbours: 2, finalists: 2, draws: 99}
-"""
-
-
-@pytest.fixture(autouse=True)
-def _study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Work in a folder with a study of twenty days."""
-    monkeypatch.chdir(tmp_path)
-    shape = PanelShape(rows=20 * 144, step_s=600)
-    Panel.from_frame(ou_panel(shape, seed=5, half_life_s=1_800, sd_bps=12)).write("panel.parquet")
-    Path("small.yaml").write_text(SPEC)
-    assert main(["study", "run", "small.yaml"]) == 0
-    capsys.readouterr()
+pytestmark = pytest.mark.usefixtures("small_study")
 
 
 def test_page_json_parameters_and_picture_tell_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +32,17 @@ def test_page_json_parameters_and_picture_tell_the_same(capsys: pytest.CaptureFi
         assert load_decision("p.yaml", stale=True).verdict == found["status"]
 
 
+def test_a_backtest_of_the_file_is_the_walk_forward_of_the_chosen_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["study", "decide", "small", "--params", "p.yaml", "--json"]) == 0
+    walk = json.loads(capsys.readouterr().out)["rivals"][0]["walk"]
+    assert main(["backtest", "--params", "p.yaml"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["metrics"]["mtm_pnl_usd"] == pytest.approx(walk["pnl_usd"], rel=1e-12)
+    assert document["metrics"]["closed_trades"] == walk["closed_trades"] + walk["open_at_end"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -62,7 +50,8 @@ def test_page_json_parameters_and_picture_tell_the_same(capsys: pytest.CaptureFi
         (["--picture", "p.doc"], "`--picture` must end in"),
         (["--books", "absent.parquet"], "`--books` must be a panel file"),
         (["--min-order", "5"], "`--min-order` must be two numbers with a comma between them, was '5'"),
-        (["--lots", "1,nan"], "`minimums` must hold a Minimum"),
+        (["--lots", "1,nan"], "`--lots` must be two finite numbers of at least 0, was '1,nan'"),
+        (["--params", "small.yaml/p.yaml"], "`--params` must be writable, was 'small.yaml/p.yaml'"),
     ],
 )
 def test_a_bad_option_is_one_line(

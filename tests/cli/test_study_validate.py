@@ -8,34 +8,11 @@ from pathlib import Path
 import pytest
 
 from arbkit.cli.main import main
-from arbkit.panel import Panel
 from arbkit.study import copy_studies, load_study
-from arbkit.synthetic import PanelShape, ou_panel
 from arbkit.validation import stored_validation
+from arbkit.validation.lockbox import openings_in
 
-SPEC = """
-name: small
-panel: panel.parquet
-sampler: random
-seed: 1
-n_trials: 8
-space:
-  min_spread_bps: {type: float, low: 2, high: 12}
-  exit_spread_bps: {type: float, low: -10, high: 0}
-fixed: {taker_fee_a_bps: 1, taker_fee_b_bps: 1, slippage_bps: 0, max_position_usd: 1000}
-validation: {folds: 2, neighbours: 2, finalists: 2, draws: 199}
-"""
-
-
-@pytest.fixture(autouse=True)
-def _study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Work in a folder with a study of twenty days."""
-    monkeypatch.chdir(tmp_path)
-    shape = PanelShape(rows=20 * 144, step_s=600)
-    Panel.from_frame(ou_panel(shape, seed=5, half_life_s=1_800, sd_bps=12)).write("panel.parquet")
-    Path("small.yaml").write_text(SPEC)
-    assert main(["study", "run", "small.yaml"]) == 0
-    capsys.readouterr()
+pytestmark = pytest.mark.usefixtures("small_study")
 
 
 def test_until_it_is_validated_a_study_says_so_before_any_parameter(
@@ -78,6 +55,16 @@ def test_the_sentence_comes_first_and_each_opening_of_the_lockbox_is_counted(
     assert "Nothing here has been validated" in capsys.readouterr().out
 
 
-def test_a_picture_of_another_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["study", "validate", "small", "--picture", "found.gif"]) != 0
-    assert "`--picture` must end in .png, .svg, .pdf, was 'found.gif'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        ("found.gif", "`--picture` must end in .png, .svg, .pdf, was 'found.gif'"),
+        ("small.yaml/found.png", "`--picture` must be writable, was 'small.yaml/found.png'"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_the_lockbox_is_opened(
+    picture: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["study", "validate", "small", "--picture", picture]) == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert openings_in(load_study("small").optuna.user_attrs) == ()

@@ -11,7 +11,9 @@ import yaml
 
 from arbkit.cli.main import main
 from arbkit.decision import Decision, load_decision
+from arbkit.decision.market import _iso
 from arbkit.errors import ConfigError, DataError
+from arbkit.panel._time import to_ns
 from arbkit.units import DAY_NS
 
 
@@ -41,6 +43,10 @@ def test_what_was_written_is_read_back(decision: Decision, tmp_path: Path) -> No
     assert found.dataset["fingerprint"] == decision.dataset["fingerprint"]
     assert found.study["name"] == "small"
     assert found.per_day["out_of_sample"]["low"] == decision.part("out_of_sample").low_usd
+
+
+def test_moments_are_written_to_the_nanosecond() -> None:
+    assert to_ns(_iso(1_768_089_598_278_504_193)) == 1_768_089_598_278_504_193
 
 
 def test_a_set_that_is_not_supported_is_written_and_says_so_at_loading(

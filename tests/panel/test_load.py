@@ -127,6 +127,14 @@ class TestPeriod:
         cold = load_panel(data, PAIR, start=start).with_reference("ewma:1h")
         assert np.isnan(cold.fair).all()
 
+    def test_an_average_from_a_start_is_that_of_the_whole(self, make_dataset):
+        times = [60.0 * k for k in range(300)]
+        data = make_dataset({"x/BTC": rising(*times), "y/BTC": flat(*times)})
+        start = START + 290 * 60 * SECOND
+        part = load_panel(data, PAIR, reference="ewma:5m", start=start)
+        whole = load_panel(data, PAIR, reference="ewma:5m").slice(start, None)
+        np.testing.assert_allclose(part.fair, whole.fair, rtol=1e-6)
+
     def test_a_median_reference_from_a_start_is_that_of_the_whole(self, make_dataset):
         times = [60.0 * k for k in range(200)]
         data = make_dataset({"x/BTC": rising(*times), "y/BTC": flat(*times)})

@@ -33,6 +33,14 @@ def test_every_way_to_write_a_time_is_read(value: object) -> None:
     assert to_ns(value) == START
 
 
+@pytest.mark.parametrize(
+    ("text", "beyond"),
+    [("2024-01-01T00:00:00.000000001Z", 1), ("2024-01-01T09:00:00.12345678+09:00", 123_456_780)],
+)
+def test_a_time_is_read_to_the_nanosecond(text: str, beyond: int) -> None:
+    assert to_ns(text) == START + beyond
+
+
 @pytest.mark.parametrize("value", [None, True, 1.5, "soon", "", [], np.datetime64("NaT", "ns")])
 def test_anything_else_is_an_error(value: object) -> None:
     with pytest.raises(ConfigError, match="a time must be"):

@@ -60,6 +60,13 @@ def test_market_without_what_a_scenario_changes_is_idle_and_says_so(panel: Panel
     assert "fx jump: this market has nothing that it could change" in found.notes
 
 
+def test_a_moment_outside_the_data_is_named_as_such(panel: Panel, params: Params) -> None:
+    found = arbkit.stress_test(panel, params, scenarios=[{"halt": {"at": "2001-01-01"}}, "split"])
+    assert found.frame["status"].to_list() == ["base", "idle", "control"]
+    assert any("none of the times that it was given lies" in note for note in found.notes)
+    assert found.finding == "The control changed nothing, and no other scenario could be tried."
+
+
 def test_sentence_says_what_breaks_it(whole: Stress) -> None:
     lost = (whole.frame.filter(pl.col("status") == "changed")["mtm_pnl_usd"] <= 0).sum()
     assert whole.finding.startswith(f"{lost} of 22 scenarios turn +")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import numpy as np
+import pytest
 
 from arbkit import Panel
+from arbkit.errors import ConfigError
 from arbkit.stress import FlashCrash, Halt, Span
 from tests.stress.conftest import SECOND, START, make_panel
 
@@ -12,6 +17,16 @@ from tests.stress.conftest import SECOND, START, make_panel
 def test_given_times_stand_for_the_next_tradable_row(panel: Panel) -> None:
     at = (START + 305 * SECOND, "2023-11-14T22:13:30", START - 1, START + 10**15)
     assert [hit.row for hit in Halt(at=at).hits(panel)] == [10, 310]
+
+
+@pytest.mark.parametrize("options", [{"count": 10**11}, {"every": "1us"}])
+def test_more_shocks_than_anyone_means_are_refused(panel: Panel, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="`halt` must hit at most 100,000 times"):
+        Halt(**options).hits(panel)
+
+
+def test_a_moment_that_yaml_read_as_a_date_is_a_moment() -> None:
+    assert Halt(at=dt.date(2023, 11, 14)) == Halt(at=(dt.date(2023, 11, 14),))
 
 
 def test_several_moments_are_drawn_in_every_period(panel: Panel) -> None:
