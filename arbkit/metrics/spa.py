@@ -100,15 +100,15 @@ def superior_predictive_ability(
     sure = ~moving & (mean > 0)
     if sure.any():
         best = int(np.argmax(np.where(sure, mean, -math.inf)))
+        least, valid = 1 / (draws + 1), int((mean >= 0).sum())
         return SpaResult(
-            *[1 / (draws + 1)] * 3, math.inf, 0.0, level, best, periods, sets, int((mean >= 0).sum()), draws,
-            float(block),
-        )  # fmt: skip
+            least, least, least, math.inf, 0.0, level, best, periods, sets, valid, draws, float(block)
+        )
     scaled = array[:, moving] / deviation[moving]
     z = math.sqrt(periods) * scaled.mean(axis=0)
-    valid = z >= -math.sqrt(2 * math.log(math.log(periods)))
+    good = z >= -math.sqrt(2 * math.log(math.log(periods)))
     statistic = max(float(z.max(initial=0.0)), 0.0)
-    maxima = _maxima(scaled, z, valid, block, draws, seed)
+    maxima = _maxima(scaled, z, good, block, draws, seed)
     exceeded = (maxima >= statistic).sum(axis=1) if statistic > 0 else np.full(3, draws)
     lower, consistent, upper = ((int(count) + 1) / (draws + 1) for count in exceeded)
     return SpaResult(
@@ -121,7 +121,7 @@ def superior_predictive_ability(
         best=int(np.flatnonzero(moving)[z.argmax()]) if statistic > 0 else -1,
         n_periods=periods,
         n_sets=sets,
-        n_valid=int(valid.sum()) + int((mean[~moving] >= 0).sum()),
+        n_valid=int(good.sum()) + int((mean[~moving] >= 0).sum()),
         draws=draws,
         block=float(block),
     )
