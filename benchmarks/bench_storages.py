@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,13 @@ import numpy as np
 import optuna
 
 from arbkit.metrics import METRIC_NAMES
+from arbkit.records import METRICS_DTYPE
 from arbkit.study import StudyRecord, StudySpec, load_study
 from arbkit.study.batches import quiet_optuna
 from arbkit.study.block import TrialBlock
+from arbkit.study.detail import still_names
 from arbkit.study.market import Market
+from arbkit.study.packing import pack_metrics
 from arbkit.study.space import distributions
 from arbkit.study.storages import append_block, close_storage, open_storage, read_block
 from benchmarks.markets import PARAMS, make_panel
@@ -131,10 +133,14 @@ def _block(spec: StudySpec, first: int, size: int) -> TrialBlock:
     """Make trials as a study stores them: parameters, a value, a constraint, all metrics as one attribute."""
     rng = np.random.default_rng([1, first])
     space = distributions(spec.space)
-    values = rng.normal(size=(size, 1))
-    metrics = dict(zip(METRIC_NAMES, rng.normal(size=len(METRIC_NAMES)).tolist(), strict=True))
-    metrics["stopped"] = False
-    texts = [json.dumps(metrics | {"mtm_pnl_usd": value}) for value in values[:, 0].tolist()]
+    records = np.zeros(size, METRICS_DTYPE)
+    still = still_names({*spec.fixed, *spec.space})
+    for name in (name for name in METRIC_NAMES if name not in still):
+        whole = METRICS_DTYPE[name].kind == "i"
+        records[name] = rng.integers(0, 500, size) if whole else rng.normal(size=size)
+    records["stopped"] = False
+    values = records["mtm_pnl_usd"][:, None].copy()
+    texts = pack_metrics(records, METRIC_NAMES, still)
     low = np.array([item.low for item in space.values()])  # type: ignore[attr-defined]
     high = np.array([item.high for item in space.values()])  # type: ignore[attr-defined]
     params = low + (high - low) * rng.random((size, len(space)))

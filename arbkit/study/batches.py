@@ -29,12 +29,12 @@ from arbkit.errors import StudyError
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.aside import Aside
 from arbkit.study.behind import WriteBehind
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import DUPLICATE_OF, FOLDS_EVALUATED, METRICS, REASON, TrialBlock
 from arbkit.study.detail import metric_names, still_names
 from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FOLD_DTYPE, FoldFiles, fold_rows
 from arbkit.study.foldwise import Foldwise
-from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED, METRICS, REASON, Checked, Judge
+from arbkit.study.objective import Checked, Judge
 from arbkit.study.packing import pack_metrics, unpack_metrics
 from arbkit.study.proposals import Proposer, make_proposer
 from arbkit.study.schedule import batch_end, batch_start

@@ -1,21 +1,47 @@
-"""`TrialBlock`: finished trials as columns; a batch is stored and read without an object per trial."""
+"""`TrialBlock`: finished trials as columns; a batch is stored and read without an object per trial.
+
+Optuna is imported only where its objects are made or taken apart: looking at a study does without.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial, TrialState
 
 from arbkit._typing import FloatArray
 
-__all__ = ["CONSTRAINT", "REPORT_DTYPE", "TrialBlock"]
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+__all__ = [
+    "CONSTRAINT",
+    "DUPLICATE_OF",
+    "FOLDS_EVALUATED",
+    "METRICS",
+    "RANKING",
+    "REASON",
+    "REPORT_DTYPE",
+    "WHOLE",
+    "Parts",
+    "State",
+    "StoredDistributions",
+    "TrialBlock",
+]
+
+#: User attributes of a trial: all metrics in one packed value; the trial that was the same point; why
+#: it was not completed; on how many folds it was simulated before a pruner stopped it.
+METRICS: Final = "metrics"
+DUPLICATE_OF: Final = "duplicate_of"
+REASON: Final = "reason"
+FOLDS_EVALUATED: Final = "folds_evaluated"
 
 #: How Optuna keeps a constraint: a system attribute with this before its name.
 CONSTRAINT: Final = "constraints:"
@@ -24,6 +50,65 @@ REPORT_DTYPE: Final = np.dtype([("row", np.int64), ("step", np.int64), ("value",
 
 #: JSON text per trial, None where a trial has no such attribute.
 Texts = Sequence[str | None]
+
+
+class State(IntEnum):
+    """The states of `optuna.trial.TrialState`."""
+
+    RUNNING = 0
+    COMPLETE = 1
+    PRUNED = 2
+    FAIL = 3
+    WAITING = 4
+
+
+class Parts(NamedTuple):
+    """What is read of stored trials beside their numbers, states, values and constraints.
+
+    Attributes:
+        params: the parameters.
+        attrs: the user attributes of these names; None for all.
+        rest: times, what samplers keep, and intermediate values.
+    """
+
+    params: bool = True
+    attrs: tuple[str, ...] | None = None
+    rest: bool = True
+
+
+WHOLE: Final = Parts()
+#: What tells which trials are the best ones.
+RANKING: Final = Parts(params=False, attrs=(DUPLICATE_OF, FOLDS_EVALUATED), rest=False)
+
+
+class StoredDistributions(Mapping[str, "BaseDistribution"]):
+    """The distributions of a stored study, each read when it is asked for.
+
+    Args:
+        texts: Optuna's JSON by the name of the parameter.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = dict(texts)
+        self._read: dict[str, BaseDistribution] = {}
+
+    def __getitem__(self, name: str) -> BaseDistribution:
+        if name not in self._read:
+            from optuna.distributions import json_to_distribution
+
+            self._read[name] = json_to_distribution(self._texts[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def choices(self, name: str) -> tuple[Any, ...] | None:
+        """Return the choices of a parameter; None for a number."""
+        found: list[Any] | None = json.loads(self._texts[name])["attributes"].get("choices")
+        return None if found is None else tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,31 +211,35 @@ class TrialBlock:
 
     def to_frozen(self) -> list[FrozenTrial]:
         """Return Optuna's own objects, with the number as the id."""
+        from optuna.trial import FrozenTrial, TrialState
+
         reports: dict[int, dict[int, float]] = {}
         for row, step, value in self.reports.tolist():
             reports.setdefault(row, {})[step] = value
-        return [self._frozen(row, reports.get(row, {})) for row in range(len(self))]
+        return [
+            FrozenTrial(state=TrialState(int(self.states[row])), **self._fields(row, reports.get(row, {})))
+            for row in range(len(self))
+        ]
 
-    def _frozen(self, row: int, reports: dict[int, float]) -> FrozenTrial:
+    def _fields(self, row: int, reports: dict[int, float]) -> dict[str, Any]:
         own = zip(self.distributions.items(), self.params[row].tolist(), strict=True)
         given = {name: (item, value) for (name, item), value in own if value == value}
         values = self.values[row].tolist()
         broken = {name: column[row].item() for name, column in self.constraints.items()}
         system = {CONSTRAINT + name: value for name, value in broken.items() if value == value}
-        return FrozenTrial(
-            number=self.first + row,
-            state=TrialState(int(self.states[row])),
-            value=None,
-            values=None if any(value != value for value in values) else values,
-            datetime_start=_local(self.started[row]),
-            datetime_complete=_local(self.completed[row]),
-            params={name: item.to_external_repr(value) for name, (item, value) in given.items()},
-            distributions={name: item for name, (item, _) in given.items()},
-            user_attrs=_attrs_at(self.attrs, row),
-            system_attrs=_attrs_at(self.system_attrs, row) | system,
-            intermediate_values=reports,
-            trial_id=self.first + row,
-        )
+        return {
+            "number": self.first + row,
+            "value": None,
+            "values": None if any(value != value for value in values) else values,
+            "datetime_start": _local(self.started[row]),
+            "datetime_complete": _local(self.completed[row]),
+            "params": {name: item.to_external_repr(value) for name, (item, value) in given.items()},
+            "distributions": {name: item for name, (item, _) in given.items()},
+            "user_attrs": _attrs_at(self.attrs, row),
+            "system_attrs": _attrs_at(self.system_attrs, row) | system,
+            "intermediate_values": reports,
+            "trial_id": self.first + row,
+        }
 
     @classmethod
     def from_frozen(

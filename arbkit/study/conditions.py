@@ -10,15 +10,17 @@ Where a parameter does not exist the engine's default counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution
 
 from arbkit._typing import FloatArray
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.study.space import Categorical, Range, normalise
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
 
 __all__ = ["Conditions"]
 

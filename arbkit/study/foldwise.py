@@ -10,15 +10,13 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from optuna.trial import TrialState
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.errors import ConfigError
 from arbkit.records import METRICS_DTYPE
-from arbkit.study.block import REPORT_DTYPE, TrialBlock
+from arbkit.study.block import DUPLICATE_OF, FOLDS_EVALUATED, REPORT_DTYPE, State, TrialBlock
 from arbkit.study.evaluator import Evaluator, Points
 from arbkit.study.folds import FOLD_DTYPE
-from arbkit.study.objective import DUPLICATE_OF, FOLDS_EVALUATED
 from arbkit.study.schedule import batches
 from arbkit.study.spec import StudySpec
 from arbkit.study.stopping import fold_pruning, replay
@@ -173,7 +171,7 @@ class Foldwise:
 def _ends(block: TrialBlock) -> tuple[FloatArray, IntArray]:
     """Return the values and states that the pruner is told: later trials are compared with the complete."""
     counted = feasible_rows(block) & ~_repeated(block)
-    states = np.where(counted, TrialState.COMPLETE.value, TrialState.FAIL.value)
+    states = np.where(counted, State.COMPLETE, State.FAIL)
     return block.values[:, 0], states
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
+from typing import Any, Final, NamedTuple
 
 from arbkit.errors import StorageError
 from arbkit.study._frames import feasible_rows
-from arbkit.study.batches import quiet_optuna
-from arbkit.study.block import TrialBlock
-from arbkit.study.locate import places
-from arbkit.study.storages import close_storage, open_storage, read_block, redacted, storage_errors
+from arbkit.study.block import Parts, TrialBlock
+from arbkit.study.lookup import places
+from arbkit.study.storages import StoredStudy, open_reader, redacted
 from arbkit.study.tally import stopped_rows
 
 __all__ = ["StudyLine", "list_studies"]
+
+_VALUES: Final = Parts(params=False, attrs=(), rest=False)
 
 
 class StudyLine(NamedTuple):
@@ -58,23 +56,16 @@ def list_studies(storage: str | None = None) -> tuple[list[StudyLine], list[str]
 
 
 def _lines(url: str) -> list[StudyLine]:
-    opened = open_storage(url)
-    try:
-        with quiet_optuna(), storage_errors(url):
-            return [
-                _line(item, read_block(opened, item._study_id, values_only=True), url)
-                for item in opened.get_all_studies()
-            ]
-    finally:
-        close_storage(opened)
+    reader = open_reader(url)
+    return [_line(item, reader.block(item.study_id, _VALUES), url) for item in reader.studies()]
 
 
-def _line(study: FrozenStudy, trials: TrialBlock, url: str) -> StudyLine:
+def _line(study: StoredStudy, trials: TrialBlock, url: str) -> StudyLine:
     attrs: dict[str, Any] = study.user_attrs
     spec: dict[str, Any] = attrs.get("arbkit:spec") or {}
     objective = ", ".join(f"{part['direction']} {part['metric']}" for part in spec.get("objective", ()))
     return StudyLine(
-        study.study_name,
+        study.name,
         len(trials),
         attrs.get("arbkit:n_trials"),
         _best(study, trials),
@@ -86,11 +77,11 @@ def _line(study: FrozenStudy, trials: TrialBlock, url: str) -> StudyLine:
     )
 
 
-def _best(study: FrozenStudy, trials: TrialBlock) -> float | None:
+def _best(study: StoredStudy, trials: TrialBlock) -> float | None:
     """Best feasible value; None with several objectives, where no one trial is best."""
     if len(study.directions) != 1:
         return None
     values = trials.values[feasible_rows(trials), 0]
     if not values.size:
         return None
-    return float(values.max() if study.direction == StudyDirection.MAXIMIZE else values.min())
+    return float(values.max() if study.directions[0] == "maximize" else values.min())

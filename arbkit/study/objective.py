@@ -23,14 +23,7 @@ from arbkit.study.evaluator import Points
 from arbkit.study.space import REFERENCE, distributions
 from arbkit.study.spec import StudySpec
 
-__all__ = ["DUPLICATE_OF", "FOLDS_EVALUATED", "METRICS", "REASON", "Checked", "Judge", "Judged"]
-
-#: User attributes of a trial: all metrics in one packed value; the trial that was the same point; why
-#: it was not completed; on how many folds it was simulated before a pruner stopped it.
-METRICS: Final = "metrics"
-DUPLICATE_OF: Final = "duplicate_of"
-REASON: Final = "reason"
-FOLDS_EVALUATED: Final = "folds_evaluated"
+__all__ = ["Checked", "Judge", "Judged"]
 
 _DEFAULTS: Final = {
     item.name: item.default for item in dataclasses.fields(Params) if item.default is not dataclasses.MISSING

@@ -21,14 +21,15 @@ from arbkit.engine.rules import check_supported
 from arbkit.errors import ConfigError, StorageError, StudyError
 from arbkit.study.aside import Aside, aside_folder
 from arbkit.study.batches import BatchRun, Progress, append_finished, quiet_optuna
+from arbkit.study.block import METRICS, REASON, Parts
 from arbkit.study.crew import Crew, help_leader
 from arbkit.study.detail import metric_names, still_names
 from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FoldFiles, metrics_folder
 from arbkit.study.lease import Lease, is_led, take_lease
-from arbkit.study.locate import locate
+from arbkit.study.lookup import locate
 from arbkit.study.market import Market
-from arbkit.study.objective import METRICS, REASON, Judge
+from arbkit.study.objective import Judge
 from arbkit.study.packing import pack_metrics
 from arbkit.study.pruners import make_pruner
 from arbkit.study.record import StudyRecord
@@ -38,6 +39,7 @@ from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import (
     MEMORY,
+    StorageReader,
     close_storage,
     file_of,
     open_storage,
@@ -111,7 +113,7 @@ def run_study(
             _run(spec, spec.storage, record, study, storage, market, crew, progress)
     finally:
         close_storage(storage)
-    return Study(study, record, spec.storage, market)
+    return Study(spec.name, record, spec.storage, reader=_in_memory(spec.storage, storage), market=market)
 
 
 def resume_study(
@@ -164,7 +166,12 @@ def resume_study(
             _run(spec, url, record, study, opened, market, crew, progress)
     finally:
         close_storage(opened)
-    return Study(study, record, url, market)
+    return Study(found, record, url, reader=_in_memory(url, opened), market=market)
+
+
+def _in_memory(url: str, storage: BaseStorage) -> StorageReader | None:
+    """Return what reads a storage that nothing else can read; None for one that has an address."""
+    return StorageReader(url, storage) if url == MEMORY else None
 
 
 def _in_background(work: Callable[[], object]) -> threading.Thread:
@@ -383,7 +390,8 @@ def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:
     """Finish what another program left RUNNING or WAITING in this study: arbkit itself leaves nothing so."""
     states = (TrialState.RUNNING, TrialState.WAITING)
     # Optuna makes an object of every trial to find these.
-    there = read_block(study._storage, study._study_id, values_only=True).states
+    parts = Parts(params=False, attrs=(), rest=False)
+    there = read_block(study._storage, study._study_id, parts).states
     if not np.isin(there, [state.value for state in states]).any():
         return
     stale = study.get_trials(deepcopy=False, states=states)

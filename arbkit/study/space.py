@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import optuna
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 __all__ = [
     "REFERENCE",
@@ -142,19 +144,21 @@ def check_values(name: str, values: Mapping[str, Any]) -> None:
             raise ConfigError(f"`{place}`: {error}") from error
 
 
-def distributions(space: Mapping[str, Range]) -> dict[str, optuna.distributions.BaseDistribution]:
+def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
     """Return the Optuna distribution of each parameter, in the order of the spec."""
     return {name: _distribution(item) for name, item in space.items()}
 
 
-def _distribution(item: Range) -> optuna.distributions.BaseDistribution:
+def _distribution(item: Range) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     if isinstance(item, FloatRange):
         high = item.high if item.step is None else nth_step(item.low, item.step, _n_steps(item))
-        return optuna.distributions.FloatDistribution(item.low, high, log=item.log, step=item.step)
+        return FloatDistribution(item.low, high, log=item.log, step=item.step)
     if isinstance(item, IntRange):
         high_int = item.high - (item.high - item.low) % item.step
-        return optuna.distributions.IntDistribution(item.low, high_int, log=item.log, step=item.step)
-    return optuna.distributions.CategoricalDistribution(item.choices)
+        return IntDistribution(item.low, high_int, log=item.log, step=item.step)
+    return CategoricalDistribution(item.choices)
 
 
 def nth_step(low: float, step: float, k: int) -> float:

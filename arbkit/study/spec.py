@@ -29,8 +29,6 @@ from arbkit.study.conditions import Conditions
 from arbkit.study.constraints import Constraint, parse_constraint
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.points import check_point, read_points
-from arbkit.study.pruners import make_pruner
-from arbkit.study.samplers import grid_size, make_sampler, sampler_info
 from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
 from arbkit.study.validation_spec import ValidationSpec
 from arbkit.units import duration_ns
@@ -47,6 +45,7 @@ __all__ = [
     "SplitSpec",
     "StudySpec",
     "WarmStart",
+    "default_storage",
 ]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -238,12 +237,21 @@ class StudySpec(_Part):
         Raises:
             ConfigError: naming the key and the value that break a rule.
         """
-        try:
-            spec = cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise config_error(error, cls) from error
+        spec = cls.from_record(values)
         spec._check()
         return spec
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> StudySpec:
+        """Build a spec from what a study recorded: it was checked as a whole when the study was made.
+
+        Raises:
+            ConfigError: for a record of another version, naming the key.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise config_error(error, cls) from error
 
     @property
     def path(self) -> Path | None:
@@ -450,6 +458,8 @@ class StudySpec(_Part):
             raise ConfigError(f"`stagnation` needs one objective, was {len(self.objective)}; leave it out")
 
     def _check_sampler(self) -> None:
+        from arbkit.study.samplers import make_sampler, sampler_info
+
         info = sampler_info(self.sampler.name)
         if len(self.objective) == 0:
             raise ConfigError("`objective` must name at least one metric, was empty")
@@ -467,6 +477,8 @@ class StudySpec(_Part):
     def _check_pruner(self) -> None:
         if self.pruner is None:
             return
+        from arbkit.study.pruners import make_pruner
+
         # One whose package is missing is refused when the study is to run: it can still be looked at.
         with contextlib.suppress(MissingDependencyError):
             make_pruner(self.pruner.name, self.pruner.options)
@@ -484,6 +496,8 @@ class StudySpec(_Part):
         tried first come on top)."""
         if self.sampler.name != "grid":
             return self.n_trials
+        from arbkit.study.samplers import grid_size
+
         size = grid_size(self.sampler.options, self.space) + len(self.enqueue)
         return min(self.n_trials, size) if self.n_trials else size
 

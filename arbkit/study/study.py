@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import optuna
 import polars as pl
-from optuna.trial import TrialState
 
 from arbkit.config import Params
-from arbkit.engine import BacktestResult, backtest
 from arbkit.errors import StudyError
-from arbkit.panel import Panel
-from arbkit.study._frames import best_frame, trials_frame
-from arbkit.study.batches import quiet_optuna
-from arbkit.study.block import TrialBlock
-from arbkit.study.locate import locate
-from arbkit.study.market import Market
+from arbkit.study._frames import best_rows, trials_frame
+from arbkit.study.block import (
+    DUPLICATE_OF,
+    FOLDS_EVALUATED,
+    METRICS,
+    RANKING,
+    WHOLE,
+    Parts,
+    State,
+    TrialBlock,
+)
+from arbkit.study.lookup import locate
 from arbkit.study.record import StudyRecord
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import count_trials, open_storage, read_block, storage_errors
+from arbkit.study.storages import StorageReader, open_reader, storage_errors
+
+if TYPE_CHECKING:
+    import optuna
+
+    from arbkit.engine import BacktestResult
+    from arbkit.panel import Panel
+    from arbkit.study.market import Market
+    from arbkit.study.storages import Reader
 
 __all__ = ["Study", "load_study"]
+
+
+#: What the frame of all trials shows without metrics, and with them.
+_PLAIN: Final = Parts(attrs=(DUPLICATE_OF, FOLDS_EVALUATED), rest=False)
+_MEASURED: Final = Parts(attrs=(DUPLICATE_OF, FOLDS_EVALUATED, METRICS), rest=False)
 
 
 class Study:
@@ -33,29 +49,48 @@ class Study:
 
     It is a plain Optuna study underneath (`.optuna`); this adds what arbkit knows about it. The lockbox,
     the end of the out-of-sample time, is opened by `arbkit.validate` alone, which records it here.
+
+    Attributes:
+        name: the name of the study.
+        record: what it keeps about itself.
+        url: of its storage.
     """
 
     def __init__(
-        self, study: optuna.Study, record: StudyRecord, url: str, market: Market | None = None
+        self,
+        name: str,
+        record: StudyRecord,
+        url: str,
+        *,
+        reader: Reader | None = None,
+        market: Market | None = None,
     ) -> None:
-        self.optuna = study
+        self.name = name
         self.record = record
         self.url = url
+        self._reader = open_reader(url) if reader is None else reader
         self._loaded_market = market
-        self._held: TrialBlock | None = None
+        self._held: dict[Parts, TrialBlock] = {}
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self.n_trials:,} of {self.record.n_trials:,} trials)"
 
-    @property
-    def name(self) -> str:
-        """The name of the study."""
-        return self.optuna.study_name
+    @functools.cached_property
+    def optuna(self) -> optuna.Study:
+        """The study as Optuna's object, whose storage is opened when it is first asked for."""
+        import optuna
+
+        from arbkit.study.batches import quiet_optuna
+        from arbkit.study.storages import open_storage
+
+        storage = self._reader.storage if isinstance(self._reader, StorageReader) else open_storage(self.url)
+        with quiet_optuna(), storage_errors(self.url):
+            return optuna.load_study(study_name=self.name, storage=storage)
 
     @functools.cached_property
     def spec(self) -> StudySpec:
         """The spec the study was made with."""
-        return StudySpec.from_dict(self.record.spec)
+        return StudySpec.from_record(self.record.spec)
 
     @property
     def command(self) -> str:
@@ -65,8 +100,12 @@ class Study:
     @property
     def n_trials(self) -> int:
         """How many trials are stored."""
-        with storage_errors(self.url):
-            return count_trials(self.optuna._storage, self.optuna._study_id)
+        return self._reader.count(self._id)
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What is kept with the study as a whole, as it is stored now."""
+        return self._reader.study(self.name).user_attrs
 
     def trials(self, *, metrics: bool = True) -> pl.DataFrame:
         """Return all trials, one row each, in order; without `metrics` several times as fast.
@@ -75,12 +114,19 @@ class Study:
         `duplicate_of`, with a pruner `folds_evaluated` (of the trials it stopped), one column per
         parameter, `metric_NAME` for each metric on the training data.
         """
-        return trials_frame(self.spec, self.block(), metrics=metrics)
+        return trials_frame(self.spec, self._block(_MEASURED if metrics else _PLAIN), metrics=metrics)
 
     def best_trials(self, n: int = 10) -> pl.DataFrame:
         """Return the best feasible trials, best first, each point once; with several objectives the
         Pareto front. Columns as in `trials`."""
-        return best_frame(self.spec, self.block(), n)
+        block = self._block(RANKING)
+        rows = best_rows(self.spec, block)[:n]
+        if METRICS not in block.attrs:
+            try:
+                block = self._reader.details(self._id, block, rows)
+            except StudyError:
+                block = self.block()
+        return trials_frame(self.spec, block, rows)
 
     def sql(self, query: str, *, best: int = 10) -> pl.DataFrame:
         """Answer one SELECT over `trials`, `params`, `metrics`, `trades` and `equity`.
@@ -127,6 +173,8 @@ class Study:
         self, trial_params: Mapping[str, Any] | None = None, segment: Literal["train", "test"] = "train"
     ) -> BacktestResult:
         """Simulate the parameters of a trial (default: the best) on a segment."""
+        from arbkit.engine import backtest
+
         params, reference = self.params_of(self.best_params() if trial_params is None else trial_params)
         return backtest(self.panel_for(reference, segment), params)
 
@@ -138,6 +186,8 @@ class Study:
             StudyError: when the data changed since the study began.
         """
         if self._loaded_market is None:
+            from arbkit.study.market import Market
+
             market = Market.load(self.spec)
             self.record.check_fingerprint(market.fingerprint)
             self._loaded_market = market
@@ -145,23 +195,42 @@ class Study:
 
     def block(self) -> TrialBlock:
         """Return the stored trials as columns; they are read again only when there is something new."""
-        held = self._held
-        if held is not None and len(held) == self.n_trials and _all_finished(held):
-            return held
-        space = distributions(self.spec.space)
-        with storage_errors(self.url):
-            try:
-                held = read_block(self.optuna._storage, self.optuna._study_id)
-            except StudyError:  # another program gave a parameter several distributions
+        return self._block(WHOLE)
+
+    @functools.cached_property
+    def _id(self) -> int:
+        return self._reader.study(self.name).study_id
+
+    def _block(self, parts: Parts) -> TrialBlock:
+        """Return the stored trials with some parts at least."""
+        stored = self.n_trials
+        for known, held in self._held.items():
+            if len(held) == stored and _holds(known, parts) and _all_finished(held):
+                return held
+        try:
+            block = self._reader.block(self._id, parts)
+        except StudyError:  # another program gave a parameter several distributions
+            with storage_errors(self.url):
                 trials = self.optuna.get_trials(deepcopy=False)
-                held = TrialBlock.from_frozen(trials, space, len(self.spec.objective), strict=False)
-        self._held = held
-        return held
+            space = distributions(self.spec.space)
+            block, parts = (
+                TrialBlock.from_frozen(trials, space, len(self.spec.objective), strict=False),
+                WHOLE,
+            )
+        # What holds less than this is never asked again.
+        self._held = {known: held for known, held in self._held.items() if not _holds(parts, known)}
+        self._held[parts] = block
+        return block
+
+
+def _holds(parts: Parts, wanted: Parts) -> bool:
+    """Whether what was read has all that is wanted."""
+    attrs = parts.attrs is None or (wanted.attrs is not None and set(wanted.attrs) <= set(parts.attrs))
+    return parts.params >= wanted.params and attrs and parts.rest >= wanted.rest
 
 
 def _all_finished(block: TrialBlock) -> bool:
-    open_ones = (TrialState.RUNNING.value, TrialState.WAITING.value)
-    return not np.isin(block.states, open_ones).any()
+    return not np.isin(block.states, (State.RUNNING, State.WAITING)).any()
 
 
 def load_study(name: str, storage: str | None = None) -> Study:
@@ -177,7 +246,5 @@ def load_study(name: str, storage: str | None = None) -> Study:
         StorageError: when the storage cannot be read.
     """
     found, url = locate(str(name), storage)
-    opened = open_storage(url)
-    with quiet_optuna(), storage_errors(url):
-        study = optuna.load_study(study_name=found, storage=opened)
-        return Study(study, StudyRecord.from_attrs(found, study.user_attrs), url)
+    reader = open_reader(url)
+    return Study(found, StudyRecord.from_attrs(found, reader.study(found).user_attrs), url, reader=reader)

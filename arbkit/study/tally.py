@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from optuna.trial import TrialState
 
 from arbkit._typing import BoolArray
-from arbkit.study.block import TrialBlock
-from arbkit.study.objective import DUPLICATE_OF
+from arbkit.study.block import DUPLICATE_OF, State, TrialBlock
 
 __all__ = ["Tally", "feasible_rows", "stopped_rows"]
 
 
 def feasible_rows(block: TrialBlock) -> BoolArray:
     """Return which trials are complete and break no constraint, bool (n,)."""
-    good: BoolArray = block.states == TrialState.COMPLETE.value
+    good: BoolArray = block.states == State.COMPLETE
     for column in block.constraints.values():
         good &= ~(column > 0)
     return good
@@ -22,7 +20,7 @@ def feasible_rows(block: TrialBlock) -> BoolArray:
 
 def stopped_rows(block: TrialBlock) -> BoolArray:
     """Return which trials a pruner stopped, bool (n,): PRUNED ones that break no constraint."""
-    stopped: BoolArray = block.states == TrialState.PRUNED.value
+    stopped: BoolArray = block.states == State.PRUNED
     for column in block.constraints.values():
         stopped &= ~(column > 0)
     return stopped

@@ -35,6 +35,6 @@ def note_opening(study: Study, params: Mapping[str, Any]) -> tuple[Opening, ...]
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     opening = Opening(now, study.n_trials, dict(params), arbkit.__version__)
     with storage_errors(study.url):
-        openings = (*openings_in(study.optuna.user_attrs), opening)
+        openings = (*openings_in(study.user_attrs), opening)
         study.optuna.set_user_attr(_ATTR, [dataclasses.asdict(item) for item in openings])
     return openings

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from arbkit.panel import Panel
 from arbkit.study.market import Market
 from arbkit.study.study import Study, load_study
-from arbkit.validation.examine import Progress, examine
+from arbkit.validation.examination import Progress, examine
 from arbkit.validation.lockbox import note_opening
 from arbkit.validation.result import Validation
 from arbkit.validation.stored import keep_validation, stored_validation

@@ -22,8 +22,7 @@ def keep_validation(study: Study, validation: Validation) -> None:
 
 def stored_validation(study: Study) -> Validation | None:
     """Return the stored validation of a study; None where there is none, or trials came later."""
-    with storage_errors(study.url):
-        found = study.optuna.user_attrs.get(_ATTR)
+    found = study.user_attrs.get(_ATTR)
     if found is None or found.get("version") != VERSION or found["trials"] != study.n_trials:
         return None
     return Validation.from_dict(found)

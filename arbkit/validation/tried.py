@@ -19,7 +19,7 @@ from arbkit.config import Params
 from arbkit.errors import ArbkitError
 from arbkit.study.batches import quiet_optuna
 from arbkit.study.block import TrialBlock
-from arbkit.study.locate import places
+from arbkit.study.lookup import places
 from arbkit.study.record import StudyRecord
 from arbkit.study.space import REFERENCE, distributions
 from arbkit.study.spec import StudySpec

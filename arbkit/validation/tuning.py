@@ -11,7 +11,7 @@ from optuna.study import StudyDirection
 from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel
 from arbkit.study.batches import BatchRun, Progress, quiet_optuna
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import WHOLE, Parts, TrialBlock
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.evaluator import PanelEvaluator
 from arbkit.study.market import Market
@@ -57,7 +57,7 @@ class _Kept(InMemoryStorage, BlockStorage):
         """Keep trials behind those that are there."""
         self.block = self.block.joined(block) if len(self.block) else block
 
-    def read_block(self, study_id: int) -> TrialBlock:
+    def read_block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
         """Return all trials."""
         return self.block
 

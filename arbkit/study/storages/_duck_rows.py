@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,13 +14,14 @@ import pyarrow as pa
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from arbkit.study.block import CONSTRAINT, REPORT_DTYPE, TrialBlock
-from arbkit.study.storages.blocks import numbers_of, several_distributions, texts_of
+from arbkit.study.block import CONSTRAINT, TrialBlock
+from arbkit.study.storages._duck_columns import Space, read_spaces
+from arbkit.study.storages.blocks import texts_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Space", "insert_rows", "read_columns", "read_trials", "rows_of_block", "rows_of_trials"]
+__all__ = ["insert_rows", "read_trials", "rows_of_block", "rows_of_trials"]
 
 _ATTRS: Final = pa.map_(pa.string(), pa.string())
 _SCHEMA: Final = pa.schema([
@@ -33,24 +33,6 @@ _SCHEMA: Final = pa.schema([
 _COLUMNS: Final = ", ".join(name for name in _SCHEMA.names if name != "version")
 
 _distribution: Callable[[str], BaseDistribution] = cache(json_to_distribution)
-
-
-class Space(NamedTuple):
-    """Which numbers stand in `params`: the names in order, and Optuna's JSON of each distribution."""
-
-    names: tuple[str, ...]
-    texts: tuple[str, ...]
-
-    @property
-    def key(self) -> int:
-        """What the rows refer to it by: the same for the same space, in whatever process."""
-        digest = hashlib.blake2b(json.dumps([self.names, self.texts]).encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
-
-    @classmethod
-    def of(cls, distributions: Mapping[str, BaseDistribution]) -> Space:
-        """Describe a trial's parameters."""
-        return cls(tuple(distributions), tuple(distribution_to_json(item) for item in distributions.values()))
 
 
 class Rows(NamedTuple):
@@ -142,75 +124,11 @@ def read_trials(connection: DuckDBPyConnection, study_id: int, after: int, ids: 
         after: the version.
         ids: the id of trial 0; the others follow.
     """
-    spaces = _spaces(connection)
+    spaces = read_spaces(connection)
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? AND version > ? ORDER BY number", [study_id, after]
     ).fetchall()
     return [_frozen(row, spaces, ids) for row in rows]
-
-
-def read_columns(connection: DuckDBPyConnection, study_id: int, objectives: int) -> TrialBlock:
-    """Read all trials of a study as columns."""
-    spaces = _spaces(connection)
-    used = connection.execute("SELECT DISTINCT space FROM trials WHERE study_id = ?", [study_id]).fetchall()
-    found: dict[str, str] = {}
-    for (key,) in used:
-        for name, text in zip(*spaces[key], strict=True):
-            if found.setdefault(name, text) != text:
-                raise several_distributions(name)
-    # The longest first: a space of some parameters does not move the columns of the whole one.
-    order = dict.fromkeys(
-        name
-        for (key,) in sorted(used, key=lambda row: -len(spaces[row[0]].names))
-        for name in spaces[key].names
-    )
-    query = f"SELECT {_COLUMNS} FROM trials WHERE study_id = ? ORDER BY number"
-    table = connection.sql(query, params=[study_id]).to_arrow_table()
-    return _block(table, {name: found[name] for name in order}, spaces, objectives)
-
-
-def _block(table: Any, texts: Mapping[str, str], spaces: Mapping[int, Space], objectives: int) -> TrialBlock:
-    size = table.num_rows
-    params = np.full((size, len(texts)), np.nan)
-    place = {name: index for index, name in enumerate(texts)}
-    keys = table["space"].to_numpy()
-    numbers, offsets = _flat(table["params"])
-    for key in np.unique(keys):
-        rows = np.flatnonzero(keys == key)
-        for index, name in enumerate(spaces[int(key)].names):
-            params[rows, place[name]] = numbers[offsets[rows] + index]
-    values = np.full((size, objectives), np.nan)
-    stored, starts = _flat(table["objectives"])
-    told = np.flatnonzero(np.diff(starts) == objectives)
-    values[told] = stored[starts[told][:, None] + np.arange(objectives)]
-    steps, ends = _flat(table["steps"])
-    reports = np.empty(len(steps), REPORT_DTYPE)
-    reports["row"], reports["step"] = np.repeat(np.arange(size), np.diff(ends)), steps
-    reports["value"] = _flat(table["step_values"])[0]
-    reports = reports[np.lexsort((reports["step"], reports["row"]))]
-    system = _texts(table["system_attrs"])
-    broken = {name: system.pop(name) for name in list(system) if name.startswith(CONSTRAINT)}
-    codes = {state.name: state.value for state in TrialState}
-    names = table["state"].combine_chunks().dictionary_encode()
-    code = np.array([codes[name] for name in names.dictionary.to_pylist()], np.uint8)
-    return TrialBlock(
-        int(table["number"][0].as_py()) if size else 0,
-        {name: _distribution(text) for name, text in texts.items()},
-        code[names.indices.to_numpy()],
-        params,
-        values,
-        table["started"].to_numpy().astype("datetime64[us]"),
-        table["completed"].to_numpy().astype("datetime64[us]"),
-        {name.removeprefix(CONSTRAINT): numbers_of(column) for name, column in broken.items()},
-        _texts(table["user_attrs"]),
-        system,
-        reports,
-    )
-
-
-def _spaces(connection: DuckDBPyConnection) -> dict[int, Space]:
-    rows = connection.execute("SELECT space, names, distributions FROM spaces").fetchall()
-    return {key: Space(tuple(names), tuple(texts)) for key, names, texts in rows}
 
 
 def _frozen(row: Sequence[Any], spaces: Mapping[int, Space], ids: int) -> FrozenTrial:
@@ -257,29 +175,6 @@ def _maps(attrs: Mapping[str, Sequence[str | None]], size: int) -> pa.Array:
                 counts[row] += 1
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, pa.string()))
-
-
-def _flat(column: pa.ChunkedArray) -> tuple[Any, Any]:
-    """Return the numbers of all lists one after another, and where each list begins."""
-    lists = column.combine_chunks()
-    offsets = lists.offsets.to_numpy()
-    return lists.values.to_numpy(zero_copy_only=False), offsets
-
-
-def _texts(column: pa.ChunkedArray) -> dict[str, list[str | None]]:
-    maps = column.combine_chunks()
-    if not len(maps.keys):
-        return {}
-    rows = np.repeat(np.arange(len(maps)), np.diff(maps.offsets.to_numpy()))
-    keys = maps.keys.dictionary_encode()
-    codes = keys.indices.to_numpy()
-    found: dict[str, list[str | None]] = {}
-    for code, name in enumerate(keys.dictionary.to_pylist()):
-        own = np.flatnonzero(codes == code)
-        texts = np.full(len(maps), None, object)
-        texts[rows[own]] = maps.items.take(pa.array(own)).to_numpy(zero_copy_only=False)
-        found[name] = texts.tolist()
-    return found
 
 
 def _utc(local: dt.datetime | None) -> dt.datetime | None:

@@ -6,14 +6,17 @@ import abc
 import json
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
 
 from arbkit._typing import FloatArray
 from arbkit.errors import StorageError, StudyError
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import WHOLE, Parts, TrialBlock
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 __all__ = ["BlockStorage", "block_of", "numbers_of", "removed", "several_distributions", "taken", "texts_of"]
 
@@ -34,8 +37,8 @@ class BlockStorage(abc.ABC):
         """
 
     @abc.abstractmethod
-    def read_block(self, study_id: int) -> TrialBlock:
-        """Return all trials of a study.
+    def read_block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
+        """Return all trials of a study, with the parts that are wanted at least.
 
         Raises:
             KeyError: when there is no such study.

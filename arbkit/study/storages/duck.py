@@ -29,15 +29,10 @@ from optuna.study._frozen import FrozenStudy
 from optuna.study._study_direction import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import WHOLE, Parts, TrialBlock
+from arbkit.study.storages._duck_columns import read_columns
 from arbkit.study.storages._duck_file import DuckFile
-from arbkit.study.storages._duck_rows import (
-    insert_rows,
-    read_columns,
-    read_trials,
-    rows_of_block,
-    rows_of_trials,
-)
+from arbkit.study.storages._duck_rows import insert_rows, read_trials, rows_of_block, rows_of_trials
 from arbkit.study.storages.blocks import BlockStorage, taken
 
 if TYPE_CHECKING:
@@ -297,13 +292,13 @@ class DuckStorage(BaseStorage, BlockStorage):
             elif held.trials is not None:  # read again only if somebody asks for the objects
                 held.trials, held.seen = None, -1
 
-    def read_block(self, study_id: int) -> TrialBlock:
+    def read_block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
         """Return all trials of a study as columns."""
         self.flush()
         with self._fresh():
             objectives = len(self._study(study_id).directions)
             with self._file.reading() as connection:
-                return read_columns(connection, study_id, objectives)
+                return read_columns(connection, study_id, objectives, parts)
 
     # What is in memory, and what is in the file
 

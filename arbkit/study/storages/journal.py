@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from arbkit.errors import MissingDependencyError, StorageError
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import WHOLE, Parts, TrialBlock
 from arbkit.study.storages._journal_lines import lines_of_block
 from arbkit.study.storages.blocks import BlockStorage, block_of, taken
 from arbkit.study.storages.urls import redacted
@@ -205,8 +205,8 @@ class ArbkitJournal(JournalStorage, BlockStorage):
                 if self._log.append_lines(lines, self._replay_result.log_number_read):
                     return
 
-    def read_block(self, study_id: int) -> TrialBlock:
-        """Return all trials of a study as columns."""
+    def read_block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
+        """Return all trials of a study as columns, always with all of their parts."""
         objectives = len(self.get_study_directions(study_id))
         return block_of(self.get_all_trials(study_id, deepcopy=False), objectives)
 

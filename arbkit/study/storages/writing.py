@@ -8,7 +8,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
 from arbkit.errors import StudyError
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import WHOLE, Parts, TrialBlock
 from arbkit.study.storages._tables import count_rows, insert_block, knows_schema, select_block
 from arbkit.study.storages.blocks import BlockStorage, block_of, removed, taken
 
@@ -37,13 +37,13 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
             storage.create_new_trial(study_id, template_trial=trial)
 
 
-def read_block(storage: BaseStorage, study_id: int, *, values_only: bool = False) -> TrialBlock:
+def read_block(storage: BaseStorage, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
     """Return all trials of a study as columns, whatever their state.
 
     Args:
         storage: where the study is.
         study_id: its id there.
-        values_only: leave out parameters, user attributes and reports, where that saves time.
+        parts: what is needed, where leaving out the rest saves time.
 
     Raises:
         KeyError: when there is no such study.
@@ -51,13 +51,13 @@ def read_block(storage: BaseStorage, study_id: int, *, values_only: bool = False
     """
     inner = getattr(storage, "_backend", storage)
     if isinstance(inner, RDBStorage) and knows_schema():
-        return select_block(inner, study_id, values_only=values_only)
+        return select_block(inner, study_id, parts)
     try:
         if isinstance(storage, BlockStorage):
-            return storage.read_block(study_id)
+            return storage.read_block(study_id, parts)
         return block_of(*_trials(storage, study_id))
     except StudyError:
-        if not values_only:
+        if parts.params:
             raise
         trials, objectives = _trials(storage, study_id)
         return TrialBlock.from_frozen(trials, {}, objectives, strict=False)

@@ -6,17 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from arbkit.errors import ConfigError, StorageError, StudyError, nearest_names
-from arbkit.study.spec import StudySpec
-from arbkit.study.storages import (
-    MEMORY,
-    close_storage,
-    file_of,
-    open_storage,
-    redacted,
-    storage_errors,
-    url_of,
-)
+import yaml
+
+from arbkit.errors import StorageError, StudyError, nearest_names
+from arbkit.study.spec import StudySpec, default_storage
+from arbkit.study.storages import MEMORY, file_of, open_reader, redacted, url_of
 
 __all__ = ["STUDIES", "Place", "locate", "places"]
 
@@ -101,9 +95,8 @@ def places() -> Iterator[str]:
     seen = {f"{url_of(file)}" for ending in _ENDINGS for file in STUDIES.glob(f"*{ending}")}
     yield from sorted(seen)
     for file in sorted(STUDIES.glob("*.yaml")):
-        try:
-            url = StudySpec.load(file).storage
-        except ConfigError:
+        url = _storage_of(file)
+        if url is None:
             continue
         file_of_url = file_of(url)
         there = url != MEMORY if file_of_url is None else file_of_url.exists()
@@ -112,10 +105,17 @@ def places() -> Iterator[str]:
             yield url
 
 
-def _names(url: str) -> list[str]:
-    storage = open_storage(url)
+def _storage_of(file: Path) -> str | None:
+    """Return the storage that a spec names; None for a file that is none."""
     try:
-        with storage_errors(url):
-            return [item.study_name for item in storage.get_all_studies()]
-    finally:
-        close_storage(storage)
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    if not isinstance(values, dict) or not isinstance(values.get("name"), str):
+        return None
+    url = values.get("storage") or default_storage(values["name"])
+    return url if isinstance(url, str) else None
+
+
+def _names(url: str) -> list[str]:
+    return [item.name for item in open_reader(url).studies()]
