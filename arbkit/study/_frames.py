@@ -129,43 +129,28 @@ def _choices(block: TrialBlock, name: str) -> Sequence[Any] | None:
 def _metrics(texts: list[str | None]) -> pl.DataFrame:
     names = METRICS_DTYPE.names or ()
     dtypes = {name: _metric_dtype(name) for name in names}
-    packed = pl.Series(texts, dtype=pl.String)
+    given = [text for text in texts if text is not None]
     try:
-        found = _decoded(packed, dtypes)
+        # As lines of a file: in half of the time that `str.json_decode` takes.
+        lines = io.BytesIO("\n".join(given).encode())
+        found = (
+            pl.read_ndjson(lines, schema=dtypes, low_memory=True) if given else pl.DataFrame(schema=dtypes)
+        )
     except pl.exceptions.PolarsError:  # Python's JSON knows Infinity, polars' does not
-        rows = [json.loads(text) if text is not None else {} for text in texts]
+        rows = [json.loads(text) for text in given]
         found = pl.DataFrame(
             {name: pl.Series([row.get(name) for row in rows], dtype=dtypes[name]) for name in names}
         )
     # What a trial's metrics do not name is 0; an undefined ratio is null, and always named.
     still = still_names(())
-    zeros = [
-        pl.when(packed.is_not_null()).then(pl.col(name).fill_null(pl.lit(0).cast(dtypes[name]))).alias(name)
-        for name in names
-        if name in still
-    ]
-    return found.with_columns(zeros).rename({name: f"metric_{name}" for name in names})
-
-
-def _decoded(texts: pl.Series, dtypes: dict[str, Any]) -> pl.DataFrame:
-    """Return what JSON objects name, null for what they do not."""
-    # As lines of a file: half of the time of `str.json_decode`.
-    given = texts.drop_nulls()
-    lines = io.BytesIO("\n".join(given.to_list()).encode())
-    known = pl.read_ndjson(lines, schema=dtypes) if given.len() else pl.DataFrame(schema=dtypes)
-    if known.height != given.len():
-        raise pl.exceptions.ComputeError("a text that is no object of one line")
-    if given.len() == texts.len():
-        return known
-    places = texts.is_not_null().cum_sum().cast(pl.Int64) - 1
-    wanted = pl.select(pl.when(texts.is_not_null()).then(places)).to_series()
-    return (
-        known.select(pl.all().gather(wanted))
-        if given.len()
-        else pl.DataFrame(
-            {name: pl.Series([None] * texts.len(), dtype=dtype) for name, dtype in dtypes.items()}
-        )
-    )
+    zeros = [pl.col(name).fill_null(pl.lit(0).cast(dtypes[name])) for name in names if name in still]
+    found = found.with_columns(zeros).rename({name: f"metric_{name}" for name in names})
+    if len(given) == len(texts):
+        return found
+    there = np.array([text is not None for text in texts])
+    places = pl.Series(np.where(there, np.cumsum(there) - 1, len(given)))
+    none = pl.DataFrame({name: [None] for name in found.columns}, schema=found.schema)
+    return pl.concat([found, none])[places]
 
 
 def _dtype(item: Range) -> Any:

@@ -99,6 +99,9 @@ class StoredDistributions(Mapping[str, "BaseDistribution"]):
             self._read[name] = json_to_distribution(self._texts[name])
         return self._read[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
 
