@@ -12,9 +12,8 @@ import typer
 from arbkit.cli import _study_decide, _study_tables, _study_validate
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from arbkit.study import Progress, SamplerInfo, Study, StudySpec
+    from arbkit.study.study import Counts
 
 __all__ = ["app"]
 
@@ -131,6 +130,10 @@ def resume(
     from arbkit.study import load_study, resume_study
 
     opened = load_study(study, storage)
+    if opened.is_complete and n_trials in (None, opened.record.n_trials):
+        _ = opened.market  # which is refused where the data have changed
+        _say_result(opened, json)
+        return
     with _shown(n_trials or opened.record.n_trials, opened.name) as report:
         finished = resume_study(
             opened.name,
@@ -397,14 +400,7 @@ def _facts(study: Study) -> dict[str, Any]:
 def _pruner_fact(study: Study) -> str:
     assert study.spec.pruner is not None
     folds = "one per day" if study.spec.folds == "day" else str(study.spec.folds)
-    return (
-        f"{study.spec.pruner.name} (folds: {folds}), {_pruned(study.trials(metrics=False)):,} trials stopped"
-    )
-
-
-def _pruned(frame: pl.DataFrame) -> int:
-    """Return how many trials a pruner stopped."""
-    return frame["folds_evaluated"].count() if "folds_evaluated" in frame.columns else 0
+    return f"{study.spec.pruner.name} (folds: {folds}), {study.counts().pruned:,} trials stopped"
 
 
 def _say_result(study: Study, json: bool) -> None:
@@ -412,22 +408,20 @@ def _say_result(study: Study, json: bool) -> None:
     from arbkit.study import best_runs
 
     best_runs(study)
-    frame = study.trials(metrics=False)
-    duplicates, pruned = frame["duplicate_of"].count(), _pruned(frame)
-    infeasible = int((~frame["feasible"]).sum()) - pruned
+    trials, duplicates, infeasible, pruned = found = study.counts()
     if json:
-        print_json(_result(study, frame.height, duplicates, infeasible, pruned))
+        print_json(_result(study, found))
         return
     counts = f"{duplicates:,} of them repeated, {infeasible:,} infeasible"
     if study.spec.pruner is not None:
         counts += f", {pruned:,} pruned"
-    say(f"{study.name}: {frame.height:,} trials, {counts}")
-    if frame.height < study.record.n_trials:
+    say(f"{study.name}: {trials:,} trials, {counts}")
+    if trials < study.record.n_trials:
         say(
             f"{study.record.n_trials:,} were planned: its time was up, or nothing better was found for long; "
             f"go on with `arbkit study resume {study.name}`"
         )
-    if infeasible + pruned == frame.height:
+    if infeasible + pruned == trials:
         say("no trial is complete and feasible: loosen the constraints or widen the space")
         return
     say("")
@@ -496,29 +490,22 @@ def _shown_metrics(spec: StudySpec) -> tuple[str, ...]:
     return (*usual, *(item.metric for item in spec.objective))
 
 
-def _result(study: Study, trials: int, duplicates: int, infeasible: int, pruned: int) -> dict[str, Any]:
+def _result(study: Study, counts: Counts) -> dict[str, Any]:
     from arbkit.study import compare
 
     result: dict[str, Any] = {
         "study": study.name,
         "storage": study.url,
-        "trials": trials,
-        "duplicates": duplicates,
-        "infeasible": infeasible,
-        "pruned": pruned,
+        **counts._asdict(),
         "command": study.command,
         "next": f"arbkit study validate {study.name}",
         **_study_validate.as_json(study),
         "best": None,
     }
-    if infeasible + pruned < trials:
+    if counts.infeasible + counts.pruned < counts.trials:
         found = compare(study)
-        values = [
-            name
-            for name in study.trials(metrics=False).columns
-            if name == "value" or name.startswith("values_")
-        ]
         row = study.best_trials(1).row(0, named=True)
+        values = [name for name in row if name == "value" or name.startswith("values_")]
         result["best"] = {
             "number": row["number"],
             "values": [row[name] for name in values],

@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from arbkit.errors import StorageError
 from arbkit.study.block import REPORT_DTYPE, TrialBlock
-from arbkit.study.storages import POSTGRESQL, REDIS, redacted
+from arbkit.study.storages import redacted
 
-__all__ = ["Aside", "aside_folder", "block_from_json", "block_to_json"]
+__all__ = ["Aside", "block_from_json", "block_to_json"]
 
 #: A server that is away is tried again this much later, while the search goes on.
 _RETRY_S: Final = 1.0
@@ -32,11 +32,6 @@ _PATIENCE_S: Final = 10.0
 
 #: Appends a block, and what the sampler keeps after so many trials.
 Append = Callable[[TrialBlock, dict[str, Any], int], None]
-
-
-def aside_folder(url: str, name: str) -> Path | None:
-    """Return where blocks are kept while the server of a study is away; None for a storage without one."""
-    return Path("studies") / f"{name}.aside" if url.startswith((*POSTGRESQL, *REDIS)) else None
 
 
 class Aside:

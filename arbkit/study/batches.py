@@ -29,7 +29,15 @@ from arbkit.errors import StudyError
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.aside import Aside
 from arbkit.study.behind import WriteBehind
-from arbkit.study.block import DUPLICATE_OF, FOLDS_EVALUATED, METRICS, REASON, TrialBlock
+from arbkit.study.block import (
+    DUPLICATE_OF,
+    FOLDS_EVALUATED,
+    METRICS,
+    REASON,
+    WHOLE,
+    Parts,
+    TrialBlock,
+)
 from arbkit.study.detail import metric_names, still_names
 from arbkit.study.evaluator import Evaluator
 from arbkit.study.folds import FOLD_DTYPE, FoldFiles, fold_rows
@@ -50,6 +58,9 @@ _SAMPLER_ATTR: Final = "arbkit:sampler"
 #: A block that may have any size is to take about this long: one is simulated, one waits, one is written.
 _BLOCK_S: Final = 0.25
 _LEAST, _MOST, _GROWTH = 16, 8192, 4
+
+#: What a run has to know of stored trials that its sampler does not look at.
+_NEEDED: Final = Parts(attrs=(METRICS, DUPLICATE_OF, FOLDS_EVALUATED), rest=False)
 
 #: Why a run ended: all planned trials are there, its time is up, or nothing better was found for long.
 Ending = Literal["complete", "timeout", "stagnation"]
@@ -126,12 +137,12 @@ class BatchRun:
             timeout_s: no batch is begun after so many seconds.
         """
         began = time.monotonic()
-        stored = self._stored()
+        proposer = make_proposer(self._spec)
+        stored = self._stored(_NEEDED if self._any_size(proposer) else WHOLE)
         self._remember(stored)
         self._tally.take(stored)
         if self._folds is not None:
             self._folds.restart(len(stored))
-        proposer = make_proposer(self._spec)
         done = self._restart(proposer, stored)
         pace, size = _Pace(), _Size(self._spec.batch, self._any_size(proposer))
         with WriteBehind() as writer:
@@ -155,9 +166,9 @@ class BatchRun:
                     progress(self._progress(done, total, pace.after(done)))
         return "stagnation" if self._tally.stagnated else "complete"
 
-    def _stored(self) -> TrialBlock:
+    def _stored(self, parts: Parts) -> TrialBlock:
         try:
-            return read_block(self._storage, self._study_id).over(self._space)
+            return read_block(self._storage, self._study_id, parts).over(self._space)
         except StudyError:  # another program gave a parameter several distributions
             trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
             return TrialBlock.from_frozen(trials, self._space, len(self._spec.objective), strict=False)

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from arbkit.data.cache import cache_key
 from arbkit.engine.rules import check_supported
 from arbkit.errors import ConfigError, StorageError, StudyError
-from arbkit.study.aside import Aside, aside_folder
+from arbkit.study.aside import Aside
 from arbkit.study.batches import BatchRun, Progress, append_finished, quiet_optuna
 from arbkit.study.block import METRICS, REASON, Parts
 from arbkit.study.crew import Crew, help_leader
@@ -39,14 +39,18 @@ from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import (
     MEMORY,
+    POSTGRESQL,
+    REDIS,
     StorageReader,
     close_storage,
+    count_trials,
     file_of,
     open_storage,
     read_block,
     redacted,
     storage_errors,
 )
+from arbkit.study.storages.urls import aside_folder
 from arbkit.study.study import Study, load_study
 from arbkit.study.warm import with_known_points
 from arbkit.study.worker import Setup
@@ -198,21 +202,23 @@ def _run(
     aside = _aside(url, record, study, storage)
     if aside is not None:
         aside.begin()
-    run = BatchRun(spec, storage, study._study_id, evaluator, folds, aside)
-    with evaluator if isinstance(evaluator, Crew) else nullcontext():
-        run.run(record.n_trials, progress, spec.timeout_s)
+    if count_trials(storage, study._study_id) < record.n_trials:
+        run = BatchRun(spec, storage, study._study_id, evaluator, folds, aside)
+        with evaluator if isinstance(evaluator, Crew) else nullcontext():
+            run.run(record.n_trials, progress, spec.timeout_s)
     if aside is not None:
         aside.finish()
 
 
 def _aside(url: str, record: StudyRecord, study: optuna.Study, storage: BaseStorage) -> Aside | None:
     """Return what keeps trials while a server is away; None for a storage without one."""
-    folder = aside_folder(url, study.study_name)
-    if folder is None:
+    if not url.startswith((*POSTGRESQL, *REDIS)):
         return None
     append = functools.partial(append_finished, storage, study._study_id)
     stored = functools.partial(storage.get_n_trials, study._study_id)
-    return Aside(folder, url, f"{record.created} {record.dataset_fingerprint}", append, stored)
+    return Aside(
+        aside_folder(study.study_name), url, f"{record.created} {record.dataset_fingerprint}", append, stored
+    )
 
 
 def _helped(name: str, url: str, workers: int, spec: str | None) -> Literal["ended", "lost", "alone"]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from arbkit.config import Params
 from arbkit.errors import StudyError
-from arbkit.study._frames import best_rows, trials_frame
+from arbkit.study._frames import best_rows, feasible_rows, trials_frame
 from arbkit.study.block import (
     DUPLICATE_OF,
     FOLDS_EVALUATED,
@@ -26,7 +26,8 @@ from arbkit.study.lookup import locate
 from arbkit.study.record import StudyRecord
 from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import StorageReader, open_reader, storage_errors
+from arbkit.study.storages import POSTGRESQL, REDIS, StorageReader, open_reader, storage_errors
+from arbkit.study.storages.urls import aside_folder
 
 if TYPE_CHECKING:
     import optuna
@@ -36,12 +37,21 @@ if TYPE_CHECKING:
     from arbkit.study.market import Market
     from arbkit.study.storages import Reader
 
-__all__ = ["Study", "load_study"]
+__all__ = ["Counts", "Study", "load_study"]
 
 
 #: What the frame of all trials shows without metrics, and with them.
 _PLAIN: Final = Parts(attrs=(DUPLICATE_OF, FOLDS_EVALUATED), rest=False)
 _MEASURED: Final = Parts(attrs=(DUPLICATE_OF, FOLDS_EVALUATED, METRICS), rest=False)
+
+
+class Counts(NamedTuple):
+    """How many trials a study has, and how many of them were repeated, broke a constraint or were pruned."""
+
+    trials: int
+    duplicates: int
+    infeasible: int
+    pruned: int
 
 
 class Study:
@@ -103,6 +113,13 @@ class Study:
         return self._reader.count(self._id)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all planned trials are stored and finished, here and not beside a server that was away."""
+        if self.url.startswith((*POSTGRESQL, *REDIS)) and aside_folder(self.name).exists():
+            return False
+        return self.n_trials >= self.record.n_trials and not self._reader.unfinished(self._id)
+
+    @property
     def user_attrs(self) -> dict[str, Any]:
         """What is kept with the study as a whole, as it is stored now."""
         return self._reader.study(self.name).user_attrs
@@ -141,6 +158,15 @@ class Study:
         from arbkit.study.sql import query_study
 
         return query_study(self, query, best=best)
+
+    def counts(self) -> Counts:
+        """Count the trials by how they ended."""
+        block = self._block(RANKING)
+        duplicates, pruned = (
+            sum(text is not None for text in block.attrs.get(name, ()))
+            for name in (DUPLICATE_OF, FOLDS_EVALUATED)
+        )
+        return Counts(len(block), duplicates, len(block) - int(feasible_rows(block).sum()) - pruned, pruned)
 
     def best_params(self) -> dict[str, Any]:
         """Return the searched parameters of the best trial; with several objectives the front's

@@ -27,6 +27,7 @@ __all__ = ["Reader", "StorageReader", "StoredStudy", "open_reader"]
 
 #: The tables that are known here, as Alembic names them.
 _REVISION: Final = "v3.2.0.a"
+_UNFINISHED: Final = "state IN ('RUNNING', 'WAITING')"
 
 _T = TypeVar("_T")
 
@@ -45,6 +46,10 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def count(self, study_id: int) -> int:
         """Return how many trials a study has, whatever their state."""
+
+    @abc.abstractmethod
+    def unfinished(self, study_id: int) -> int:
+        """Return how many of them are RUNNING or WAITING."""
 
     @abc.abstractmethod
     def block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
@@ -138,6 +143,13 @@ class StorageReader(Reader):
         with storage_errors(self._url):
             return self.storage.get_n_trials(study_id)
 
+    def unfinished(self, study_id: int) -> int:
+        """Return how many of them are RUNNING or WAITING."""
+        from optuna.trial import TrialState
+
+        with storage_errors(self._url):
+            return self.storage.get_n_trials(study_id, (TrialState.RUNNING, TrialState.WAITING))
+
     def block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
         """Return all trials of a study."""
         from arbkit.study.storages.writing import read_block
@@ -171,6 +183,11 @@ class _TableReader(Reader):
     def count(self, study_id: int) -> int:
         """Return how many trials a study has, whatever their state."""
         query = "SELECT count(*) FROM trials WHERE study_id = ?"
+        return int(self._asked(lambda connection: connection.rows(query, study_id))[0][0])
+
+    def unfinished(self, study_id: int) -> int:
+        """Return how many of them are RUNNING or WAITING."""
+        query = f"SELECT count(*) FROM trials WHERE study_id = ? AND {_UNFINISHED}"
         return int(self._asked(lambda connection: connection.rows(query, study_id))[0][0])
 
     def block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
@@ -242,6 +259,12 @@ class _DuckReader(Reader):
     def count(self, study_id: int) -> int:
         """Return how many trials a study has, whatever their state."""
         counts: dict[int, int] = dict(self._rows("SELECT study_id, count(*) FROM trials GROUP BY study_id"))
+        return counts.get(study_id, 0)
+
+    def unfinished(self, study_id: int) -> int:
+        """Return how many of them are RUNNING or WAITING."""
+        query = f"SELECT study_id, count(*) FROM trials WHERE {_UNFINISHED} GROUP BY study_id"
+        counts: dict[int, int] = dict(self._rows(query))
         return counts.get(study_id, 0)
 
     def block(self, study_id: int, parts: Parts = WHOLE) -> TrialBlock:

@@ -18,6 +18,7 @@ __all__ = [
     "REDIS",
     "SQLITE",
     "WORKS",
+    "aside_folder",
     "file_of",
     "redacted",
     "same_server",
@@ -75,6 +76,11 @@ def url_of(file: Path) -> str | None:
     """Return the URL of a storage file by its ending; None where the ending says nothing."""
     scheme = _ENDINGS.get(file.suffix.lower())
     return None if scheme is None else f"{scheme}{file.as_posix()}"
+
+
+def aside_folder(name: str) -> Path:
+    """Return where the trials of a study are kept while its server is away."""
+    return Path("studies") / f"{name}.aside"
 
 
 def same_server(url: str) -> str:
