@@ -127,13 +127,15 @@ def resume(
 
       arbkit study resume demo --n-trials 1000
     """
-    from arbkit.study import load_study, resume_study
+    from arbkit.study import load_study
 
     opened = load_study(study, storage)
     if opened.is_complete and n_trials in (None, opened.record.n_trials):
         _ = opened.market  # which is refused where the data have changed
         _say_result(opened, json)
         return
+    from arbkit.study import resume_study
+
     with _shown(n_trials or opened.record.n_trials, opened.name) as report:
         finished = resume_study(
             opened.name,
