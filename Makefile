@@ -73,6 +73,11 @@ truth: $(READY)  ## Claims on 1,800 markets of known truth, minutes (TRUTH_ARGS=
 bench-peers: $(READY)  ## Time other engines on the same data, each in an environment of its own
 	@$(BIN)/python -m benchmarks.peers $(BENCH_ARGS)
 
+.PHONY: docs
+docs: $(READY)  ## Build the site of the documentation (docs/_build/index.html)
+	@$(BIN)/python -m sphinx -b html -q -W --keep-going docs docs/_build
+	@echo "docs/_build/index.html"
+
 .PHONY: lab
 lab: $(READY)  ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_quickstart.ipynb

@@ -15,7 +15,7 @@ from arbkit.cli.main import main as shell
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 
 
 def blocks(language: str) -> list[str]:
@@ -39,25 +39,39 @@ def test_demo_validates_between_the_search_and_the_report() -> None:
     ]
 
 
+#: Pages whose blocks of bash and Python run after the README's, in this order; other blocks are text.
+RUN_PAGES = ("start", "screen", "statistics", "extending")
+
+
+def run_blocks(text: str) -> None:
+    """Run the blocks of a page from top to bottom: commands through the shell, Python in one namespace."""
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"^```(bash|python)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        if language == "python":
+            exec(compile(block, "page", "exec"), names)
+            continue
+        for command in (line for line in block.splitlines() if line.startswith("arbkit ")):
+            assert shell(shlex.split(command)[1:]) == 0, command
+
+
 @pytest.mark.slow
-def test_readme_runs_from_top_to_bottom_after_the_demo(
+def test_readme_and_pages_run_from_top_to_bottom_after_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One test, not three: each part stands on what the one before left behind."""
+    """One test, not several: each part stands on what the one before left behind."""
     (tmp_path / "studies").mkdir()
     shutil.copy(REPOSITORY / "studies" / "demo.yaml", tmp_path / "studies")
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("bash")
-    shown = [line for line in block.splitlines() if line.startswith("arbkit ")]
-    assert len(shown) >= 5
-    for command in (*demo_commands(), *shown):
+    for command in demo_commands():
         assert shell(shlex.split(command)[1:]) == 0, command
+    assert len([line for line in blocks("bash")[0].splitlines() if line.startswith("arbkit ")]) >= 5
+    run_blocks(README)
     for made in ("reports/demo.html", "reports/demo.csv", "reports/demo-random.html", "reports/first.json"):
         assert (tmp_path / made).stat().st_size > 0
-    capsys.readouterr()
-    for python in blocks("python"):
-        exec(compile(python, "README.md", "exec"), {})
     assert "mtm_pnl_usd" in capsys.readouterr().out
+    for page in RUN_PAGES:
+        run_blocks((REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8"))
+    assert "highest of 200, on the time it was chosen on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
