@@ -184,7 +184,7 @@ def storages(urls: Sequence[str] = ()) -> Iterator[Finding]:
 
     Only a storage in `urls` is broken where it does not answer: an old spec may name a server that is gone.
     """
-    from arbkit.study.locate import places
+    from arbkit.study.lookup import places
     from arbkit.study.storages import close_storage, open_storage, redacted, storage_errors
 
     for url in dict.fromkeys([*urls, *places()]):
