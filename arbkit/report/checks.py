@@ -1,0 +1,105 @@
+"""What would be left if the world were less kind: latency, fees, size, stress, and the optimism audit.
+
+All of it is the engine's own work (`arbkit.realism`, `arbkit.stress`), on the time out of sample before the
+lockbox, with the ladders that the dataset has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from arbkit.config import Params
+from arbkit.decision.market import judged_panel
+from arbkit.errors import ArbkitError
+from arbkit.panel import Panel
+from arbkit.realism import (
+    Audit,
+    BreakEvenFee,
+    Capacity,
+    LatencyCurve,
+    break_even_fee,
+    capacity,
+    edge_vs_latency,
+    optimism_audit,
+)
+from arbkit.stress import Scenario, Stress, parse_scenarios, stress_test
+from arbkit.study import Study
+
+__all__ = ["AUDIT_GRID", "AUDIT_LATENCY_MS", "Checks", "checks_of"]
+
+#: What the audit puts in the place of fills without delay, and of acting on every update.
+AUDIT_LATENCY_MS: Final = 200.0
+AUDIT_GRID: Final = "1s"
+#: Longer stretches are checked on their last rows: a hundred runs over ten million rows would take minutes.
+_MOST_ROWS: Final = 1_000_000
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks of a chosen set; one that could not be made is None, with the reason in `skipped`.
+
+    Attributes:
+        panel: what they ran on.
+        shortened: whether that is only the end of the time out of sample.
+        scenarios: of the stress test, in the order of its rows after the first.
+    """
+
+    panel: Panel
+    shortened: bool
+    latency: LatencyCurve | None
+    fee: BreakEvenFee | None
+    capacity: Capacity | None
+    audit: Audit | None
+    stress: Stress | None
+    scenarios: tuple[Scenario, ...]
+    skipped: dict[str, str]
+
+
+def checks_of(study: Study, params: Params, reference: str) -> Checks:
+    """Make the checks of a set out of sample.
+
+    Args:
+        study: whose data are used.
+        params: the set.
+        reference: its fair ratio.
+
+    Raises:
+        StudyError: when the data changed since the study began.
+    """
+    panel = judged_panel(study, reference)
+    shortened = len(panel) > _MOST_ROWS
+    return checks_on(
+        panel.rows(len(panel) - _MOST_ROWS, len(panel)) if shortened else panel, params, shortened
+    )
+
+
+def checks_on(panel: Panel, params: Params, shortened: bool = False) -> Checks:
+    """Make the checks of a set on a panel."""
+    skipped: dict[str, str] = {}
+
+    def tried(name: str, make: Callable[[], _Found]) -> _Found | None:
+        try:
+            return make()
+        except ArbkitError as error:
+            skipped[name] = str(error)
+            return None
+
+    scenarios = parse_scenarios("standard")
+    books = panel.meta.fidelity == "book"
+    has_sizes = panel.ladders is not None and panel.levels > 0
+    audit: dict[str, Any] = {"latency_ms": AUDIT_LATENCY_MS, "grid": AUDIT_GRID}
+    return Checks(
+        panel=panel,
+        shortened=shortened,
+        latency=tried("latency", lambda: edge_vs_latency(panel, params)) if books else None,
+        fee=tried("fee", lambda: break_even_fee(panel, params)),
+        capacity=tried("capacity", lambda: capacity(panel, params)) if has_sizes else None,
+        audit=tried("audit", lambda: optimism_audit(panel, params, **audit)),
+        stress=tried("stress", lambda: stress_test(panel, params, scenarios=scenarios)),
+        scenarios=scenarios,
+        skipped=skipped,
+    )
