@@ -85,7 +85,8 @@ def by_hour(part: Segment) -> tuple[FloatArray, FloatArray]:
     """Return number and PnL of the closed trades by the UTC hour of their entry, float64 (24,) each."""
     hours = part.closed["entry_ts"].dt.hour().to_numpy().astype(np.int64)
     number = np.bincount(hours, minlength=24).astype(np.float64)
-    return number, np.bincount(hours, part.closed["pnl_usd"].to_numpy(), minlength=24)
+    pnl: FloatArray = np.bincount(hours, part.closed["pnl_usd"].to_numpy(), minlength=24).astype(np.float64)
+    return number, pnl
 
 
 def open_trades(name: str, part: Segment) -> tuple[OpenTrade, ...]:

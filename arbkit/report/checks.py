@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from arbkit.config import Params
 from arbkit.decision.market import judged_panel
 from arbkit.errors import ArbkitError
@@ -70,11 +72,24 @@ def checks_of(study: Study, params: Params, reference: str) -> Checks:
     Raises:
         StudyError: when the data changed since the study began.
     """
-    panel = judged_panel(study, reference)
+    panel = _books(study, reference)
     shortened = len(panel) > _MOST_ROWS
     return checks_on(
         panel.rows(len(panel) - _MOST_ROWS, len(panel)) if shortened else panel, params, shortened
     )
+
+
+def _books(study: Study, reference: str) -> Panel:
+    """Return the time out of sample before the lockbox, with the ladders that the dataset has.
+
+    The fair ratio is the study's own, warm from all that went before.
+    """
+    plain = study.panel_for(reference, "test")
+    books = judged_panel(study, "none")
+    same = books.levels > 0 and np.array_equal(books.ts, plain.ts)
+    if not same or not np.array_equal(books.tradable, plain.tradable):
+        return plain
+    return books.replace(fair=plain.fair, entry_ok=plain.entry_ok, meta=plain.meta)
 
 
 def checks_on(panel: Panel, params: Params, shortened: bool = False) -> Checks:

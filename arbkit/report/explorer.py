@@ -15,10 +15,10 @@ from arbkit.report.figures.premium import premium_numbers
 from arbkit.report.figures.spread import allowed_sides
 from arbkit.report.view import Segment, StudyView
 
-__all__ = ["MOST_TRADES", "chart_data", "trade_data"]
+__all__ = ["BUCKETS", "MOST_TRADES", "chart_data", "trade_data"]
 
 #: Columns of the chart: each keeps the lowest and the highest value of its time, so no spike is lost.
-_BUCKETS: Final = 2_000
+BUCKETS: Final = 2_000
 #: So many trades travel with the page; of more, those with the largest gains and losses.
 MOST_TRADES: Final = 3_000
 
@@ -29,14 +29,14 @@ def chart_data(view: StudyView) -> dict[str, Any]:
     Series are float32, base64, NaN where there is nothing; times are seconds.
     """
     start, end = view.train.panel.start_ns, view.test.panel.end_ns
-    width = max(1, -(-(end - start + 1) // _BUCKETS))
-    premium = premium_numbers(view, _BUCKETS)
+    width = max(1, -(-(end - start + 1) // BUCKETS))
+    premium = premium_numbers(view, BUCKETS)
     names = [f"{kind}_{side}" for kind in ("entry", "exit") for side in allowed_sides(view)]
     params = view.params
     return {
         "start": start / 1e9,
         "step": width / 1e9,
-        "count": _BUCKETS,
+        "count": BUCKETS,
         "cut": view.test.panel.start_ns / 1e9,
         "premium": {
             "low": _packed(premium.low),
@@ -57,7 +57,7 @@ def _packed(values: FloatArray) -> str:
 
 
 def _envelope(ts: IntArray, values: FloatArray, start: int, width: int) -> FloatArray:
-    return envelope(np.ascontiguousarray(ts), np.ascontiguousarray(values), start, width, _BUCKETS)
+    return envelope(np.ascontiguousarray(ts), np.ascontiguousarray(values), start, width, BUCKETS)
 
 
 def _signal(view: StudyView, side: str, start: int, width: int) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import polars as pl
 from arbkit.config import Params
 from arbkit.engine import backtest
 from arbkit.errors import StudyError
+from arbkit.report.around import around_of
+from arbkit.report.checks import checks_of
 from arbkit.report.importance import ped_anova
 from arbkit.report.text import load_text
-from arbkit.report.view import Objective, Searched, Segment, StudyView
+from arbkit.report.view import HURDLE_PCT, Objective, Searched, Segment, StudyView
 from arbkit.study import Study, StudySpec
 from arbkit.study.spec import SplitSpec
 from arbkit.validation import stored_validation
@@ -23,10 +25,16 @@ __all__ = ["view_of"]
 _TOP = 10
 
 
-def view_of(study: Study) -> StudyView:
+def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True) -> StudyView:
     """Take from a study what its report shows, and run the chosen set on the training and the test segment.
 
     That is the set of the stored validation; without one the highest trial.
+
+    Args:
+        study: the study.
+        hurdle_pct: what money earns elsewhere, per cent a year.
+        checks: whether the sets around the chosen one are run, and what latency, fees, size and stress leave
+            is measured: some 200 runs of the engine.
 
     Raises:
         StudyError: when no completed trial keeps the constraints, or the data changed since the study began.
@@ -71,6 +79,9 @@ def view_of(study: Study) -> StudyView:
         code_version=record.code_version,
         command=f"{study.command} --name {again}\narbkit report {again}",
         validation=validation,
+        around=around_of(study, chosen) if checks else None,
+        checks=checks_of(study, params, reference) if checks else None,
+        hurdle_pct=hurdle_pct,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from arbkit.report.text import Text
 from arbkit.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "NBSP",
     "NOTHING",
     "bps",
+    "clock",
     "count",
     "date",
     "hold",
@@ -128,10 +130,10 @@ def hold(seconds: float | None) -> str:
     return " ".join(f"{amount:,}{NBSP}{name}" for amount, name in parts[:2] if amount)
 
 
-def period(ns: int) -> str:
+def period(ns: int, text: Text) -> str:
     """Write the length of a stretch of data: days with one digit, or hours and minutes when short."""
     if ns >= 3 * DAY_NS:
-        return f"{number(ns / DAY_NS, 0 if ns >= 100 * DAY_NS else 1)} days"
+        return text("unit.days", n=number(ns / DAY_NS, 0 if ns >= 100 * DAY_NS else 1))
     return hold(ns / SECOND_NS) if ns < MINUTE_NS else hold(round(ns / MINUTE_NS) * 60.0)
 
 
@@ -142,6 +144,11 @@ def _utc(ns: int) -> datetime:
 def date(ns: int) -> str:
     """Write the UTC day: "2024-03-05"."""
     return _utc(ns).strftime("%Y-%m-%d")
+
+
+def clock(ns: int) -> str:
+    """Write a UTC time to the second, without naming UTC: "2024-03-05 12:00:00"."""
+    return _utc(ns).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def stamp(ns: int, *, span_ns: int | None = None) -> str:

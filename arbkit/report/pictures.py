@@ -5,21 +5,30 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from arbkit.report import numbers as n
-from arbkit.report.figures import equity, search, spread, trades
+from arbkit.report.figures import around, checks, equity, hours, landscape, premium, search, spread, trades
 from arbkit.report.figures.chart import HALF, NARROW, WIDE, Draw
 from arbkit.report.tables import metric_text
 from arbkit.report.text import Text
+from arbkit.report.trust import capacity_sentence, latency_sentence
 from arbkit.report.view import Segment, StudyView
 
 __all__ = [
     "SLICE",
     "Picture",
+    "capacity_picture",
+    "contour_picture",
     "equity_picture",
     "excursion_picture",
     "history_picture",
     "hold_picture",
+    "hours_picture",
     "importance_picture",
+    "latency_picture",
+    "near_picture",
+    "parallel_picture",
     "pnl_picture",
+    "premium_picture",
+    "profile_pictures",
     "slice_pictures",
     "spread_picture",
     "trade_picture",
@@ -163,11 +172,11 @@ def excursion_picture(view: StudyView, text: Text) -> Picture:
 
 
 def waterfall_picture(view: StudyView, text: Text) -> Picture:
-    """Premium, book, slippage and fees down to the PnL."""
+    """From the premium caught, through every cost, to what is left."""
     found = trades.waterfall_numbers(view)
-    totals = {name: n.money(part.attribution["pnl_usd"], view.currency) for name, part in _parts(view)}
+    totals = {name: n.bps(float(getattr(found, name)[-1])) for name in ("train", "test")}
     title = text("figure.waterfall.title")
-    caption = text("figure.waterfall.caption", currency=view.currency)
+    caption = text("figure.waterfall.caption")
     description = text("figure.waterfall.desc", **totals)
     return _picture("waterfall", trades.draw_waterfall, found, text, title, caption, description)
 
@@ -211,3 +220,92 @@ def slice_pictures(view: StudyView, text: Text) -> list[Picture]:
         )
         for place, item in enumerate(view.searched)
     ]
+
+
+def premium_picture(view: StudyView, text: Text) -> Picture:
+    """The premium, its reference, the levels around it and the trades."""
+    found = premium.premium_numbers(view)
+    params = view.params
+    leave = n.bps(params.exit_spread_bps) if params.close_on_spread_reversal else n.NOTHING
+    caption = text("figure.premium.caption", entry=n.bps(params.min_spread_bps + params.cost_bps), exit=leave)
+    description = text("figure.premium.desc", n=n.count(found.entry_ts.size))
+    title = text("figure.premium.title")
+    return _picture("premium", premium.draw_premium, found, text, title, caption, description, width=WIDE)
+
+
+def contour_picture(view: StudyView, text: Text) -> Picture | None:
+    """Two parameters against the objective; None where there are not two numbers to draw."""
+    found = landscape.contour_numbers(view)
+    if found is None:
+        return None
+    title, caption = text("figure.contour.title"), text("figure.contour.caption")
+    description = text("figure.contour.desc", x=found.x, y=found.y)
+    return _picture("contour", landscape.draw_contour, found, text, title, caption, description)
+
+
+def parallel_picture(view: StudyView, text: Text) -> Picture:
+    """All parameters at once, one line per trial."""
+    found = landscape.parallel_numbers(view)
+    title, caption = text("figure.parallel.title"), text("figure.parallel.caption")
+    description = text("figure.parallel.desc", n=n.count(found.total), axes=len(found.names))
+    return _picture("parallel", landscape.draw_parallel, found, text, title, caption, description, width=WIDE)
+
+
+def near_picture(view: StudyView, text: Text) -> Picture | None:
+    """The sets around the chosen one; None where they were not run."""
+    if view.around is None or not view.around.train.size:
+        return None
+    found = around.near_numbers(view.around, view)
+    title = text("figure.near.title")
+    caption = text("figure.near.caption", metric=metric_text(view, text))
+    description = text("figure.near.desc", n=n.count(view.around.train.size))
+    return _picture("near", around.draw_near, found, text, title, caption, description, width=WIDE)
+
+
+def profile_pictures(view: StudyView, text: Text) -> list[Picture]:
+    """One small figure per parameter: what happens when it moves alone."""
+    if view.around is None:
+        return []
+    items = {item.name: item for item in view.searched}
+    return [
+        _picture(
+            f"profile{place}",
+            around.draw_profile,
+            around.profile_numbers(profile, items[profile.name]),
+            text,
+            text("figure.slice.title", name=profile.name),
+            "",
+            text("figure.profiles.desc", name=profile.name, chosen=n.plain(items[profile.name].chosen)),
+            width=SLICE,
+        )
+        for place, profile in enumerate(view.around.profiles)
+    ]
+
+
+def hours_picture(view: StudyView, text: Text) -> Picture:
+    """What was earned by hour of entry."""
+    found = hours.hour_numbers(view)
+    title, caption = text("figure.hours.title"), text("figure.hours.caption")
+    best = {name: f"{int(getattr(found, f'{name}_pnl').argmax()):02d}" for name in ("train", "test")}
+    description = text("figure.hours.desc", **best)
+    return _picture("hours", hours.draw_hours, found, text, title, caption, description, width=WIDE)
+
+
+def latency_picture(view: StudyView, text: Text) -> Picture | None:
+    """What a delay leaves; None where that was not measured."""
+    if view.checks is None or view.checks.latency is None:
+        return None
+    found = checks.latency_numbers(view.checks.latency)
+    title, caption = text("figure.latency.title"), latency_sentence(view.checks.latency, text)
+    return _picture("latency", checks.draw_latency, found, text, title, caption, text("figure.latency.desc"))
+
+
+def capacity_picture(view: StudyView, text: Text) -> Picture | None:
+    """What larger trades earn; None where that was not measured."""
+    if view.checks is None or view.checks.capacity is None:
+        return None
+    found = checks.capacity_numbers(view.checks.capacity, view.params.max_position_usd)
+    title, caption = text("figure.capacity.title"), capacity_sentence(view.checks.capacity, text)
+    return _picture(
+        "capacity", checks.draw_capacity, found, text, title, caption, text("figure.capacity.desc")
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from arbkit.report import numbers as n
 from arbkit.report.figures.search import ImportanceNumbers
+from arbkit.report.quality import Quality, quality_of
+from arbkit.report.table import Row, Table, words_table
 from arbkit.report.text import Text
 from arbkit.report.verdict import ENOUGH_TRADES, edge_of, independent_trades, kept_share
 from arbkit.report.view import Searched, Segment, StudyView
@@ -17,12 +18,9 @@ from arbkit.units import DAY_NS
 __all__ = [
     "Kpi",
     "Parameter",
-    "Row",
-    "Table",
     "attribution_table",
     "data_table",
     "edge_note",
-    "exits_table",
     "fixed_table",
     "identity_table",
     "importance_table",
@@ -31,25 +29,9 @@ __all__ = [
     "metrics_note",
     "metrics_table",
     "parameters",
+    "quality_table",
     "trials_table",
 ]
-
-
-class Row(NamedTuple):
-    """One row: its heading, its cells, and "group" (a heading over rows), "sub" (a detail), "mark" or ""."""
-
-    head: str
-    cells: tuple[str, ...]
-    kind: str = ""
-
-
-class Table(NamedTuple):
-    """A table: `head` names all columns; `words` tells that the cells are text, not numbers."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[Row, ...]
-    words: bool = False
 
 
 class Kpi(NamedTuple):
@@ -123,7 +105,7 @@ def _tone(value: float, enough: bool) -> str:
 
 def metrics_table(view: StudyView, text: Text) -> Table:
     """Return the metrics of both segments side by side, totals and per day."""
-    columns = [_metric_cells(part, view.currency) for part in (view.train, view.test)]
+    columns = [_metric_cells(part, text) for part in (view.train, view.test)]
     rows = []
     for name in columns[0]:
         kind = "group" if name.startswith("group_") else "sub" if name.endswith(("_day", "_error")) else ""
@@ -133,10 +115,10 @@ def metrics_table(view: StudyView, text: Text) -> Table:
     return Table(text("metrics.caption", currency=view.currency), head, tuple(rows))
 
 
-def _metric_cells(part: Segment, unit: str) -> dict[str, str]:
+def _metric_cells(part: Segment, text: Text) -> dict[str, str]:
     m = part.result.metrics
     return {
-        "length": n.period(round(part.days * DAY_NS)),
+        "length": n.period(round(part.days * DAY_NS), text),
         "group_money": "",
         "mtm_pnl": n.money(m.mtm_pnl_usd, plus=True),
         "mtm_pnl_day": n.money(part.per_day(m.mtm_pnl_usd), plus=True),
@@ -204,7 +186,7 @@ def metrics_note(view: StudyView, text: Text) -> str:
     """Return the note below the metrics; rows further apart than the grid of the ratios are named."""
     coarse = [part.median_step_ns for part in (view.train, view.test) if part.is_coarse]
     note = text("metrics.note")
-    return f"{note} {text('metrics.coarse', step=n.period(max(coarse)))}" if coarse else note
+    return f"{note} {text('metrics.coarse', step=n.period(max(coarse), text))}" if coarse else note
 
 
 def _duration(name: str, value: Any) -> str:
@@ -221,41 +203,6 @@ def fixed_table(view: StudyView, text: Text) -> Table:
     )
     head = (text("params.fixed_head"), text("params.fixed_value"))
     return Table(text("params.fixed_caption"), head, rows)
-
-
-def exits_table(view: StudyView, text: Text) -> Table | None:
-    """Return exits by reason for both segments; None without a closed trade."""
-    frames = [_exits(part) for part in (view.train, view.test)]
-    reasons = list(dict.fromkeys(name for frame in frames for name in frame))
-    if not reasons:
-        return None
-    rows = tuple(
-        Row(
-            text(f"exits.{reason}"),
-            tuple(cell for frame in frames for cell in _exit_cells(frame.get(reason))),
-        )
-        for reason in reasons
-    )
-    head = [text("exits.head")]
-    for name in ("train", "test"):
-        head += [
-            f"{text('exits.number')}, {text(f'segment.{name}').lower()}",
-            f"{text('exits.mean')}, {text(f'segment.{name}').lower()}",
-        ]
-    return Table(text("exits.caption"), tuple(head), rows)
-
-
-def _exits(part: Segment) -> dict[str, tuple[int, float]]:
-    frame = (
-        part.closed.group_by("exit_reason")
-        .agg(number=pl.len(), mean=pl.col("pnl_bps").mean())
-        .sort("number", "exit_reason", descending=[True, False])
-    )
-    return {reason: (number, mean) for reason, number, mean in frame.iter_rows()}
-
-
-def _exit_cells(found: tuple[int, float] | None) -> tuple[str, str]:
-    return (n.count(0), n.NOTHING) if found is None else (n.count(found[0]), n.number(found[1], 1, plus=True))
 
 
 def attribution_table(view: StudyView, text: Text) -> Table | None:
@@ -341,7 +288,7 @@ def data_table(view: StudyView, text: Text) -> Table:
         (text("data.flags"), "; ".join(flags) or text("data.flags_none")),
         (text("data.fingerprint"), meta.source_fingerprint or n.NOTHING),
     ]
-    return _words(text("data.caption"), text("data.head"), text("data.value"), pairs)
+    return words_table(text("data.caption"), text("data.head"), text("data.value"), pairs)
 
 
 def _segments(view: StudyView, text: Text) -> list[tuple[str, str]]:
@@ -352,7 +299,7 @@ def _segments(view: StudyView, text: Text) -> list[tuple[str, str]]:
             "data.segment_value",
             start=n.stamp(panel.start_ns, span_ns=span),
             end=n.stamp(panel.end_ns, span_ns=span),
-            length=n.period(span),
+            length=n.period(span, text),
             rows=text("unit.row", n=len(panel)),
             tradable=n.share(float(panel.tradable.mean())),
         )
@@ -362,9 +309,39 @@ def _segments(view: StudyView, text: Text) -> list[tuple[str, str]]:
         "data.sealed_value",
         start=n.stamp(start, span_ns=end - start),
         end=n.stamp(end, span_ns=end - start),
-        length=n.period(end - start),
+        length=n.period(end - start, text),
     )
     return [*pairs, (text("segment.lockbox"), sealed)]
+
+
+def quality_table(view: StudyView, text: Text) -> Table:
+    """Return how good the rows of both stretches are."""
+    meta = view.train.panel.meta
+    columns = [_quality_cells(quality_of(part.panel), text) for part in (view.train, view.test)]
+    rows = tuple(
+        Row(text(f"quality.{name}", a=meta.leg_a, b=meta.leg_b), tuple(column[name] for column in columns))
+        for name in columns[0]
+    )
+    head = (text("quality.head"), text("segment.train"), text("segment.test"))
+    return Table(text("quality.caption"), head, rows)
+
+
+def _quality_cells(found: Quality, text: Text) -> dict[str, str]:
+    def length(ns: int, at: int) -> str:
+        return text("quality.at", length=n.hold(ns / 1e9), start=n.stamp(at, span_ns=0))
+
+    shares = ("tradable", "missing_a", "missing_b", "crossed_a", "crossed_b", "repeated_stamps")
+    return {
+        "rows": n.count(found.rows),
+        **{name: n.share(getattr(found, name), 2) for name in shares},
+        "step": n.hold(found.step_ns / 1e9),
+        "gaps": n.count(found.gaps),
+        "longest_gap": length(found.longest_gap_ns, found.longest_gap_at_ns),
+        "longest_dark": length(found.longest_dark_ns, found.longest_dark_at_ns),
+        "width_a": n.bps(found.width_a_bps),
+        "width_b": n.bps(found.width_b_bps),
+        "largest_move": n.bps(found.largest_move_bps),
+    }
 
 
 def identity_table(view: StudyView, text: Text, versions: dict[str, str]) -> Table:
@@ -380,8 +357,4 @@ def identity_table(view: StudyView, text: Text, versions: dict[str, str]) -> Tab
         (text("reproduce.code"), view.code_version),
         *((text(f"reproduce.{name}"), version) for name, version in versions.items()),
     ]
-    return _words(text("reproduce.caption"), text("reproduce.head"), text("reproduce.value"), pairs)
-
-
-def _words(caption: str, head: str, value: str, pairs: list[tuple[str, str]]) -> Table:
-    return Table(caption, (head, value), tuple(Row(name, (item,)) for name, item in pairs), words=True)
+    return words_table(text("reproduce.caption"), text("reproduce.head"), text("reproduce.value"), pairs)

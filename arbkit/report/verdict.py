@@ -10,6 +10,7 @@ import polars as pl
 from arbkit.config import Params
 from arbkit.report.numbers import money, period, share
 from arbkit.report.text import Text
+from arbkit.report.validated import validation_sentence
 from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
 
@@ -48,8 +49,7 @@ def verdict_of(view: StudyView, text: Text) -> Verdict:
         notes.insert(0, text("validation.none", study=view.name))
     else:
         notes.insert(0, sentence)
-        found = view.validation.sentence
-        sentence = f"{found[:1].upper()}{found[1:]}."
+        sentence = f"{validation_sentence(view.validation, text)}."
         tone = "gain" if view.supported else "loss" if tone == "loss" else "open"
     first = tuple(_first(view, text))
     if first and tone == "gain":
@@ -76,7 +76,7 @@ def _sentence(view: StudyView, text: Text) -> tuple[str, str]:
         "test": money(abs(pnl), view.currency),
         "train": money(abs(train.mtm_pnl_usd), view.currency),
         "moved": _moved(train.mtm_pnl_usd, text),
-        "period": period(round(view.test.days * DAY_NS)),
+        "period": period(round(view.test.days * DAY_NS), text),
         "trades": text("unit.closed", n=test.closed_trades),
         "kept": share(kept_share(view), 0),
     }

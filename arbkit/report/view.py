@@ -14,13 +14,17 @@ from arbkit._typing import FloatArray
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.panel import Panel
+from arbkit.report.around import Around
+from arbkit.report.checks import Checks
 from arbkit.units import DAY_NS, HOUR_NS
 from arbkit.validation.result import Validation
 
-__all__ = ["RATIO_GRID_NS", "Objective", "Searched", "Segment", "StudyView"]
+__all__ = ["HURDLE_PCT", "RATIO_GRID_NS", "Objective", "Searched", "Segment", "StudyView"]
 
 #: The grid on which the engine takes Sharpe and Sortino ratios by default.
 RATIO_GRID_NS: Final = HOUR_NS
+#: What money is taken to earn elsewhere, per cent a year, unless another rate is given.
+HURDLE_PCT: Final = 4.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ class StudyView:
         ped_anova: Optuna's importance per parameter; empty when it cannot be computed.
         lockbox_end_ns: where the sealed stretch ends; it begins where the test segment ends.
         validation: what the data support, as it is stored with the study; None where that was not asked.
+        around: the sets near the chosen one; None where they were not run.
+        checks: what latency, fees, size and stress leave; None where that was not measured.
+        hurdle_pct: what money earns elsewhere, per cent a year.
     """
 
     name: str
@@ -134,6 +141,9 @@ class StudyView:
     code_version: str
     command: str
     validation: Validation | None = None
+    around: Around | None = None
+    checks: Checks | None = None
+    hurdle_pct: float = HURDLE_PCT
 
     @property
     def supported(self) -> bool:

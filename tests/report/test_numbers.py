@@ -7,6 +7,7 @@ import math
 import pytest
 
 from arbkit.report import numbers as n
+from arbkit.report.text import load_text
 from arbkit.units import DAY_NS, HOUR_NS, SECOND_NS
 
 
@@ -96,10 +97,10 @@ def test_durations_have_at_most_two_units(seconds, expected):
 
 
 def test_periods_are_days_once_there_are_three():
-    assert n.period(20 * DAY_NS + 19 * HOUR_NS) == "20.8 days"
-    assert n.period(365 * DAY_NS) == "365 days"
-    assert plain_spaces(n.period(30 * HOUR_NS)) == "1 d 6 h"
-    assert plain_spaces(n.period(12 * SECOND_NS)) == "12 s"
+    assert n.period(20 * DAY_NS + 19 * HOUR_NS, load_text()) == "20.8 days"
+    assert n.period(365 * DAY_NS, load_text()) == "365 days"
+    assert plain_spaces(n.period(30 * HOUR_NS, load_text())) == "1 d 6 h"
+    assert plain_spaces(n.period(12 * SECOND_NS, load_text())) == "12 s"
 
 
 def test_stamps_are_utc_and_fine_only_when_the_span_is_short():

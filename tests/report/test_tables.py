@@ -10,11 +10,11 @@ from arbkit.engine import backtest
 from arbkit.panel import Panel
 from arbkit.report import Segment
 from arbkit.report import numbers as n
+from arbkit.report.groups import exits_table
 from arbkit.report.tables import (
     attribution_table,
     data_table,
     edge_note,
-    exits_table,
     fixed_table,
     kpis,
     metrics_note,
@@ -107,7 +107,7 @@ def test_choices_have_no_place(view):
 def test_exits_count_every_closed_trade(view):
     rows = exits_table(view, TEXT).rows
     assert sum(int(row.cells[0].replace(",", "")) for row in rows) == len(view.train.closed)
-    assert sum(int(row.cells[2].replace(",", "")) for row in rows) == len(view.test.closed)
+    assert sum(int(row.cells[4].replace(",", "")) for row in rows) == len(view.test.closed)
 
 
 def test_attribution_ends_with_the_pnl(view):

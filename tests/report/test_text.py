@@ -17,7 +17,9 @@ from arbkit.study import SAMPLERS
 SOURCES = Path(arbkit.report.__file__).parent
 #: Names put together at run time, by their fixed beginning.
 COMPUTED = (
-    "attribution.", "data.fidelity_", "direction.", "exits.", "importance.", "kpi.kept_", "lede.judged",
+    "attribution.", "audit.", "capital.", "explorer.", "groups.", "list.", "near.", "open.", "quality.",
+    "scenario.", "stress.", "checks.",
+    "data.fidelity_", "direction.", "exits.", "importance.", "kpi.kept_", "lede.judged",
     "metric.", "metrics.", "objective.", "reproduce.", "sampler.", "section.", "trials.", "segment.", "side.",
     "validation.", "verdict.", "warning.selection", "figure.history.front_", "data.reference",
 )  # fmt: skip

@@ -53,14 +53,15 @@ def _column(frame: Any, name: str) -> FloatArray:
 def latency_numbers(found: LatencyCurve) -> LatencyNumbers:
     """Return what a delay of both legs leaves."""
     frame = found.frame
-    columns = (_column(frame, name) for name in ("latency_ms", "mtm_pnl_usd", "there_pct"))
-    return LatencyNumbers(*columns, found.currency)
+    latency, pnl, there = (_column(frame, name) for name in ("latency_ms", "mtm_pnl_usd", "there_pct"))
+    return LatencyNumbers(latency, pnl, there, found.currency)
 
 
 def capacity_numbers(found: Capacity, own: float) -> CapacityNumbers:
     """Return what larger trades earn."""
-    columns = (_column(found.frame, name) for name in ("notional_usd", "mtm_pnl_usd", "top_pnl_usd"))
-    return CapacityNumbers(*columns, own, found.currency)
+    names = ("notional_usd", "mtm_pnl_usd", "top_pnl_usd")
+    notional, pnl, claimed = (_column(found.frame, name) for name in names)
+    return CapacityNumbers(notional, pnl, claimed, own, found.currency)
 
 
 def draw_latency(numbers: LatencyNumbers, text: Text, width: int, *, narrow: bool = False) -> Chart:

@@ -52,7 +52,7 @@ class ExcursionNumbers(NamedTuple):
 
 
 class WaterfallNumbers(NamedTuple):
-    """Totals over closed trades in the account currency, in the order they are added up; last the PnL."""
+    """Of the closed trades, bps of their notional, in the order they are added up; last the PnL."""
 
     names: tuple[str, ...]
     train: FloatArray
@@ -95,10 +95,14 @@ def excursion_numbers(view: StudyView) -> ExcursionNumbers:
 def waterfall_numbers(view: StudyView) -> WaterfallNumbers:
     """Return what the closed trades' PnL is made of in both segments."""
     names = tuple(view.train.attribution)
-    train, test = (
-        np.array([segment.attribution[name] for name in names]) for segment in (view.train, view.test)
-    )
+    train, test = (_in_bps(segment, names) for segment in (view.train, view.test))
     return WaterfallNumbers(names, train, test)
+
+
+def _in_bps(segment: Segment, names: tuple[str, ...]) -> FloatArray:
+    notional = float(segment.closed["notional_usd"].sum())
+    totals = np.array([segment.attribution[name] for name in names])
+    return totals / notional * 1e4 if notional > 0 else np.zeros(len(names))
 
 
 def _column(segment: Segment, name: str) -> FloatArray:

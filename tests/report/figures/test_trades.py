@@ -36,7 +36,8 @@ def test_waterfall_adds_up_to_the_realised_pnl(view):
     numbers = waterfall_numbers(view)
     for values, part in ((numbers.train, view.train), (numbers.test, view.test)):
         assert values[:-1].sum() == pytest.approx(values[-1])
-        assert values[-1] == pytest.approx(part.result.metrics.realized_pnl_usd)
+        notional = part.closed["notional_usd"].sum()
+        assert values[-1] * notional / 1e4 == pytest.approx(part.result.metrics.realized_pnl_usd)
 
 
 def test_excursions_are_thinned_evenly_and_counted_whole(view):
