@@ -14,6 +14,7 @@ from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
 from arbkit.config import Params
 from arbkit.engine.choice import market_to_skip
 from arbkit.errors import ConfigError
+from arbkit.kernels.curve import curve_points
 from arbkit.kernels.held import held_extremes
 from arbkit.kernels.replay import replay
 from arbkit.kernels.scan import scan_curve
@@ -95,6 +96,11 @@ class BacktestResult:
         state = np.zeros(1, STATE_DTYPE)
         last = min(self._last_row, len(panel) - 1)
         return replay(panel.market, self._rules[0], state[0], np.ascontiguousarray(records), last)
+
+    @property
+    def last_row(self) -> int:
+        """The last row that the run looked at: the panel's, or where a drawdown stopped it."""
+        return min(self._last_row, len(self.panel) - 1)
 
     @cached_property
     def records(self) -> RecordArray:
@@ -191,6 +197,21 @@ class BacktestResult:
                 "drawdown_pct": (peak - equity) / peak * 100,
             }
         )
+
+    def equity_on(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return balance and equity at the end of some rows, at the cost of the trades and of those rows.
+
+        Args:
+            rows: int64 (m,), non-decreasing numbers of tradable rows of the panel.
+
+        Returns:
+            float64 (m,) each: realised, and with the open trades as if closed then.
+        """
+        state = np.zeros(1, STATE_DTYPE)
+        records = np.ascontiguousarray(self.records)
+        realized, value = curve_points(self.panel.market, self._rules[0], state[0], records, rows)
+        balance = self.params.initial_balance_usd + realized
+        return balance, balance + value
 
     def _whole_curve(self) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
         """Return time, balance, equity and its peak at every tradable row of the run."""

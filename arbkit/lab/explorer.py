@@ -1,0 +1,142 @@
+"""The explorer: a panel under one's hands, drawn by uPlot in the notebook."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import traitlets
+
+from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
+from arbkit.config import Params
+from arbkit.engine import BacktestResult
+from arbkit.errors import MissingDependencyError
+from arbkit.lab.desk import Desk
+from arbkit.lab.numbers import equity_frame, spread_frame, trades_frame
+
+try:
+    import anywidget
+except ImportError as error:  # pragma: no cover - only where the extra is missing
+    raise MissingDependencyError(
+        "arbkit.lab needs the notebook packages; install them with: pip install 'arbkit[notebook]'"
+    ) from error
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+    from arbkit.panel import Panel
+    from arbkit.study import StudySpec
+
+__all__ = ["Explorer"]
+
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+def front_end(name: str) -> str:
+    """Return one module for the browser: the chart library, what all widgets share, and the widget's own."""
+    parts = [
+        asset_text(UPLOT_JS),
+        *((_STATIC / file).read_text(encoding="utf-8") for file in ("shared.js", name)),
+    ]
+    return "\n".join(parts)
+
+
+def look() -> str:
+    """Return the style of all widgets."""
+    return asset_text(UPLOT_CSS) + (_STATIC / "lab.css").read_text(encoding="utf-8")
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
+
+    _esm = front_end("explore.js")
+    _css = look()
+    _setup = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, panel: Panel, params: Params, source: str = "") -> None:
+        self._desk = Desk(panel, params, source)
+        super().__init__(_setup={**self._desk.setup(), "mark": secrets.token_hex(6)})
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.panel!r})"
+
+    @property
+    def panel(self) -> Panel:
+        """The market."""
+        return self._desk.panel
+
+    @property
+    def params(self) -> Params:
+        """The set being looked at; setting it moves the sliders."""
+        return self._desk.params
+
+    @params.setter
+    def params(self, params: Params) -> None:
+        self._desk.params = params
+        self.send({"kind": "moved"})
+
+    @property
+    def result(self) -> BacktestResult:
+        """The run of the set being looked at."""
+        return self._desk.result
+
+    @property
+    def kept(self) -> pl.DataFrame:
+        """The sets kept, one row each: every parameter (a limit of the guard as `guard.NAME`) and metric."""
+        return self._desk.kept
+
+    @property
+    def kept_params(self) -> list[Params]:
+        """The sets kept."""
+        return list(self._desk.kept_sets)
+
+    def keep(self) -> None:
+        """Keep the set being looked at, as the button does."""
+        self._desk.keep()
+        self.send({"kind": "keep", **self._desk.kept_lines()})
+
+    def code(self) -> str:
+        """Return Python that makes the same backtest."""
+        return self._desk.code()
+
+    def study_spec(self, name: str | None = None, **options: Any) -> StudySpec:
+        """Return the spec of a study around the set being looked at; see `Desk.study_spec`."""
+        return self._desk.study_spec(name, **options)
+
+    def start_study(self, name: str | None = None, **options: Any) -> str:
+        """Begin a study around the set being looked at in a process of its own, and return its name."""
+        return self._desk.start_study(name, **options)
+
+    def spread_frame(self, start: Any = None, end: Any = None, pixels: int = 1000) -> pl.DataFrame:
+        """Return the numbers of the spread's picture; see `arbkit.lab.spread_frame`."""
+        return spread_frame(self.panel, start, end, pixels)
+
+    def equity_frame(self, start: Any = None, end: Any = None, pixels: int = 1000) -> pl.DataFrame:
+        """Return the numbers of the equity's picture; see `arbkit.lab.equity_frame`."""
+        return equity_frame(self.result, start, end, pixels)
+
+    def trades_frame(self, start: Any = None, end: Any = None, most: int = 2000) -> pl.DataFrame:
+        """Return the trades that are marked; see `arbkit.lab.trades_frame`."""
+        return trades_frame(self.result, start, end, most)
+
+    def plot(self, start: Any = None, end: Any = None) -> Figure:
+        """Draw the same picture with matplotlib."""
+        from arbkit.lab.picture import draw_result
+
+        return draw_result(self.result, start, end)
+
+    def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
+        content, arrays = self._desk.answer(message)
+        self.send(content, [memoryview(np.ascontiguousarray(array)).cast("B") for array in arrays])
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and beneath it a picture for where no kernel runs: a saved or exported notebook."""
+        from arbkit.lab.still import show_widget
+        from arbkit.show import measures_of
+
+        lines = measures_of(self.result.metrics, self.panel.meta.currency)
+        show_widget(self, self.plot(), lines, f"{self!r}, {self.result!r}", self._setup["mark"])

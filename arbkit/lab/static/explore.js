@@ -1,0 +1,726 @@
+// The explorer: spread with trades, equity, drawdown, metrics; a slider for every parameter.
+
+const HEIGHTS = { spread: 270, equity: 150, drawdown: 84 };
+const OPEN_GROUPS = new Set(["Entry", "Exit", "Costs"]);
+const FEW_TRADES = 250;
+const REACH = 9;
+
+function draggable(control, value, changed) {
+  const id = `ak-${control.name}-${Math.random().toString(36).slice(2, 8)}`;
+  const off = Boolean(control.why_not);
+  const label = make("label", { for: id, title: control.name }, control.title);
+  const row = make("div", { class: `ak-control${off ? " ak-idle" : ""}`, title: off ? control.why_not : control.name });
+  if (control.kind === "flag") {
+    const box = make("input", { type: "checkbox", id, disabled: off });
+    box.addEventListener("input", (event) => changed(box.checked, event));
+    row.append(make("div", { class: "ak-line" }, box, label));
+    return { row, show: (v) => (box.checked = Boolean(v)), focused: () => document.activeElement === box, show0: value };
+  }
+  if (control.kind === "choice") {
+    const select = make("select", { id, disabled: off });
+    for (const choice of control.choices) select.append(make("option", { value: choice }, choice.replaceAll("_", " ")));
+    select.addEventListener("input", (event) => changed(select.value, event));
+    row.append(make("div", { class: "ak-line" }, label), select);
+    return { row, show: (v) => (select.value = v), focused: () => document.activeElement === select };
+  }
+  return numeric(control, id, label, row, off, changed);
+}
+
+function numeric(control, id, label, row, off, changed) {
+  const step = control.whole ? 1 : control.step;
+  const slider = make("input", { type: "range", min: String(control.low), max: String(control.high), step: String(step) });
+  slider.setAttribute("aria-label", control.title);
+  slider.dataset.name = control.name;
+  const field = make("input", { type: "number", id, step: "any", class: "ak-field" });
+  field.dataset.name = control.name;
+  const unit = make("span", { class: "ak-unit" }, control.unit);
+  const on = control.optional ? make("input", { type: "checkbox", "aria-label": `${control.title}: on` }) : null;
+  let last = control.at_first;
+  const enable = (yes) => {
+    slider.disabled = field.disabled = off || !yes;
+    row.classList.toggle("ak-off", !yes);
+  };
+  const tell = (value, event) => {
+    last = control.whole ? Math.round(value) : value;
+    changed(last, event);
+  };
+  slider.addEventListener("input", (event) => {
+    const value = Number(slider.value);
+    field.value = String(+value.toPrecision(12));
+    tell(value, event);
+  });
+  field.addEventListener("input", (event) => {
+    if (field.value === "" || !Number.isFinite(Number(field.value))) return;
+    slider.value = field.value;
+    tell(Number(field.value), event);
+  });
+  if (on) {
+    on.disabled = off;
+    on.addEventListener("input", (event) => {
+      enable(on.checked);
+      if (on.checked) {
+        slider.value = field.value = String(last);
+        tell(last, event);
+      } else {
+        field.value = "";
+        changed(null, event);
+      }
+    });
+  }
+  row.append(make("div", { class: "ak-line" }, on, label, field, unit), slider);
+  if (off && on) on.disabled = true;
+  return {
+    row,
+    show(value) {
+      const yes = value !== null;
+      if (on) on.checked = yes;
+      enable(yes);
+      field.value = yes ? String(+Number(value).toPrecision(12)) : "";
+      if (yes) {
+        last = value;
+        slider.value = String(value);
+      }
+    },
+    focused: () => [slider, field, on].includes(document.activeElement),
+  };
+}
+
+function triangle(path, x, y, size) {
+  path.moveTo(x, y - size);
+  path.lineTo(x + 0.9 * size, y + 0.7 * size);
+  path.lineTo(x - 0.9 * size, y + 0.7 * size);
+  path.closePath();
+}
+
+function cross(path, x, y, size) {
+  path.moveTo(x - size, y - size);
+  path.lineTo(x + size, y + size);
+  path.moveTo(x + size, y - size);
+  path.lineTo(x - size, y + size);
+}
+
+// Trades on the spread: a triangle where one was entered, a cross where it was left, a thin line between.
+function drawTrades(u, trades, tints) {
+  const [entered, entrySignal, left, exitSignal, side, , pnl] = trades;
+  const few = entered.length <= FEW_TRADES;
+  const scale = devicePixelRatio * (few ? 1 : 0.72);
+  const at = (seconds, bps) => [u.valToPos(seconds, "x", true), u.valToPos(bps, "y", true)];
+  const shapes = { ab: new Path2D(), ba: new Path2D(), gain: new Path2D(), loss: new Path2D() };
+  const lines = { gain: new Path2D(), loss: new Path2D() };
+  for (let k = 0; k < entered.length; k++) {
+    const [x, y] = at(entered[k], entrySignal[k]);
+    triangle(shapes[side[k] === 0 ? "ab" : "ba"], x, y, 6 * scale);
+    if (Number.isNaN(left[k])) continue;
+    const good = pnl[k] >= 0 ? "gain" : "loss";
+    const [x2, y2] = at(left[k], exitSignal[k]);
+    cross(shapes[good], x2, y2, 3.4 * scale);
+    if (few) {
+      lines[good].moveTo(x, y);
+      lines[good].lineTo(x2, y2);
+    }
+  }
+  const { ctx } = u;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+  ctx.clip();
+  for (const good of ["gain", "loss"]) {
+    ctx.strokeStyle = tints[good];
+    ctx.globalAlpha = 0.45;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.stroke(lines[good]);
+    ctx.globalAlpha = 1;
+    ctx.strokeStyle = tints.paper;
+    ctx.lineWidth = 4 * scale;
+    ctx.stroke(shapes[good]);
+    ctx.strokeStyle = tints[good];
+    ctx.lineWidth = 2 * scale;
+    ctx.stroke(shapes[good]);
+  }
+  for (const way of ["ab", "ba"]) {
+    ctx.fillStyle = tints[way];
+    ctx.strokeStyle = tints.paper;
+    ctx.lineWidth = 1.2 * scale;
+    ctx.fill(shapes[way]);
+    ctx.stroke(shapes[way]);
+  }
+  ctx.restore();
+}
+
+// Where an entry and an exit need the signal to be; beyond the picture, an arrow says which way.
+function drawLevel(u, bps, color, name, dash, below) {
+  if (bps === null || bps === undefined) return;
+  const { ctx, bbox } = u;
+  const y = u.valToPos(bps, "y", true);
+  const inside = y >= bbox.top && y <= bbox.top + bbox.height;
+  const shown = Math.min(bbox.top + bbox.height - 8 * devicePixelRatio, Math.max(bbox.top + 8 * devicePixelRatio, y));
+  const arrow = inside ? "" : y < bbox.top ? " \u2191" : " \u2193";
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = color;
+  ctx.lineWidth = 1.4 * devicePixelRatio;
+  if (inside) {
+    ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = "right";
+  ctx.textBaseline = below && inside ? "top" : "bottom";
+  const text = `${name} ${fixed(bps, 1)}${arrow}`;
+  const gap = 3 * devicePixelRatio;
+  const place = inside ? shown + (below ? gap : -gap) : shown + 6 * devicePixelRatio;
+  ctx.lineWidth = 3 * devicePixelRatio;
+  ctx.setLineDash([]);
+  ctx.strokeStyle = u.root.closest(".arbkit-lab") ? getComputedStyle(u.root).getPropertyValue("--ak-paper") : "#fff";
+  ctx.strokeText(text, bbox.left + bbox.width - 4 * devicePixelRatio, place);
+  ctx.fillText(text, bbox.left + bbox.width - 4 * devicePixelRatio, place);
+  ctx.restore();
+}
+
+class ExploreView {
+  constructor(model, el) {
+    this.model = model;
+    this.setup = model.get("_setup");
+    this.values = {};
+    this.levels = {};
+    this.trades = null;
+    this.eachRow = false;
+    this.span = { min: this.setup.start, max: this.setup.end };
+    this.tints = {};
+    this.charts = {};
+    this.build(el);
+    this.drawer = drawer(
+      model,
+      (message, buffers, asked) => this.drawn(message, buffers, asked),
+      () => this.fail("The kernel does not answer; is it running?"),
+    );
+    this.listen = (message, buffers) => this.hear(message, buffers);
+    model.on("msg:custom", this.listen);
+    this.endTheme = followTheme(this.root, () => {
+      this.tints = tintsOf(this.root);
+      for (const chart of Object.values(this.charts)) chart.redraw(false);
+    });
+    this.resizer = new ResizeObserver(() => this.resize());
+    this.resizer.observe(this.plots);
+    this.resize();
+    this.ask({ spread: true });
+  }
+
+  end() {
+    this.model.off("msg:custom", this.listen);
+    this.drawer.forget();
+    this.endTheme();
+    this.resizer.disconnect();
+    for (const chart of Object.values(this.charts)) chart.destroy();
+  }
+
+  // -- elements ---------------------------------------------------------------------------------------------
+
+  build(el) {
+    const { setup } = this;
+    this.readout = make("div", { class: "ak-readout", "aria-live": "off" });
+    this.status = make("span", { class: "ak-status" });
+    this.error = make("div", { class: "ak-error", role: "alert", hidden: true });
+    this.flags = make("div", { class: "ak-flags" });
+    this.note = make("div", { class: "ak-note", hidden: true });
+    this.plots = make("div", { class: "ak-plots" });
+    this.measures = make("tbody", {});
+    this.keptTable = make("div", { class: "ak-kept", hidden: true });
+    const button = (text, title, act, extra) =>
+      make("button", { type: "button", title, onclick: act, class: `ak-button ${extra || ""}` }, text);
+    const tools = make(
+      "div",
+      { class: "ak-tools", role: "toolbar", "aria-label": "Explorer" },
+      button("\u2212", "Zoom out (key \u2212)", () => this.zoom(2), "ak-small"),
+      button("+", "Zoom in (key +)", () => this.zoom(0.5), "ak-small"),
+      button("\u2190", "Earlier (left arrow)", () => this.pan(-0.4), "ak-small"),
+      button("\u2192", "Later (right arrow)", () => this.pan(0.4), "ak-small"),
+      button("All", "Show the whole time (key 0, or double click)", () => this.look(setup.start, setup.end), "ak-small"),
+      make("span", { class: "ak-gap" }),
+      button("Keep", "Keep this set: a row of .kept", () => this.model.send({ kind: "keep" }), "ak-keep"),
+      button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
+      button("Copy code", "The code that makes the same backtest", () => this.model.send({ kind: "code" }), "ak-code"),
+    );
+    const legend = make(
+      "div",
+      { class: "ak-legend" },
+      make("span", { class: "ak-key ak-ab" }, `buy ${setup.legs[0]}, sell ${setup.legs[1]}`),
+      make("span", { class: "ak-key ak-ba" }, `buy ${setup.legs[1]}, sell ${setup.legs[0]}`),
+      make("span", { class: "ak-mark" }, "\u25B2 entry"),
+      make("span", { class: "ak-mark ak-won" }, "\u2715 exit at a gain"),
+      make("span", { class: "ak-mark ak-lost" }, "\u2715 at a loss"),
+    );
+    this.plots.tabIndex = 0;
+    this.plots.setAttribute("aria-label", "Charts: arrow keys move, + and \u2212 zoom, 0 shows all");
+    this.plots.addEventListener("keydown", (event) => this.key(event));
+    this.root = make(
+      "div",
+      { class: "arbkit-lab ak-explore" },
+      make(
+        "div",
+        { class: "ak-head" },
+        make("div", { class: "ak-names" }, make("strong", {}, setup.title), make("span", { class: "ak-about" }, setup.about)),
+        tools,
+      ),
+      this.flags,
+      this.error,
+      this.note,
+      make(
+        "div",
+        { class: "ak-body" },
+        make("div", { class: "ak-controls" }, ...this.buildControls()),
+        make("div", { class: "ak-middle" }, legend, this.plots, this.readout),
+        make("div", { class: "ak-numbers" }, make("table", { class: "ak-measures" }, this.measures)),
+      ),
+      this.keptTable,
+      make("div", { class: "ak-foot" }, this.status),
+    );
+    // JupyterLab must not take keys typed here for its own commands.
+    this.root.dataset.lmSuppressShortcuts = "true";
+    this.root.dataset.mark = setup.mark;
+    el.append(this.root);
+    this.tints = tintsOf(this.root);
+    this.buildCharts();
+  }
+
+  buildControls() {
+    this.controls = new Map();
+    const groups = new Map();
+    for (const control of this.setup.controls) {
+      if (!groups.has(control.group)) {
+        const inside = make("div", {});
+        groups.set(
+          control.group,
+          [make("details", { open: OPEN_GROUPS.has(control.group) }, make("summary", {}, control.group), inside), inside],
+        );
+      }
+      const made = draggable(control, null, (value, event) => this.moved(control.name, value, event));
+      this.controls.set(control.name, made);
+      groups.get(control.group)[1].append(made.row);
+    }
+    return [...groups.values()].map(([details]) => details);
+  }
+
+  buildCharts() {
+    const tint = (name) => () => this.tints[name];
+    const soft = (name) => () => `color-mix(in srgb, ${this.tints[name]} 28%, transparent)`;
+    const stepped = uPlot.paths.stepped({ align: 1 });
+    const linear = uPlot.paths.linear();
+    const paths = (u, ...rest) => (this.eachRow ? stepped : linear)(u, ...rest);
+    const line = (name, extra) => ({ stroke: tint(name), width: 1, points: { show: false }, paths, ...extra });
+    const padded = (low, high) => {
+      const room = Math.max(1e-9, (high - low) * 0.07);
+      return [low - room, high + room];
+    };
+    const shared = (name, axes, extra) => ({
+      width: 600,
+      height: HEIGHTS[name],
+      tzDate: utc,
+      legend: { show: false },
+      padding: [8, 8, 0, 0],
+      axes,
+      ...extra,
+      cursor: {
+        sync: { key: this.model.cid || "arbkit", setSeries: false },
+        drag: { x: true, y: false, setScale: false },
+        points: { show: false },
+        bind: {
+          dblclick: () => () => {
+            this.look(this.setup.start, this.setup.end);
+            return null;
+          },
+        },
+      },
+      hooks: {
+        setSelect: [(u) => this.selected(u)],
+        setCursor: [(u) => this.pointed(u)],
+        ready: [(u) => this.wheel(u)],
+        ...(extra.hooks || {}),
+      },
+    });
+    const xScale = { time: true, auto: false, min: this.span.min, max: this.span.max };
+    this.charts.spread = new uPlot(
+      shared("spread", axesFor(() => this.tints, "", { showTime: false }), {
+        scales: { x: { ...xScale }, y: { range: (u, low, high) => (low === null ? [-1, 1] : padded(low, high)) } },
+        series: [{}, line("ab"), line("ab"), line("ba"), line("ba")],
+        bands: [
+          { series: [2, 1], fill: soft("ab") },
+          { series: [4, 3], fill: soft("ba") },
+        ],
+        hooks: {
+          draw: [
+            (u) => {
+              if (this.trades) drawTrades(u, this.trades, this.tints);
+              drawLevel(u, this.levels.exit, this.tints.muted, "leave below", [5, 4], true);
+              drawLevel(u, this.levels.entry, this.tints.entry, "enter at", [], false);
+            },
+          ],
+        },
+      }),
+      [[this.span.min, this.span.max], [null, null], [null, null], [null, null], [null, null]],
+      this.plots,
+    );
+    this.charts.equity = new uPlot(
+      shared("equity", axesFor(() => this.tints, "", { showTime: false }), {
+        scales: {
+          x: { ...xScale },
+          y: { range: (u, low, high) => (low === null ? [-1, 1] : padded(Math.min(0, low), Math.max(0, high, 1e-6))) },
+        },
+        series: [
+          {},
+          { stroke: tint("muted"), width: 1, points: { show: false }, paths: stepped },
+          { stroke: tint("ink"), width: 1.4, points: { show: false }, paths: linear, fill: soft("ab"), fillTo: 0 },
+        ],
+      }),
+      [[this.span.min, this.span.max], [null, null], [null, null]],
+      this.plots,
+    );
+    this.charts.drawdown = new uPlot(
+      shared("drawdown", axesFor(() => this.tints, " %", { space: 24 }), {
+        scales: { x: { ...xScale }, y: { range: (u, low) => [Math.min(-1e-3, low === null ? 0 : low) * 1.12, 0] } },
+        series: [{}, { stroke: tint("loss"), width: 1, fill: soft("loss"), fillTo: 0, points: { show: false }, paths: linear }],
+      }),
+      [[this.span.min, this.span.max], [null, null]],
+      this.plots,
+    );
+    for (const [name, text] of [
+      ["spread", "signal, bps"],
+      ["equity", `gain, ${this.setup.currency}: equity filled, balance thin`],
+      ["drawdown", "drawdown below the peak"],
+    ]) {
+      this.charts[name].over.append(make("span", { class: "ak-title" }, text));
+      this.charts[name].over.setAttribute("role", "img");
+      this.charts[name].over.setAttribute("aria-label", text);
+    }
+  }
+
+  // -- what the hand does -----------------------------------------------------------------------------------
+
+  moved(name, value, event) {
+    this.values[name] = value;
+    this.echo();
+    this.ask({ values: { ...this.values }, moved: event ? event.timeStamp : performance.now() });
+  }
+
+  // Levels follow before the kernel has answered.
+  echo() {
+    const v = this.values;
+    this.levels = {
+      entry: v.min_spread_bps + v.taker_fee_a_bps + v.taker_fee_b_bps + v.slippage_bps,
+      exit: v.close_on_spread_reversal ? v.exit_spread_bps : null,
+    };
+    this.charts.spread.redraw(false);
+  }
+
+  ask(wish) {
+    const whole = this.span.min === this.setup.start && this.span.max === this.setup.end;
+    const when = whole ? { start: null, end: null } : { start: this.span.min, end: this.span.max };
+    this.drawer.ask({ ...when, pixels: this.pixels(), ...wish });
+  }
+
+  pixels() {
+    return Math.max(100, Math.round(this.charts.spread.bbox.width / devicePixelRatio));
+  }
+
+  look(min, max) {
+    const { start, end } = this.setup;
+    const least = Math.min(1e-3, end - start || 1);
+    const width = Math.min(end - start || 1, Math.max(least, max - min));
+    const begin = Math.min(Math.max(min, start), end - width);
+    this.span = { min: begin, max: begin + width };
+    if (width >= (end - start) * 0.9999) this.span = { min: start, max: end };
+    for (const chart of Object.values(this.charts)) chart.setScale("x", this.span);
+    this.ask({ spread: true, moved: performance.now() });
+  }
+
+  zoom(factor, around) {
+    const { min, max } = this.span;
+    const middle = around === undefined ? (min + max) / 2 : around;
+    this.look(middle - (middle - min) * factor, middle + (max - middle) * factor);
+  }
+
+  pan(share) {
+    const { min, max } = this.span;
+    this.look(min + share * (max - min), max + share * (max - min));
+  }
+
+  key(event) {
+    const acts = {
+      ArrowLeft: () => this.pan(-0.2),
+      ArrowRight: () => this.pan(0.2),
+      "+": () => this.zoom(0.5),
+      "=": () => this.zoom(0.5),
+      "-": () => this.zoom(2),
+      0: () => this.look(this.setup.start, this.setup.end),
+    };
+    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    acts[event.key]();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  selected(u) {
+    const { left, width } = u.select;
+    if (width < 4) return;
+    const [min, max] = [u.posToVal(left, "x"), u.posToVal(left + width, "x")];
+    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    this.look(min, max);
+  }
+
+  // The wheel zooms with Ctrl and moves with Shift; alone it scrolls the notebook.
+  wheel(u) {
+    u.over.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return;
+        event.preventDefault();
+        const by = Math.sign(event.deltaY || event.deltaX);
+        if (event.shiftKey) this.pan(0.1 * by);
+        else this.zoom(by > 0 ? 1.25 : 0.8, u.posToVal(event.offsetX, "x"));
+      },
+      { passive: false },
+    );
+  }
+
+  pointed(u) {
+    const { left, top, idx } = u.cursor;
+    if (left < 0 || left === null || idx === null || idx === undefined) {
+      if (u === this.charts.spread) this.readout.textContent = this.hint;
+      return;
+    }
+    if (u !== this.charts.spread) return;
+    const trade = this.near(u, left, top);
+    this.readout.textContent = trade === null ? this.valuesAt(u.posToVal(left, "x")) : this.tradeText(trade);
+  }
+
+  near(u, left, top) {
+    if (!this.trades || top === null || top < 0) return null;
+    const [entered, entrySignal, closed, exitSignal] = this.trades;
+    let best = null;
+    let least = REACH * REACH;
+    const consider = (k, seconds, bps) => {
+      const dx = u.valToPos(seconds, "x") - left;
+      const dy = u.valToPos(bps, "y") - top;
+      if (dx * dx + dy * dy < least) [best, least] = [k, dx * dx + dy * dy];
+    };
+    for (let k = 0; k < entered.length; k++) {
+      consider(k, entered[k], entrySignal[k]);
+      if (!Number.isNaN(closed[k])) consider(k, closed[k], exitSignal[k]);
+    }
+    return best;
+  }
+
+  tradeText(k) {
+    const [entered, entrySignal, closed, exitSignal, side, reason, pnl, bps] = this.trades.map((row) => row[k]);
+    const span = this.span.max - this.span.min;
+    const legs = side === 0 ? this.setup.legs : [...this.setup.legs].reverse();
+    const out = Number.isNaN(closed)
+      ? "still open"
+      : `left ${stampText(closed, span)} at ${fixed(exitSignal, 1)} (${this.setup.reasons[reason]})`;
+    return (
+      `bought ${legs[0]}, sold ${legs[1]} ${stampText(entered, span)} at ${fixed(entrySignal, 1)} bps, ${out}: ` +
+      `${signed(pnl, 2)} ${this.setup.currency} (${signed(bps, 1)} bps)`
+    );
+  }
+
+  valuesAt(seconds) {
+    const at = (chart, row) => {
+      const [times] = chart.data;
+      if (!times.length) return null;
+      const k = uPlot.assign({}, { k: chart.valToIdx(seconds) }).k;
+      return chart.data[row][k];
+    };
+    const { spread, equity, drawdown } = this.charts;
+    const range = (low, high) =>
+      low === null || low === undefined ? "\u2013" : low === high ? fixed(low, 1) : `${fixed(low, 1)} to ${fixed(high, 1)}`;
+    const [a, b] = this.setup.legs;
+    return (
+      `${stampText(seconds, this.span.max - this.span.min)}   buy ${a}: ${range(at(spread, 1), at(spread, 2))} bps   ` +
+      `buy ${b}: ${range(at(spread, 3), at(spread, 4))} bps   gain ${signed(at(equity, 2), 2)} ${this.setup.currency}   ` +
+      `drawdown ${fixed(at(drawdown, 1), 2)} %`
+    );
+  }
+
+  // -- what the kernel says ---------------------------------------------------------------------------------
+
+  hear(message, buffers) {
+    if (message.kind === "draw") return this.drawer.answered(message, buffers);
+    if (message.error) return this.fail(message.error);
+    if (message.kind === "moved") return this.ask({ refresh: true });
+    if (message.kind === "code") return this.showText("The code that makes the same backtest", message.text, true);
+    if (message.kind === "study")
+      return this.showText(`Study ${message.name} runs in a process of its own; watch it with`, message.text, false);
+    if (message.kind === "keep" || message.kind === "forget") return this.showKept(message.kept);
+    if (message.kind === "use") {
+      this.values = message.values;
+      this.showValues(true);
+      this.echo();
+      return this.ask({ values: { ...this.values } });
+    }
+    return undefined;
+  }
+
+  drawn(message, buffers, asked) {
+    if (message.error) return this.fail(message.error);
+    this.fail("");
+    message.parts.forEach((part, k) => this.take(part, rowsOf(buffers[k], message.shapes[k])));
+    if (message.each_row !== undefined) {
+      this.eachRow = message.each_row;
+      this.rows = message.rows;
+    }
+    if (this.drawer.idle) {
+      this.levels = message.levels;
+      const first = !Object.keys(this.values).length;
+      if (first || asked.values === undefined) {
+        this.values = message.values;
+        this.showValues(first || asked.refresh);
+      }
+    }
+    for (const name of ["equity", "drawdown", "spread"]) {
+      if (this.fresh[name]) this.charts[name].setData(this.fresh[name]);
+      else this.charts[name].redraw(false);
+    }
+    this.fresh = {};
+    this.showMeasures(message);
+    whenPainted(() => {
+      const took = asked.moved === undefined ? null : performance.now() - asked.moved;
+      if (took !== null) {
+        performance.measure("arbkit:explore", {
+          start: asked.moved,
+          end: asked.moved + took,
+          detail: { values: asked.values !== undefined, ...message.ms },
+        });
+      }
+      this.showStatus(message, took);
+    });
+    return undefined;
+  }
+
+  fresh = {};
+
+  take(part, rows) {
+    if (part === "trades") this.trades = rows;
+    else if (part === "spread") this.fresh.spread = [Array.from(rows[0]), ...rows.slice(1).map(withGaps)];
+    else {
+      const times = Array.from(rows[0]);
+      this.fresh.equity = [times, Array.from(rows[1]), Array.from(rows[2])];
+      this.fresh.drawdown = [times, Array.from(rows[3])];
+    }
+  }
+
+  showValues(all) {
+    for (const [name, control] of this.controls) {
+      if (name in this.values && (all || !control.focused())) control.show(this.values[name]);
+    }
+  }
+
+  showMeasures(message) {
+    this.metrics = message.metrics;
+    const lines = message.measures.map(([name, title, text, tone]) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row", title: name }, title),
+        make("td", { "data-metric": name, class: tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "" }, text),
+      ),
+    );
+    this.measures.replaceChildren(...lines);
+    this.flags.replaceChildren(...message.flags.map((flag) => make("span", { class: "ak-flag" }, `\u26A0 ${flag}`)));
+  }
+
+  showStatus(message, took) {
+    const drawn = this.trades ? this.trades[0].length : 0;
+    const trades =
+      drawn < message.trades
+        ? `${drawn.toLocaleString("en-US")} of ${message.trades.toLocaleString("en-US")} trades in view drawn`
+        : `${message.trades.toLocaleString("en-US")} trades in view`;
+    const detail = this.eachRow ? "every row drawn" : "lowest and highest of every pixel drawn";
+    const ms = message.ms;
+    const speed = took === null ? "" : `, on the screen ${fixed(took, 0)} ms after the move`;
+    this.status.textContent =
+      `${(this.rows || 0).toLocaleString("en-US")} rows in view, ${detail}; ${trades}; ` +
+      `backtest ${fixed(ms.backtest, 1)} ms, picture ${fixed(ms.picture, 1)} ms${speed}`;
+    this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
+    this.hint =
+      "Drag over a chart to zoom, double click for all; Ctrl + wheel zooms, Shift + wheel moves; point at a mark for its trade.";
+    if (!this.readout.textContent) this.readout.textContent = this.hint;
+  }
+
+  fail(text) {
+    this.error.textContent = text;
+    this.error.hidden = !text;
+    this.root.classList.toggle("ak-stale", Boolean(text));
+  }
+
+  // -- notes and kept sets ----------------------------------------------------------------------------------
+
+  showText(title, text, copy) {
+    const area = make("textarea", { readonly: true, rows: String(Math.min(18, text.split("\n").length)), "aria-label": title });
+    area.value = text;
+    const said = make("span", { class: "ak-said" }, title);
+    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => (this.note.hidden = true) }, "Close");
+    this.note.replaceChildren(make("div", { class: "ak-line" }, said, make("span", { class: "ak-gap" }), close), area);
+    this.note.hidden = false;
+    area.focus();
+    area.select();
+    if (copy && navigator.clipboard) {
+      navigator.clipboard.writeText(text).then(
+        () => (said.textContent = `${title}: copied`),
+        () => (said.textContent = `${title}: press Ctrl + C`),
+      );
+    }
+  }
+
+  askStudy() {
+    const trials = make("input", { type: "number", min: "1", value: "300", class: "ak-field", "aria-label": "trials" });
+    const start = make("button", { type: "button", class: "ak-button" }, "Start");
+    start.addEventListener("click", () => {
+      start.disabled = true;
+      this.model.send({ kind: "study", trials: Math.max(1, Math.round(Number(trials.value)) || 300) });
+    });
+    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => (this.note.hidden = true) }, "Close");
+    const said = "Search around the thresholds and times of this set, in a process of its own, with this many trials:";
+    this.note.replaceChildren(make("div", { class: "ak-line" }, make("span", {}, said), trials, start, make("span", { class: "ak-gap" }), close));
+    this.note.hidden = false;
+  }
+
+  showKept(kept) {
+    this.keptTable.hidden = !kept.rows.length;
+    const head = make("tr", {}, ...kept.columns.map((name) => make("th", { scope: "col" }, name)), make("th", {}));
+    const body = kept.rows.map((row, place) =>
+      make(
+        "tr",
+        {},
+        ...row.map((text) => make("td", {}, minus(text))),
+        make(
+          "td",
+          { class: "ak-acts" },
+          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.model.send({ kind: "use", place }) }, "Show"),
+          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.model.send({ kind: "forget", place }) }, "Drop"),
+        ),
+      ),
+    );
+    this.keptTable.replaceChildren(
+      make("div", { class: "ak-caption" }, "Kept sets: also the frame .kept"),
+      make("div", { class: "ak-scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body))),
+    );
+  }
+
+  resize() {
+    const width = Math.floor(this.plots.clientWidth);
+    if (width < 50 || width === this.width) return;
+    const before = this.width;
+    this.width = width;
+    for (const [name, chart] of Object.entries(this.charts)) chart.setSize({ width, height: HEIGHTS[name] });
+    if (before !== undefined) this.ask({ spread: true });
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const view = new ExploreView(model, el);
+    return () => view.end();
+  },
+};

@@ -1,0 +1,145 @@
+// What all widgets of arbkit share: elements, colours of the theme, the talk with the kernel, charts.
+
+function make(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key in node && key !== "list" && typeof value !== "string") node[key] = value;
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+// Colours come from the style sheet, so that light and dark follow the notebook's theme.
+const TINTS = ["ink", "muted", "grid", "paper", "ab", "ba", "entry", "gain", "loss"];
+
+function tintsOf(root) {
+  const style = getComputedStyle(root);
+  const tints = {};
+  for (const name of TINTS) tints[name] = style.getPropertyValue(`--ak-${name}`).trim() || "gray";
+  return tints;
+}
+
+function seemsDark(root) {
+  const told = document.body.dataset.jpThemeLight;
+  if (told !== undefined) return told === "false";
+  const classes = `${document.body.className} ${document.documentElement.className}`;
+  if (/\b(vscode-dark|vscode-high-contrast|dark|dark-theme)\b/.test(classes)) return true;
+  if (/\b(vscode-light|light|light-theme)\b/.test(classes)) return false;
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+// Call `changed` now and whenever the theme changes; returns what ends that.
+function followTheme(root, changed) {
+  const update = () => {
+    root.dataset.theme = seemsDark(root) ? "dark" : "light";
+    changed();
+  };
+  const observer = new MutationObserver(update);
+  for (const node of [document.body, document.documentElement]) {
+    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
+  }
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  media.addEventListener("change", update);
+  update();
+  return () => {
+    observer.disconnect();
+    media.removeEventListener("change", update);
+  };
+}
+
+// One request for a picture at a time: what is asked meanwhile is joined, and the latest wins.
+function drawer(model, drawn, silent) {
+  let number = 0;
+  let flying = null;
+  let waiting = null;
+  let watch = 0;
+  const send = () => {
+    flying = { ...waiting, id: ++number };
+    waiting = null;
+    const { moved, ...message } = flying;
+    model.send({ kind: "draw", ...message });
+    clearTimeout(watch);
+    watch = setTimeout(() => silent(), 15000);
+  };
+  return {
+    ask(wish) {
+      waiting = { ...waiting, ...wish, spread: Boolean(wish.spread || (waiting && waiting.spread)) };
+      if (!flying) send();
+    },
+    answered(message, buffers) {
+      if (!flying || message.id !== flying.id) return;
+      clearTimeout(watch);
+      const asked = flying;
+      flying = null;
+      if (waiting) send();
+      drawn(message, buffers, asked);
+    },
+    forget() {
+      clearTimeout(watch);
+      flying = waiting = null;
+    },
+    get idle() {
+      return !flying && !waiting;
+    },
+  };
+}
+
+// Arrays as the kernel sent them: one row per column of a figure.
+function rowsOf(buffer, shape) {
+  const bytes = buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength);
+  const all = new Float64Array(bytes);
+  const rows = [];
+  for (let k = 0; k < shape[0]; k++) rows.push(all.subarray(k * shape[1], (k + 1) * shape[1]));
+  return rows;
+}
+
+// uPlot draws no gap for NaN, but one for null.
+function withGaps(values) {
+  const out = new Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = Number.isNaN(values[i]) ? null : values[i];
+  return out;
+}
+
+function whenPainted(done) {
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = done;
+    channel.port2.postMessage(0);
+  });
+}
+
+const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC");
+
+function stampText(seconds, span) {
+  const text = new Date(seconds * 1e3).toISOString().replace("T", " ");
+  return `${text.slice(0, span < 600 ? 23 : span < 172800 ? 19 : 16)} UTC`;
+}
+
+const minus = (text) => String(text).replace("-", "\u2212");
+const fixed = (value, digits) =>
+  value === null || value === undefined || Number.isNaN(value)
+    ? "\u2013"
+    : minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);
+
+// Axes in the colours of the theme, numbers with a real minus sign.
+function axesFor(tints, unit, { showTime = true, space = 34 } = {}) {
+  const common = { font: "11px var(--ak-font, system-ui)", ticks: { show: false } };
+  const font = "11px system-ui, sans-serif";
+  const grid = { stroke: () => tints().grid, width: 1 };
+  return [
+    { ...common, font, stroke: () => tints().muted, grid: { show: false }, show: showTime, size: 26, space: 90 },
+    {
+      ...common,
+      font,
+      stroke: () => tints().muted,
+      grid,
+      size: 58,
+      space,
+      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : minus(+tick.toPrecision(12)) + unit)),
+    },
+  ];
+}

@@ -1,0 +1,64 @@
+"""What a saved notebook shows where no kernel runs: a picture and the metrics, beneath the widget.
+
+The widget and its still are two outputs of one cell. A style rule hides the still while the widget is alive,
+and the place of the widget while it is not, so that a reader never sees both, nor an empty frame.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from arbkit.show import Measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["png_of", "show_widget", "still_html"]
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=100)
+    return out.getvalue()
+
+
+def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: str) -> str:
+    """Return the still as HTML that needs nothing beside it.
+
+    Args:
+        figure: the picture.
+        measures: lines of a table under it.
+        about: what it shows, for who cannot see it.
+        mark: names the widget it stands for.
+    """
+    picture = base64.b64encode(png_of(figure)).decode()
+    rows = "".join(
+        f"<tr><td style='text-align:left'>{html.escape(line.title)}</td><td>{html.escape(line.text)}</td></tr>"
+        for line in measures
+    )
+    table = f"<table>{rows}</table>" if rows else ""
+    alive = f".arbkit-lab[data-mark='{mark}']"
+    still = f".arbkit-still[data-mark='{mark}']"
+    return (
+        f"<style>body:has({alive}) {still} {{ display: none; }}\n"
+        f"body:not(:has({alive})) .jp-OutputArea-child:has(+ .jp-OutputArea-child {still}) {{ display: none; }}"
+        "</style>"
+        f"<div class='arbkit-still' data-mark='{mark}'>"
+        f"<img alt='{html.escape(about, quote=True)}' style='max-width:100%' "
+        f"src='data:image/png;base64,{picture}'>{table}</div>"
+    )
+
+
+def show_widget(widget: Any, figure: Figure, measures: Sequence[Measure], about: str, mark: str) -> None:
+    """Show a widget, then its still."""
+    from IPython.display import HTML, display
+
+    bundle = widget._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    display(data, raw=True)
+    display(HTML(still_html(figure, measures, about, mark)))
