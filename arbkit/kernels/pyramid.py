@@ -102,7 +102,7 @@ def build_pyramid(market: Market, offsets: IntArray, nodes: FloatArray) -> None:
 def _widen_between(
     market: Market, offsets: IntArray, nodes: FloatArray, first: int, stop: int, found: FloatArray
 ) -> None:
-    """Widen four extremes by the signals of the rows first <= i < stop, blocks instead of rows where whole."""
+    """Widen four extremes by the signals of the rows first <= i < stop, whole blocks at once."""
     lo, hi = (first + (1 << LEAF_BITS) - 1) >> LEAF_BITS, stop >> LEAF_BITS
     if lo >= hi:
         _widen_by_rows(market, first, stop, found)

@@ -1,4 +1,4 @@
-"""The sliders and fields of the explorer: one for every parameter of the engine, with a range that makes sense."""
+"""The sliders and fields of the explorer: one for every parameter of the engine, in a sensible range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["GROUPS", "Control", "controls_for", "params_of", "start_params", "va
 
 
 class _Field(NamedTuple):
-    """How one parameter is shown: a title, a unit, and the slider's ends where the market does not set them."""
+    """How one parameter is shown: a title, a unit, the slider's ends where the market sets none."""
 
     title: str
     unit: str = ""
@@ -86,7 +86,9 @@ GROUPS: Final[dict[str, dict[str, _Field]]] = {
     "Size and money": {
         "max_position_usd": _Field("position", "$", low=100, high=10_000, step=100),
         "initial_balance_usd": _Field("starting balance", "$", low=1_000, high=100_000, step=1_000),
-        "stop_on_drawdown_pct": _Field("stop at realised drawdown", "%", low=0.1, high=50, step=0.1, at_first=10),
+        "stop_on_drawdown_pct": _Field(
+            "stop at realised drawdown", "%", low=0.1, high=50, step=0.1, at_first=10
+        ),
         "stop_on_drawdown_mtm_pct": _Field(
             "stop at marked drawdown", "%", low=0.1, high=50, step=0.1, at_first=10
         ),
@@ -112,7 +114,7 @@ GROUPS: Final[dict[str, dict[str, _Field]]] = {
         "liquidation_fee_bps": _Field("liquidation fee", "bps", high=200, step=1),
     },
     "Guard": {
-        "guard.max_position_usd": _Field("largest entry", "$", low=100, high=10_000, step=100, at_first=1_000),
+        "guard.max_position_usd": _Field("largest entry", "$", low=100, high=10_000, step=100, at_first=1e3),
         "guard.max_positions": _Field("positions at most", low=1, high=20, at_first=1),
         "guard.max_daily_loss_usd": _Field("loss in a day", "$", low=1, high=1_000, step=1, at_first=50),
         "guard.max_total_loss_usd": _Field("loss in all", "$", low=1, high=5_000, step=1, at_first=200),
@@ -121,7 +123,9 @@ GROUPS: Final[dict[str, dict[str, _Field]]] = {
         "guard.min_spread_bps": _Field("floor of the net spread", "bps", step=0.5),
         "guard.max_slippage_bps": _Field("slip into the book", "bps", high=50, step=0.5, at_first=5),
         "guard.min_fill_rate": _Field("least share filled", "", high=1, step=0.01, at_first=0.9),
-        "guard.breaker_loss_pct": _Field("breaker opens at a day's loss", "%", low=0.1, high=20, step=0.1, at_first=2),
+        "guard.breaker_loss_pct": _Field(
+            "breaker opens at a day's loss", "%", low=0.1, high=20, step=0.1, at_first=2
+        ),
         "guard.breaker_cooldown_s": _Field("breaker stays open", "s", high=3_600, step=10),
         "guard.utc_offset_h": _Field("a day begins at UTC +", "h", low=-12, high=14),
     },
@@ -143,9 +147,7 @@ def controls_for(panel: Panel, params: Params) -> list[Control]:
     for group, shown in GROUPS.items():
         for name, field in shown.items():
             if name in _OF_THE_MARKET:
-                field = field._replace(
-                    low=low, high=high, at_first=round(0.5 * high) if field.at_first is None else 0
-                )
+                field = field._replace(low=low, high=high, at_first=0.0)
             made.append(_control(name, group, field, panel, values[name]))
     return made
 

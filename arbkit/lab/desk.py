@@ -244,7 +244,7 @@ class Desk:
         return np.vstack([view.ts / _SECOND, view.values])
 
     def _marks(self, start: int, end: int) -> FloatArray:
-        """Return float64 (8, m): entry time and signal, exit time and signal, side, reason, PnL, PnL in bps."""
+        """Return float64 (8, m): entry time and signal, those of the exit, side, reason, PnL, also in bps."""
         records = trade_view(self._result, start, end, _MOST_MARKS).records
         is_open = records["exit_index"] < 0
         return np.vstack([
@@ -289,10 +289,9 @@ class Desk:
         lines = []
         for values, result in zip(sets, self._kept_results, strict=True):
             m = result.metrics
-            found = (
-                signed(m.mtm_pnl_usd), count(m.closed_trades), percent(m.win_rate if m.closed_trades else None),
-                percent(m.max_drawdown_mtm_pct, 2), decimal(m.sharpe),
-            )  # fmt: skip
+            won = percent(100 * m.win_rate if m.closed_trades else None)
+            risked = (percent(m.max_drawdown_mtm_pct, 2), decimal(m.sharpe))
+            found = (signed(m.mtm_pnl_usd), count(m.closed_trades), won, *risked)
             lines.append([*(_said(values[name]) for name in shown), *found])
         return {"kept": {"columns": [*shown, *_KEPT], "rows": lines}}
 

@@ -131,10 +131,10 @@ class Explorer(anywidget.AnyWidget):
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
         content, arrays = self._desk.answer(message)
-        self.send(content, [memoryview(np.ascontiguousarray(array)).cast("B") for array in arrays])
+        self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
 
     def _ipython_display_(self) -> None:
-        """Show the widget, and beneath it a picture for where no kernel runs: a saved or exported notebook."""
+        """Show the widget, and beneath it a picture for where no kernel runs."""
         from arbkit.lab.still import show_widget
         from arbkit.show import measures_of
 

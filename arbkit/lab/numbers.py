@@ -134,7 +134,7 @@ def curve_view(result: BacktestResult, start_ns: int, end_ns: int, pixels: int) 
         return view
     width = max(1, -(-int(view.ts[-1] - view.ts[0] + 1) // pixels))
     kept = extreme_rows(view.ts, np.ascontiguousarray(view.equity), int(view.ts[0]), width, pixels)
-    return CurveView(*(column[kept] for column in view))
+    return CurveView(view.ts[kept], view.balance[kept], view.equity[kept], view.drawdown_pct[kept])
 
 
 def _rows_to_value(result: BacktestResult, start_ns: int, end_ns: int, pixels: int) -> IntArray:
@@ -210,7 +210,8 @@ def trades_frame(
         Rows of `BacktestResult.trades`, in entry order.
     """
     view = trade_view(result, *stretch_of(result.panel, start, end), most)
-    return result.trades[view.positions.tolist()]
+    trades: pl.DataFrame = result.trades[view.positions.tolist()]
+    return trades
 
 
 def stretch_of(panel: Panel, start: Any, end: Any) -> tuple[int, int]:

@@ -38,7 +38,8 @@ def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: st
     """
     picture = base64.b64encode(png_of(figure)).decode()
     rows = "".join(
-        f"<tr><td style='text-align:left'>{html.escape(line.title)}</td><td>{html.escape(line.text)}</td></tr>"
+        f"<tr><th style='text-align:left'>{html.escape(line.title)}</th><td>{html.escape(line.text)}</td>"
+        "</tr>"
         for line in measures
     )
     table = f"<table>{rows}</table>" if rows else ""
@@ -46,8 +47,8 @@ def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: st
     still = f".arbkit-still[data-mark='{mark}']"
     return (
         f"<style>body:has({alive}) {still} {{ display: none; }}\n"
-        f"body:not(:has({alive})) .jp-OutputArea-child:has(+ .jp-OutputArea-child {still}) {{ display: none; }}"
-        "</style>"
+        f"body:not(:has({alive})) .jp-OutputArea-child:has(+ .jp-OutputArea-child {still}) "
+        "{ display: none; }</style>"
         f"<div class='arbkit-still' data-mark='{mark}'>"
         f"<img alt='{html.escape(about, quote=True)}' style='max-width:100%' "
         f"src='data:image/png;base64,{picture}'>{table}</div>"
@@ -56,9 +57,10 @@ def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: st
 
 def show_widget(widget: Any, figure: Figure, measures: Sequence[Measure], about: str, mark: str) -> None:
     """Show a widget, then its still."""
-    from IPython.display import HTML, display
+    from IPython import display as shown
 
     bundle = widget._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    display(data, raw=True)
-    display(HTML(still_html(figure, measures, about, mark)))
+    shown.display(data, raw=True)  # type: ignore[no-untyped-call]
+    still = still_html(figure, measures, about, mark)
+    shown.display({"text/html": still, "text/plain": about}, raw=True)  # type: ignore[no-untyped-call]

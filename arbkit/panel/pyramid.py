@@ -1,4 +1,4 @@
-"""The signals of a panel as a picture needs them: extremes of any stretch of rows, without reading them all."""
+"""The signals of a panel as a picture needs them: extremes of any stretch of rows."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _EXITS: Final = {
 
 
 class Measure(NamedTuple):
-    """One line: the metric's name, what it is called, its text, and whether it is good (1) or bad (-1) news."""
+    """One line: the metric's name, its title, its text, and whether it is good (1) or bad (-1) news."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ def measures_of(metrics: Metrics, currency: str) -> list[Measure]:
         Measure("mtm_pnl_usd", "PnL, open trades marked", f"{signed(m.mtm_pnl_usd)} {currency}", tone),
         Measure("realized_pnl_usd", "realised PnL", f"{signed(m.realized_pnl_usd)} {currency}"),
         Measure("total_trades", "trades", _trades(m)),
-        Measure("win_rate", "win rate", percent(m.win_rate if m.closed_trades else None)),
+        Measure("win_rate", "win rate", percent(100 * m.win_rate if m.closed_trades else None)),
         Measure("avg_pnl_per_trade_usd", "PnL per trade", _per_trade(m, currency)),
         Measure("profit_factor", "profit factor", decimal(m.profit_factor)),
         Measure("max_drawdown_mtm_pct", "deepest drawdown, marked", percent(m.max_drawdown_mtm_pct, 2)),

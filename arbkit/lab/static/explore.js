@@ -1,6 +1,6 @@
 // The explorer: spread with trades, equity, drawdown, metrics; a slider for every parameter.
 
-const HEIGHTS = { spread: 270, equity: 150, drawdown: 84 };
+const HEIGHTS = { spread: 270, equity: 150, drawdown: 98 };
 const OPEN_GROUPS = new Set(["Entry", "Exit", "Costs"]);
 const FEW_TRADES = 250;
 const REACH = 9;
@@ -390,7 +390,7 @@ class ExploreView {
       ["equity", `gain, ${this.setup.currency}: equity filled, balance thin`],
       ["drawdown", "drawdown below the peak"],
     ]) {
-      this.charts[name].over.append(make("span", { class: "ak-title" }, text));
+      this.charts[name].over.append(make("span", { class: `ak-title ak-at-${name}` }, text));
       this.charts[name].over.setAttribute("role", "img");
       this.charts[name].over.setAttribute("aria-label", text);
     }
@@ -563,6 +563,7 @@ class ExploreView {
   }
 
   drawn(message, buffers, asked) {
+    const heard = performance.now();
     if (message.error) return this.fail(message.error);
     this.fail("");
     message.parts.forEach((part, k) => this.take(part, rowsOf(buffers[k], message.shapes[k])));
@@ -590,7 +591,7 @@ class ExploreView {
         performance.measure("arbkit:explore", {
           start: asked.moved,
           end: asked.moved + took,
-          detail: { values: asked.values !== undefined, ...message.ms },
+          detail: { values: asked.values !== undefined, heard: heard - asked.moved, painted: took, ...message.ms },
         });
       }
       this.showStatus(message, took);
@@ -711,6 +712,8 @@ class ExploreView {
   resize() {
     const width = Math.floor(this.plots.clientWidth);
     if (width < 50 || width === this.width) return;
+    // Colours are known once the element stands in the page.
+    this.tints = tintsOf(this.root);
     const before = this.width;
     this.width = width;
     for (const [name, chart] of Object.entries(this.charts)) chart.setSize({ width, height: HEIGHTS[name] });

@@ -125,13 +125,32 @@ const fixed = (value, digits) =>
     : minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+// Ticks of time: what changes from tick to tick, and beneath it, where it begins, what stands above that.
+function timeTicks(_, ticks, __, ___, step) {
+  let before = "";
+  return ticks.map((tick) => {
+    const at = new Date(tick * 1e3);
+    const iso = at.toISOString();
+    const day = `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
+    const year = String(at.getUTCFullYear());
+    let [upper, lower] = [day, year];
+    if (step >= 27 * 86400) upper = MONTHS[at.getUTCMonth()];
+    else if (step < 86400) [upper, lower] = [iso.slice(11, step < 1 ? 23 : step < 60 ? 19 : 16), `${day} ${year}`];
+    const shown = lower === before ? upper : `${upper}\n${lower}`;
+    before = lower;
+    return shown;
+  });
+}
+
 // Axes in the colours of the theme, numbers with a real minus sign.
 function axesFor(tints, unit, { showTime = true, space = 34 } = {}) {
-  const common = { font: "11px var(--ak-font, system-ui)", ticks: { show: false } };
+  const common = { ticks: { show: false } };
   const font = "11px system-ui, sans-serif";
   const grid = { stroke: () => tints().grid, width: 1 };
   return [
-    { ...common, font, stroke: () => tints().muted, grid: { show: false }, show: showTime, size: 26, space: 90 },
+    { ...common, font, stroke: () => tints().muted, grid: { show: false }, show: showTime, size: 38, space: 90, values: timeTicks },
     {
       ...common,
       font,
