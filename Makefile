@@ -41,6 +41,7 @@ test: lint types pytest  ## Everything that must pass: lint, format, types, test
 
 .PHONY: pytest
 pytest: $(READY)  ## Only the tests (PYTEST_ARGS="tests/cli -x" narrows them)
+	@tools/find_chromium
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: lint

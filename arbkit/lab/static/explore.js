@@ -624,7 +624,7 @@ class ExploreView {
         "tr",
         {},
         make("th", { scope: "row", title: name }, title),
-        make("td", { "data-metric": name, class: tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "" }, text),
+        make("td", { "data-metric": name, "data-value": String(message.metrics[name]), class: tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "" }, text),
       ),
     );
     this.measures.replaceChildren(...lines);
