@@ -171,7 +171,17 @@ def list_studies(storage: _Storage = None, json: _Json = False) -> None:
     if not rows:
         say("there are no studies yet; `arbkit study run SPEC` makes one")
         return
-    columns = ("study", "trials", "of", "best", "objective", "sampler", "pruned", "created", "storage")
+    columns = (
+        "study",
+        "trials",
+        "of",
+        "best in training",
+        "objective",
+        "sampler",
+        "pruned",
+        "created",
+        "storage",
+    )
     print_table(columns, [tuple(row) for row in rows])
 
 
@@ -357,7 +367,7 @@ def _shown(total: int, name: str) -> Iterator[Any]:
 
         def report(step: Progress) -> None:
             best_value = "-" if step.best is None else f"{step.best:,.6g}"
-            note = f"best {best_value}"
+            note = f"best in training {best_value}"
             if step.pruned:
                 note += f"  {step.pruned:,} pruned"
             if step.rate is not None:

@@ -21,6 +21,8 @@ __all__ = ["LEAST_DAYS", "LEAST_TRADES", "VENUE_MINIMUMS", "Canary", "Minimum", 
 LEAST_TRADES: Final = 30
 LEAST_DAYS: Final = 14
 _DRAWS: Final = 2_000
+#: From fewer bins out of sample no worst cost is told: those that were seen may all have been good ones.
+_LEAST_BINS: Final = 16
 _MOST_CELLS: Final = 20_000_000
 #: A price may fall between the decision and the fill; an order at exactly the minimum would then be refused.
 _HEADROOM: Final = 1.1
@@ -33,13 +35,22 @@ class Minimum(NamedTuple):
     lot: float = 0.0
 
 
-#: Smallest orders that the venues documented in 2025, by venue; they differ by instrument and change.
+#: Smallest orders by venue. They differ by instrument and change: read the venue's own before an order.
 VENUE_MINIMUMS: Final[Mapping[str, Minimum]] = {
     "upbit": Minimum(5_000.0, 1e-8),
     "bithumb": Minimum(5_000.0, 1e-8),
     "binance": Minimum(5.0, 1e-5),
     "binance_spot": Minimum(5.0, 1e-5),
-    "binance_usdm": Minimum(5.0, 1e-3),
+    "binance_usdm": Minimum(100.0, 1e-3),
+}
+_SPOT: Final = "BTCUSDT in recorded exchangeInfo; others differ"
+#: Where each of them comes from.
+_SOURCES: Final[Mapping[str, str]] = {
+    "upbit": "its guide to KRW markets, 2025",
+    "bithumb": "an assumption: Upbit's",
+    "binance": _SPOT,
+    "binance_spot": _SPOT,
+    "binance_usdm": "BTCUSDT in recorded exchangeInfo; most others take 5",
 }
 
 
@@ -54,8 +65,8 @@ class Canary:
         days: how long it runs.
         closed_trades: how many it should see.
         expected_usd: what it earns if the out-of-sample mean is the truth.
-        worst_usd: what it costs at most in 95 of 100 cases; at least 0.
-        deepest_usd: what it may be down on the way in 95 of 100 cases.
+        worst_usd: what it costs at most in 95 of 100 cases; at least 0; None with fewer than 16 bins.
+        deepest_usd: what it may be down on the way in 95 of 100 cases; None likewise.
         draws: bootstrap draws.
         notes: what limits this.
     """
@@ -66,8 +77,8 @@ class Canary:
     days: int
     closed_trades: int
     expected_usd: float
-    worst_usd: float
-    deepest_usd: float
+    worst_usd: float | None
+    deepest_usd: float | None
     draws: int
     notes: tuple[str, ...]
 
@@ -93,8 +104,8 @@ def minimums_of(
                 documented = Minimum(0.0)
             else:
                 notes.append(
-                    f"smallest order of {name} as documented by its venue: {documented.notional:,.10g} of "
-                    f"its currency, steps of {documented.lot:.10g}"
+                    f"smallest order of {name}: {documented.notional:,.10g} of its currency, steps of "
+                    f"{documented.lot:.10g} ({_SOURCES[venue]})"
                 )
             known = Minimum(documented.notional * _rate(panel, leg), documented.lot)
         found[leg] = Minimum(max(known.notional, params.min_notional_usd), max(known.lot, lot))
@@ -155,10 +166,15 @@ def canary_of(
     per_day = out.closed_trades / out.days
     days = max(LEAST_DAYS, math.ceil(LEAST_TRADES / per_day))
     n = max(1, round(days * spec.bins_per_day))
-    if out.bins < spec.min_bins:
+    if _LEAST_BINS <= out.bins < spec.min_bins:
         few = f"the worst cost is drawn from {out.bins} bins where {spec.min_bins} are needed"
         notes = (f"{few}: it may well be higher", *notes)
-    totals, lowest = _drawn(pnl * share, n, spec.block_bins, seed)
+    worst = deepest = None
+    draws = 0
+    if out.bins >= _LEAST_BINS:
+        totals, lowest = _drawn(pnl * share, n, spec.block_bins, seed)
+        worst, deepest = (max(0.0, -float(np.quantile(item, 0.05))) for item in (totals, lowest))
+        draws = totals.size
     return Canary(
         size=size,
         notional_usd=notional,
@@ -166,9 +182,9 @@ def canary_of(
         days=days,
         closed_trades=math.floor(per_day * days),
         expected_usd=out.per_day_usd * share * days,
-        worst_usd=max(0.0, -float(np.quantile(totals, 0.05))),
-        deepest_usd=max(0.0, -float(np.quantile(lowest, 0.05))),
-        draws=totals.size,
+        worst_usd=worst,
+        deepest_usd=deepest,
+        draws=draws,
         notes=notes,
     )
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from arbkit.validation import Validation
+from arbkit.validation import Part, Validation
 
 __all__ = ["ODDS", "MoreDays", "more_days"]
 
@@ -64,12 +64,12 @@ def more_days(found: Validation) -> MoreDays:
     if found.supported:
         return MoreDays("settled", out.t, None, None, 0.0, "it is settled: no further day is needed for that")
     if out.t is None or out.days <= 0:
-        return MoreDays("unknown", None, None, None, minimum, _nothing(minimum))
+        return MoreDays("unknown", None, None, None, minimum, _nothing(out, minimum))
     if out.t <= -out.critical:
         sentence = f"it is settled: the loss out of sample is beyond chance, t {_signed(out.t)}"
         return MoreDays("settled", out.t, None, None, minimum, sentence)
     if out.t == 0:
-        return MoreDays("unknown", out.t, None, None, minimum, _nothing(minimum))
+        return MoreDays("unknown", out.t, None, None, minimum, _nothing(out, minimum))
     state: Literal["for", "against"] = "for" if out.t > 0 else "against"
     (even, _), (sure, last) = (_days(found, state, odds) for odds in (0.5, ODDS))
     if math.isinf(sure):
@@ -142,8 +142,11 @@ def _failing(found: Validation) -> str:
     return "; ".join(found.reasons) or "nothing"
 
 
-def _nothing(minimum: float | None) -> str:
-    text = "nothing moved out of sample, so that no number of days can be named"
+def _nothing(out: Part, minimum: float | None) -> str:
+    why = "nothing moved out of sample"
+    if out.pnl_usd != 0:
+        why = f"{out.bins} bins out of sample are too few for a t"
+    text = f"{why}, so that no number of days can be named"
     return f"{text}; the rule's minimum needs {_whole(minimum)} more" if minimum else text
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from arbkit.decision.canary import Canary
     from arbkit.decision.result import Decision, Rival
     from arbkit.validation import Part
 
@@ -97,10 +98,14 @@ def _rival_row(rival: Rival) -> tuple[str, ...]:
         f"{rival.value:,.6g}",
         "-" if rival.score is None else f"{rival.score:,.6g}",
         f"{_money(walk.per_day_usd)}{_interval(walk)}",
-        "nothing moved" if walk.t is None else f"{_number(walk.t)}, {walk.critical:.2f}",
+        _without_t(walk) if walk.t is None else f"{_number(walk.t)}, {walk.critical:.2f}",
         worst,
         f"{rival.lost} of {rival.tried}",
     )
+
+
+def _without_t(part: Part) -> str:
+    return "nothing moved" if part.pnl_usd == 0 else f"too few bins: {part.bins}"
 
 
 def _per_day(decision: Decision) -> Section:
@@ -148,12 +153,21 @@ def _next(decision: Decision) -> Section:
         lines.append(
             f"Smallest canary: {canary.notional_usd:,.2f} {decision.currency} a trade ({canary.size:.6g} "
             f"base units, {canary.share:.2%} of what was studied) for {canary.days:,} days, about "
-            f"{canary.closed_trades:,} closed trades. It costs at most {canary.worst_usd:,.2f} "
-            f"{decision.currency} in 95 of 100 cases, and is down at most {canary.deepest_usd:,.2f} on the "
-            f"way; {_money(canary.expected_usd)} if out of sample is the truth."
+            f"{canary.closed_trades:,} closed trades. {_worst(decision, canary)}; "
+            f"{_money(canary.expected_usd)} if out of sample is the truth."
         )
         lines += [f"  {_capital(note)}." for note in canary.notes]
     return Section("What next", None, tuple(lines))
+
+
+def _worst(decision: Decision, canary: Canary) -> str:
+    if canary.worst_usd is None or canary.deepest_usd is None:
+        bins = decision.part("out_of_sample").bins
+        return f"What it may cost cannot be told from {bins} bins out of sample"
+    return (
+        f"It costs at most {canary.worst_usd:,.2f} {decision.currency} in 95 of 100 cases, and is down at "
+        f"most {canary.deepest_usd:,.2f} on the way"
+    )
 
 
 def _written(decision: Decision) -> Section:

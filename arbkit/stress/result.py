@@ -129,7 +129,7 @@ def finding_of(frame: pl.DataFrame, currency: str, slippages: dict[str, float]) 
     worst_text = f"{worst['scenario']} ({words.money(worst['mtm_pnl_usd'], currency, plus=True)})"
     if base["mtm_pnl_usd"] <= 0:
         return f"There is no profit to lose, {before} as configured; the worst scenario is {worst_text}."
-    lost = [row for row in tried if row["mtm_pnl_usd"] <= 0]
+    lost = [row for row in tried if row["mtm_pnl_usd"] < 0]
     of = words.count(len(tried), "scenario", "scenarios")
     if not lost:
         return f"None of {of} turns {before} into a loss; the worst is {worst_text}."

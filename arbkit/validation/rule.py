@@ -63,18 +63,21 @@ def _lacking(out: Part, settings: ValidationSpec) -> tuple[list[str], float]:
     """Return what is too little, and how many times as much data would be enough."""
     lacking, factors = [], [1.0]
     if out.closed_trades < settings.min_trades:
-        lacking.append(
-            f"{out.closed_trades} closed trades out of sample where {settings.min_trades} are needed"
-        )
+        closed = _plural(out.closed_trades, "closed trade")
+        lacking.append(f"{closed} out of sample where {settings.min_trades} are needed")
         factors.append(settings.min_trades / out.closed_trades if out.closed_trades else math.inf)
     if out.bins < settings.min_bins:
-        lacking.append(f"{out.bins} bins out of sample where {settings.min_bins} are needed")
+        lacking.append(f"{_plural(out.bins, 'bin')} out of sample where {settings.min_bins} are needed")
         factors.append(settings.min_bins / out.bins if out.bins else math.inf)
     needed = out.track_record_days
     if out.pnl_usd > 0 and needed is not None and needed > out.days:
         lacking.append(f"{out.days:.0f} days out of sample where such a record needs {needed:,.0f}")
         factors.append(needed / out.days)
     return lacking, max(factors)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _short_sentence(lacking: list[str], more: float | None) -> str:

@@ -57,6 +57,9 @@ def test_twice_the_size_costs_twice_as_much(study: Study, parts: tuple[Validatio
     )
     assert one is not None
     assert two is not None
+    assert one.worst_usd is not None
+    assert two.worst_usd is not None
+    assert one.deepest_usd is not None
     assert one.worst_usd > 0
     assert two.worst_usd == pytest.approx(2 * one.worst_usd)
     assert one.deepest_usd >= one.worst_usd
@@ -70,6 +73,18 @@ def test_what_never_loses_costs_nothing(study: Study, parts: tuple[Validation, P
     assert canary is not None
     assert (canary.worst_usd, canary.deepest_usd) == (0.0, 0.0)
     assert "a hundredth of the studied size" in canary.notes[-1]
+
+
+def test_a_handful_of_bins_tells_no_worst_cost(study: Study, parts: tuple[Validation, Panel]) -> None:
+    found, panel = parts
+    short = tuple(
+        dataclasses.replace(item, bins=2) if item.name == "out_of_sample" else item for item in found.parts
+    )
+    params = study.spec.params_of(study.best_params())[0]
+    few = dataclasses.replace(found, parts=short)
+    canary = canary_of(few, study.spec.validation, panel, params, seed=1)
+    assert canary is not None
+    assert (canary.worst_usd, canary.deepest_usd, canary.draws) == (None, None, 0)
 
 
 def test_nothing_traded_is_nothing_to_try(study: Study, parts: tuple[Validation, Panel]) -> None:
@@ -86,5 +101,8 @@ def test_a_venue_that_is_known_counts_in_the_account_currency(study: Study) -> N
     params = study.spec.params_of(study.best_params())[0].replace(lot_b=0.01)
     found, notes = minimums_of(panel, params)
     assert found["a"] == Minimum(5.0, 1e-8)
-    assert found["b"] == Minimum(5.0, 0.01)
-    assert len(notes) == 2
+    assert found["b"] == Minimum(100.0, 0.01)
+    assert [note.partition(" (")[2] for note in notes] == [
+        "its guide to KRW markets, 2025)",
+        "BTCUSDT in recorded exchangeInfo; most others take 5)",
+    ]

@@ -72,6 +72,10 @@ def test_where_the_t_would_do_what_fails_is_named(found: Validation) -> None:
     assert answer.sentence.endswith("what fails is lockbox t")
 
 
+def test_too_few_bins_for_a_t_are_named_as_such(found: Validation) -> None:
+    assert "bins out of sample are too few for a t" in more_days(with_t(found, None)).sentence
+
+
 @pytest.mark.parametrize("t", [None, 0.0])
 def test_where_nothing_moved_no_number_is_named(found: Validation, t: float | None) -> None:
     assert more_days(with_t(found, t)).state == "unknown"

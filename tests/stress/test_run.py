@@ -68,7 +68,7 @@ def test_a_moment_outside_the_data_is_named_as_such(panel: Panel, params: Params
 
 
 def test_sentence_says_what_breaks_it(whole: Stress) -> None:
-    lost = (whole.frame.filter(pl.col("status") == "changed")["mtm_pnl_usd"] <= 0).sum()
+    lost = (whole.frame.filter(pl.col("status") == "changed")["mtm_pnl_usd"] < 0).sum()
     assert whole.finding.startswith(f"{lost} of 22 scenarios turn +")
     assert "slippage 80 bps" in whole.finding
     assert whole.finding.endswith("and slippage of 10 bps is enough.")
