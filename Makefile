@@ -67,8 +67,9 @@ bench: $(READY)  ## Measure everything in one run (BENCH_ARGS="--only trials --h
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: truth
-truth: $(READY)  ## Claims on 1,800 markets of known truth, minutes (TRUTH_ARGS="--seeds 20" shortens it)
+truth: $(READY)  ## Claims on 2,700 markets of known truth, minutes (TRUTH_ARGS="--seeds 20" shortens it)
 	@$(BIN)/python -m benchmarks.truth --page $(TRUTH_ARGS)
+	@$(BIN)/python -m benchmarks.bench_evidence --histories 60 --repetitions 400
 
 .PHONY: bench-peers
 bench-peers: $(READY)  ## Time other engines on the same data, each in an environment of its own

@@ -5,7 +5,7 @@ and how often does a 90 % interval hold the true mean, that of 1,000 fresh days?
 beforehand, and nothing here or in the rule was chosen by looking at them.
 
     python -m benchmarks.truth [--seeds N] [--first N] [--kinds KIND ...] [--processes N] [--page]
-                               [--json FILE] [--calibrate]
+                               [--json FILE] [--read FILE ...] [--calibrate]
 """
 
 from __future__ import annotations
@@ -334,16 +334,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{calibrated()}\n")
         return 0
     about = machine.describe()
-    seeds = range(given.first, given.first + given.seeds)
-    total, began, outcomes = len(given.kinds) * given.seeds, time.monotonic(), []
-    for outcome in _all(given.kinds, seeds, given.processes):
-        outcomes.append(outcome)
-        if len(outcomes) % 25 == 0 or len(outcomes) == total:
-            passed = time.monotonic() - began
-            left = passed / len(outcomes) * (total - len(outcomes))
-            sys.stderr.write(f"histories {len(outcomes)}/{total}  {passed:,.0f} s, {left:,.0f} s left\n")
-            sys.stderr.flush()
-    outcomes.sort(key=lambda item: (given.kinds.index(item.kind), item.seed))
+    outcomes = _read(given.read) if given.read else _run(given)
+    outcomes.sort(key=lambda item: (KINDS.index(item.kind), item.seed))
     rows = rows_of(outcomes)
     tables = f"{table(rows)}\n\n{_ALONE}\n\n{table(alone_rows(outcomes))}\n"
     sys.stdout.write(tables)
@@ -353,6 +345,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         when = f"`make truth`, {about['date']}, load {about['load']} at the start."
         replace_section(README, "truth", f"\n{when}\n\n{tables}\n")
     return 0
+
+
+def _read(files: Sequence[str]) -> list[Outcome]:
+    """Return what earlier runs wrote with `--json`."""
+    return [Outcome(**item) for file in files for item in json.loads(Path(file).read_text(encoding="utf-8"))]
+
+
+def _run(given: argparse.Namespace) -> list[Outcome]:
+    """Examine all histories that are asked for, and say how far it is."""
+    seeds = range(given.first, given.first + given.seeds)
+    total, began, outcomes = len(given.kinds) * given.seeds, time.monotonic(), []
+    for outcome in _all(given.kinds, seeds, given.processes):
+        outcomes.append(outcome)
+        if len(outcomes) % 25 == 0 or len(outcomes) == total:
+            passed = time.monotonic() - began
+            left = passed / len(outcomes) * (total - len(outcomes))
+            sys.stderr.write(f"histories {len(outcomes)}/{total}  {passed:,.0f} s, {left:,.0f} s left\n")
+            sys.stderr.flush()
+    return outcomes
 
 
 _ALONE: Final = "In how many histories each figure alone would have claimed an edge:"
@@ -366,6 +377,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--page", action="store_true", help="write the table to benchmarks/README.md")
     parser.add_argument("--json", help="file for all outcomes")
+    parser.add_argument("--read", nargs="+", help="read what earlier runs wrote with --json; run nothing")
     parser.add_argument("--calibrate", action="store_true", help="find the sizes of the edges anew")
     return parser.parse_args(arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -51,6 +52,27 @@ def test_white_noise_never_pays_for_a_crossing_at_normal_costs() -> None:
     assert spread < 15
     values = premium(frame)
     assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.02
+
+
+def test_a_book_that_leans_bounces_and_never_offers_more_than_the_fair_price() -> None:
+    shape = PanelShape(rows=20_000, step_s=60, spread_bps=10)
+    bounce = noise_panel(shape, seed=4, kind="bounce")
+    fair = noise_panel(dataclasses.replace(shape, spread_bps=0), seed=4)
+    for venue in "ab":
+        assert (bounce[f"bid_{venue}"] <= fair[f"ask_{venue}"]).all()
+        assert (bounce[f"ask_{venue}"] >= fair[f"bid_{venue}"]).all()
+    changes = np.diff(premium(bounce))
+    assert np.corrcoef(changes[:-1], changes[1:])[0, 1] < -0.4
+
+
+def test_spells_are_a_random_walk_whose_moves_come_in_spells() -> None:
+    shape = PanelShape(rows=200_000, step_s=60, tick=0.01, spread_bps=0.1)
+    changes = np.diff(premium(noise_panel(shape, seed=2, kind="spells"))[::30])
+    sizes = np.abs(changes)
+    assert abs(np.corrcoef(changes[:-1], changes[1:])[0, 1]) < 0.05
+    assert np.corrcoef(sizes[:-1], sizes[1:])[0, 1] > 0.2
+    assert ((changes - changes.mean()) ** 4).mean() / changes.var() ** 2 > 6
+    assert changes.std() == pytest.approx(60 * math.sqrt(1800 / 86_400), rel=0.2)
 
 
 @pytest.mark.parametrize("kind", NOISE_KINDS)
