@@ -19,6 +19,7 @@ from benchmarks import (
     bench_decisions,
     bench_engine,
     bench_kills,
+    bench_lab,
     bench_measure,
     bench_memory,
     bench_portfolio,
@@ -66,6 +67,7 @@ class Sizes(NamedTuple):
     store_rows: int
     decisions: tuple[int, int, int, int, int]
     screened: tuple[int, int, int, int]
+    hand: tuple[tuple[int, ...], int]
 
 
 FULL: Final = Sizes(
@@ -78,7 +80,7 @@ FULL: Final = Sizes(
     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
-    decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64),
+    decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64), hand=((1_000_000, 10_000_000), 60),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
@@ -87,7 +89,7 @@ QUICK: Final = Sizes(
     tpe=bench_tpe.TpeSizes(24, 2, 1, 32), synthetic_rows=2_000, ingest_rows=2_000,
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
-    decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8),
+    decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8), hand=((), 0),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 _DENSE_ROWS: Final = 1_000_000
@@ -187,6 +189,11 @@ def _ingest(sizes: Sizes, folder: Path) -> Rows:
     return bench_data.ingest_speeds(sizes.ingest_rows, folder, recorded=sizes.recorded)
 
 
+def _lab(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    if sizes.hand[0]:
+        yield from bench_lab.hand_to_eye(*sizes.hand, folder)
+
+
 #: What can be measured, in this order.
 SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
@@ -208,6 +215,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "reopening": _reopening,
     "synthetic": _synthetic,
     "ingest": _ingest,
+    "lab": _lab,
 }
 _TITLES: Final = {
     "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
@@ -229,6 +237,7 @@ _TITLES: Final = {
     "reopening": "A finished study opened again, each command a process of its own",
     "synthetic": "Synthetic market, a process of its own",
     "ingest": "Reading data",
+    "lab": "From the hand to the eye: the explorer in JupyterLab in headless Chromium, wall time",
 }
 
 

@@ -39,9 +39,17 @@ def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     makers = {
         "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
         "decisions": _decisions, "screening": _screening, "study": _study, "studyprocess": _study_process,
-        "kills": _kills,
+        "kills": _kills, "lab": _lab,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
+
+
+def _lab(rows: Sequence[Row]) -> Iterator[Goal]:
+    bounds = {1_000_000: 50, 10_000_000: 100}
+    for row in rows:
+        if row["rows"] in bounds:
+            what = f"{row['act']}, {row['rows']:,} rows, median ms until the picture"
+            yield Goal(what, bounds[row["rows"]], True, row["median ms"])
 
 
 def _trials(rows: Sequence[Row]) -> Iterator[Goal]:

@@ -1,7 +1,8 @@
 """What a saved notebook shows where no kernel runs: a picture and the metrics, beneath the widget.
 
-The widget and its still are two outputs of one cell. A style rule hides the still while the widget is alive,
-and the place of the widget while it is not, so that a reader never sees both, nor an empty frame.
+The widget and its still are two outputs of one cell. The widget hides its still while it is alive, so that a
+reader never sees both. (A style rule with `:has` would do so without a script, but the browser then looks at it
+whenever the page changes, which while a slider moves is all the time.)
 """
 
 from __future__ import annotations
@@ -43,12 +44,7 @@ def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: st
         for line in measures
     )
     table = f"<table>{rows}</table>" if rows else ""
-    alive = f".arbkit-lab[data-mark='{mark}']"
-    still = f".arbkit-still[data-mark='{mark}']"
     return (
-        f"<style>body:has({alive}) {still} {{ display: none; }}\n"
-        f"body:not(:has({alive})) .jp-OutputArea-child:has(+ .jp-OutputArea-child {still}) "
-        "{ display: none; }</style>"
         f"<div class='arbkit-still' data-mark='{mark}'>"
         f"<img alt='{html.escape(about, quote=True)}' style='max-width:100%' "
         f"src='data:image/png;base64,{picture}'>{table}</div>"

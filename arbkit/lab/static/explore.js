@@ -99,35 +99,49 @@ function cross(path, x, y, size) {
   path.lineTo(x - size, y + size);
 }
 
+// A canvas above a chart: what moves with the sliders is drawn there, so that the ten thousand lines below stay.
+function overlayOn(u) {
+  const canvas = make("canvas", { class: "ak-overlay" });
+  u.over.append(canvas);
+  return {
+    draw(paint) {
+      const [width, height] = [u.over.clientWidth, u.over.clientHeight];
+      const scale = devicePixelRatio;
+      if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+        canvas.width = Math.round(width * scale);
+        canvas.height = Math.round(height * scale);
+      }
+      const ctx = canvas.getContext("2d");
+      ctx.setTransform(scale, 0, 0, scale, 0, 0);
+      ctx.clearRect(0, 0, width, height);
+      paint(ctx, width, height);
+    },
+  };
+}
+
 // Trades on the spread: a triangle where one was entered, a cross where it was left, a thin line between.
-function drawTrades(u, trades, tints) {
+function drawTrades(ctx, u, trades, tints) {
   const [entered, entrySignal, left, exitSignal, side, , pnl] = trades;
   const few = entered.length <= FEW_TRADES;
-  const scale = devicePixelRatio * (few ? 1 : 0.72);
-  const at = (seconds, bps) => [u.valToPos(seconds, "x", true), u.valToPos(bps, "y", true)];
+  const scale = few ? 1 : 0.72;
   const shapes = { ab: new Path2D(), ba: new Path2D(), gain: new Path2D(), loss: new Path2D() };
   const lines = { gain: new Path2D(), loss: new Path2D() };
   for (let k = 0; k < entered.length; k++) {
-    const [x, y] = at(entered[k], entrySignal[k]);
+    const [x, y] = [u.valToPos(entered[k], "x"), u.valToPos(entrySignal[k], "y")];
     triangle(shapes[side[k] === 0 ? "ab" : "ba"], x, y, 6 * scale);
     if (Number.isNaN(left[k])) continue;
     const good = pnl[k] >= 0 ? "gain" : "loss";
-    const [x2, y2] = at(left[k], exitSignal[k]);
+    const [x2, y2] = [u.valToPos(left[k], "x"), u.valToPos(exitSignal[k], "y")];
     cross(shapes[good], x2, y2, 3.4 * scale);
     if (few) {
       lines[good].moveTo(x, y);
       lines[good].lineTo(x2, y2);
     }
   }
-  const { ctx } = u;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
-  ctx.clip();
   for (const good of ["gain", "loss"]) {
     ctx.strokeStyle = tints[good];
     ctx.globalAlpha = 0.45;
-    ctx.lineWidth = devicePixelRatio;
+    ctx.lineWidth = 1;
     ctx.stroke(lines[good]);
     ctx.globalAlpha = 1;
     ctx.strokeStyle = tints.paper;
@@ -144,39 +158,33 @@ function drawTrades(u, trades, tints) {
     ctx.fill(shapes[way]);
     ctx.stroke(shapes[way]);
   }
-  ctx.restore();
 }
 
 // Where an entry and an exit need the signal to be; beyond the picture, an arrow says which way.
-function drawLevel(u, bps, color, name, dash, below) {
-  if (bps === null || bps === undefined) return;
-  const { ctx, bbox } = u;
-  const y = u.valToPos(bps, "y", true);
-  const inside = y >= bbox.top && y <= bbox.top + bbox.height;
-  const shown = Math.min(bbox.top + bbox.height - 8 * devicePixelRatio, Math.max(bbox.top + 8 * devicePixelRatio, y));
-  const arrow = inside ? "" : y < bbox.top ? " \u2191" : " \u2193";
-  ctx.save();
+function drawLevel(ctx, u, width, height, bps, tints, color, name, dash, below) {
+  if (bps === null || bps === undefined || Number.isNaN(bps)) return;
+  const y = u.valToPos(bps, "y");
+  const inside = y >= 0 && y <= height;
   ctx.strokeStyle = ctx.fillStyle = color;
-  ctx.lineWidth = 1.4 * devicePixelRatio;
   if (inside) {
-    ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+    ctx.lineWidth = 1.4;
+    ctx.setLineDash(dash);
     ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.moveTo(0, y);
+    ctx.lineTo(width, y);
     ctx.stroke();
+    ctx.setLineDash([]);
   }
-  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+  const arrow = inside ? "" : y < 0 ? " \u2191" : " \u2193";
+  const text = `${name} ${fixed(bps, 1)}${arrow}`;
+  ctx.font = "600 11px system-ui, sans-serif";
   ctx.textAlign = "right";
   ctx.textBaseline = below && inside ? "top" : "bottom";
-  const text = `${name} ${fixed(bps, 1)}${arrow}`;
-  const gap = 3 * devicePixelRatio;
-  const place = inside ? shown + (below ? gap : -gap) : shown + 6 * devicePixelRatio;
-  ctx.lineWidth = 3 * devicePixelRatio;
-  ctx.setLineDash([]);
-  ctx.strokeStyle = u.root.closest(".arbkit-lab") ? getComputedStyle(u.root).getPropertyValue("--ak-paper") : "#fff";
-  ctx.strokeText(text, bbox.left + bbox.width - 4 * devicePixelRatio, place);
-  ctx.fillText(text, bbox.left + bbox.width - 4 * devicePixelRatio, place);
-  ctx.restore();
+  const place = inside ? y + (below ? 3 : -3) : Math.min(height - 4, Math.max(16, y));
+  ctx.lineWidth = 3;
+  ctx.strokeStyle = tints.paper;
+  ctx.strokeText(text, width - 4, place);
+  ctx.fillText(text, width - 4, place);
 }
 
 class ExploreView {
@@ -191,6 +199,7 @@ class ExploreView {
     this.tints = {};
     this.charts = {};
     this.build(el);
+    this.showStills = hideStills(this.setup.mark);
     this.drawer = drawer(
       model,
       (message, buffers, asked) => this.drawn(message, buffers, asked),
@@ -211,6 +220,7 @@ class ExploreView {
   end() {
     this.model.off("msg:custom", this.listen);
     this.drawer.forget();
+    this.showStills();
     this.endTheme();
     this.resizer.disconnect();
     for (const chart of Object.values(this.charts)) chart.destroy();
@@ -350,13 +360,7 @@ class ExploreView {
           { series: [4, 3], fill: soft("ba") },
         ],
         hooks: {
-          draw: [
-            (u) => {
-              if (this.trades) drawTrades(u, this.trades, this.tints);
-              drawLevel(u, this.levels.exit, this.tints.muted, "leave below", [5, 4], true);
-              drawLevel(u, this.levels.entry, this.tints.entry, "enter at", [], false);
-            },
-          ],
+          draw: [() => this.drawMarks()],
         },
       }),
       [[this.span.min, this.span.max], [null, null], [null, null], [null, null], [null, null]],
@@ -396,6 +400,18 @@ class ExploreView {
     }
   }
 
+  drawMarks() {
+    const u = this.charts.spread;
+    if (!u) return;
+    this.overlay = this.overlay || overlayOn(u);
+    this.overlay.draw((ctx, width, height) => {
+      const { tints, levels } = this;
+      if (this.trades) drawTrades(ctx, u, this.trades, tints);
+      drawLevel(ctx, u, width, height, levels.exit, tints, tints.muted, "leave below", [5, 4], true);
+      drawLevel(ctx, u, width, height, levels.entry, tints, tints.entry, "enter at", [], false);
+    });
+  }
+
   // -- what the hand does -----------------------------------------------------------------------------------
 
   moved(name, value, event) {
@@ -411,7 +427,7 @@ class ExploreView {
       entry: v.min_spread_bps + v.taker_fee_a_bps + v.taker_fee_b_bps + v.slippage_bps,
       exit: v.close_on_spread_reversal ? v.exit_spread_bps : null,
     };
-    this.charts.spread.redraw(false);
+    this.drawMarks();
   }
 
   ask(wish) {
@@ -581,8 +597,8 @@ class ExploreView {
     }
     for (const name of ["equity", "drawdown", "spread"]) {
       if (this.fresh[name]) this.charts[name].setData(this.fresh[name]);
-      else this.charts[name].redraw(false);
     }
+    if (!this.fresh.spread) this.drawMarks();
     this.fresh = {};
     this.showMeasures(message);
     whenPainted(() => {
@@ -618,17 +634,28 @@ class ExploreView {
   }
 
   showMeasures(message) {
-    this.metrics = message.metrics;
-    const lines = message.measures.map(([name, title, text, tone]) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row", title: name }, title),
-        make("td", { "data-metric": name, "data-value": String(message.metrics[name]), class: tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "" }, text),
-      ),
-    );
-    this.measures.replaceChildren(...lines);
-    this.flags.replaceChildren(...message.flags.map((flag) => make("span", { class: "ak-flag" }, `\u26A0 ${flag}`)));
+    const names = message.measures.map(([name]) => name).join();
+    if (names !== this.measured) {
+      this.measured = names;
+      this.cells = message.measures.map(() => make("td", {}));
+      this.measures.replaceChildren(
+        ...message.measures.map(([name, title], k) =>
+          make("tr", {}, make("th", { scope: "row", title: name }, title), this.cells[k]),
+        ),
+      );
+    }
+    message.measures.forEach(([name, , text, tone], k) => {
+      const cell = this.cells[k];
+      if (cell.textContent !== text) cell.textContent = text;
+      cell.dataset.metric = name;
+      cell.dataset.value = String(message.metrics[name]);
+      cell.className = tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "";
+    });
+    const flags = message.flags.join("\n");
+    if (flags !== this.flagged) {
+      this.flagged = flags;
+      this.flags.replaceChildren(...message.flags.map((flag) => make("span", { class: "ak-flag" }, `\u26A0 ${flag}`)));
+    }
   }
 
   showStatus(message, took) {
@@ -650,6 +677,7 @@ class ExploreView {
   }
 
   fail(text) {
+    if (this.error.textContent === text) return;
     this.error.textContent = text;
     this.error.hidden = !text;
     this.root.classList.toggle("ak-stale", Boolean(text));

@@ -50,6 +50,23 @@ function followTheme(root, changed) {
   };
 }
 
+// While a widget is alive, the picture that stands in for it in a saved notebook is hidden; it may come later.
+function hideStills(mark) {
+  const hidden = new Set();
+  const hide = () => {
+    for (const still of document.querySelectorAll(`.arbkit-still[data-mark="${mark}"]`)) {
+      const whole = still.closest(".jp-OutputArea-child") || still;
+      whole.style.display = "none";
+      hidden.add(whole);
+    }
+  };
+  const timers = [0, 300, 1000, 3000, 10000].map((ms) => setTimeout(hide, ms));
+  return () => {
+    timers.forEach(clearTimeout);
+    for (const whole of hidden) whole.style.display = "";
+  };
+}
+
 // One request for a picture at a time: what is asked meanwhile is joined, and the latest wins.
 function drawer(model, drawn, silent) {
   let number = 0;

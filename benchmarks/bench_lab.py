@@ -1,0 +1,78 @@
+"""From the hand to the eye: the explorer in JupyterLab in a real browser, a slider dragged with the mouse."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.browser import chromium, chromium_path, jupyter_lab, open_notebook
+
+__all__ = ["hand_to_eye"]
+
+_CELL: Final = """from arbkit import lab
+from benchmarks.markets import PARAMS, make_panel
+desk = lab.explore(make_panel({rows}), PARAMS)
+desk"""
+#: One move in so many milliseconds: a hand that is in no hurry, and a machine that rests between.
+_PAUSE_MS: Final = 150.0
+_RESULT: Final = """performance.getEntriesByName("arbkit:explore").map((entry) => ({
+    took: entry.duration, ...entry.detail,
+}))"""
+
+
+def hand_to_eye(rows: Sequence[int], moves: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Drag the entry threshold, then zoom, on panels of some lengths.
+
+    Returns:
+        One line per panel and act: milliseconds from the event of the mouse until the frame with the new
+        picture was painted (median, 95 of 100, longest), and parts of the median move: until the answer was
+        back in the browser, the backtest, making the picture's numbers. Nothing where no browser is found.
+    """
+    if chromium_path() is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with jupyter_lab(folder) as address, chromium() as browser:
+        for length in rows:
+            with open_notebook(browser, address, folder, [_CELL.format(rows=length)]) as notebook:
+                notebook.run_all()
+                page = notebook.page
+                page.locator(".ak-explore[data-drawn]").wait_for()
+                slider = page.locator("input[type=range][data-name=min_spread_bps]")
+                # The first moves load what is loaded once.
+                notebook.drag(slider, [20 + k for k in range(5)], _PAUSE_MS)
+                yield _line(length, "drag a slider", lambda: _drag(notebook, slider, moves), page)
+                yield _line(length, "zoom and pan", lambda: _zoom(notebook, moves), page)
+
+
+def _drag(notebook: Any, slider: Any, moves: int) -> None:
+    notebook.drag(slider, [15 + 30 * k / moves for k in range(moves)], _PAUSE_MS)
+
+
+def _zoom(notebook: Any, moves: int) -> None:
+    notebook.page.locator(".ak-plots").focus()
+    for k in range(moves):
+        notebook.page.keyboard.press(("+", "ArrowRight", "+", "ArrowLeft", "-", "-")[k % 6])
+        notebook.page.wait_for_timeout(_PAUSE_MS)
+
+
+def _line(rows: int, act: str, do: Any, page: Any) -> dict[str, Any]:
+    page.wait_for_timeout(1_000)
+    page.evaluate("performance.clearMeasures('arbkit:explore')")
+    do()
+    page.wait_for_timeout(500)
+    found = page.evaluate(_RESULT)
+    took = sorted(move["took"] for move in found)
+
+    def median(part: str) -> float:
+        return round(statistics.median(move[part] for move in found), 1)
+
+    return {
+        "rows": rows, "act": act, "moves": len(found), "median ms": median("took"),
+        "95 of 100 ms": round(took[int(0.95 * (len(took) - 1))], 1), "longest ms": round(took[-1], 1),
+        "back in the browser ms": median("heard"), "backtest ms": median("backtest"),
+        "numbers ms": median("picture"), "trades drawn": int(page.evaluate(
+            "Number(document.querySelector('[data-metric=total_trades]').dataset.value)"
+        )),
+    }  # fmt: skip
