@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.browser import chromium, chromium_path, jupyter_lab, open_notebook
+from benchmarks.browser import Notebook, chromium, chromium_path, jupyter_lab, open_notebook
 
 __all__ = ["hand_to_eye"]
 
@@ -39,28 +39,34 @@ def hand_to_eye(rows: Sequence[int], moves: int, folder: Path) -> Iterator[dict[
                 notebook.run_all()
                 page = notebook.page
                 page.locator(".ak-explore[data-drawn]").wait_for()
-                slider = page.locator("input[type=range][data-name=min_spread_bps]")
                 # The first moves load what is loaded once.
-                notebook.drag(slider, [20 + k for k in range(5)], _PAUSE_MS)
-                yield _line(length, "drag a slider", lambda: _drag(notebook, slider, moves), page)
-                yield _line(length, "zoom and pan", lambda: _zoom(notebook, moves), page)
+                notebook.drag(_threshold(notebook), [20 + k for k in range(5)], _PAUSE_MS)
+                yield _line(length, "drag a slider", _drag, notebook, moves)
+                yield _line(length, "zoom and pan", _zoom, notebook, moves)
 
 
-def _drag(notebook: Any, slider: Any, moves: int) -> None:
-    notebook.drag(slider, [15 + 30 * k / moves for k in range(moves)], _PAUSE_MS)
+def _drag(notebook: Notebook, moves: int) -> None:
+    notebook.drag(_threshold(notebook), [15 + 30 * k / moves for k in range(moves)], _PAUSE_MS)
 
 
-def _zoom(notebook: Any, moves: int) -> None:
+def _zoom(notebook: Notebook, moves: int) -> None:
     notebook.page.locator(".ak-plots").focus()
     for k in range(moves):
         notebook.page.keyboard.press(("+", "ArrowRight", "+", "ArrowLeft", "-", "-")[k % 6])
         notebook.page.wait_for_timeout(_PAUSE_MS)
 
 
-def _line(rows: int, act: str, do: Any, page: Any) -> dict[str, Any]:
+def _threshold(notebook: Notebook) -> Any:
+    return notebook.page.locator("input[type=range][data-name=min_spread_bps]")
+
+
+def _line(
+    rows: int, act: str, do: Callable[[Notebook, int], None], notebook: Notebook, moves: int
+) -> dict[str, Any]:
+    page = notebook.page
     page.wait_for_timeout(1_000)
     page.evaluate("performance.clearMeasures('arbkit:explore')")
-    do()
+    do(notebook, moves)
     page.wait_for_timeout(500)
     found = page.evaluate(_RESULT)
     took = sorted(move["took"] for move in found)

@@ -26,6 +26,7 @@ from arbkit.units import duration_ns
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
 __all__ = ["BacktestResult", "flags_of"]
 
@@ -283,6 +284,28 @@ class BacktestResult:
             parts["fees_usd"] = -_fees_at_fills(trades, self._rules[0])
             parts["fx_usd"] = pnl - sum(parts.values())
         return pl.DataFrame({"trade": closed, **parts, "pnl_usd": pnl})
+
+    def plot(self, start: Any = None, end: Any = None) -> Figure:
+        """Draw the signals with the trades, the gain and the drawdown.
+
+        Args:
+            start, end: the stretch of time, as in `Panel.slice`; default: all of it.
+        """
+        from arbkit.engine.picture import draw_result
+
+        return draw_result(self, start, end)
+
+    def to_pandas(self) -> Any:
+        """Return `trades` as a pandas frame; pandas must be installed."""
+        return self.trades.to_pandas()
+
+    def _repr_html_(self) -> str:
+        from arbkit.show import card, measures_of, period
+
+        meta, lines = self.panel.meta, measures_of(self.metrics, self.panel.meta.currency)
+        when = period(self.panel.start_ns, self.panel.end_ns) if len(self.panel) else "no rows"
+        title = f"Backtest {meta.leg_a} × {meta.leg_b}"
+        return card(title, when, [(line.title, line.text) for line in lines], self.flags)
 
     def __repr__(self) -> str:
         m = self.metrics

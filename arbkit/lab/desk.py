@@ -18,11 +18,12 @@ import numpy as np
 from arbkit._typing import FloatArray
 from arbkit.config import Params
 from arbkit.engine import BacktestResult, backtest
+from arbkit.engine.views import curve_view, trade_view
 from arbkit.errors import ArbkitError, ConfigError
 from arbkit.lab.code import code_of, spec_around
 from arbkit.lab.controls import controls_for, params_of, values_of
-from arbkit.lab.numbers import curve_view, spread_view, trade_view
 from arbkit.panel import Panel
+from arbkit.panel.views import spread_view
 from arbkit.records import ExitReason
 from arbkit.show import count, decimal, measures_of, percent, period, signed
 

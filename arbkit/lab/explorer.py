@@ -12,9 +12,10 @@ import traitlets
 from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
+from arbkit.engine.views import equity_frame, trades_frame
 from arbkit.errors import MissingDependencyError
 from arbkit.lab.desk import Desk
-from arbkit.lab.numbers import equity_frame, spread_frame, trades_frame
+from arbkit.panel.views import spread_frame
 
 try:
     import anywidget
@@ -125,9 +126,7 @@ class Explorer(anywidget.AnyWidget):
 
     def plot(self, start: Any = None, end: Any = None) -> Figure:
         """Draw the same picture with matplotlib."""
-        from arbkit.lab.picture import draw_result
-
-        return draw_result(self.result, start, end)
+        return self.result.plot(start, end)
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
         content, arrays = self._desk.answer(message)

@@ -1,8 +1,8 @@
 """What a saved notebook shows where no kernel runs: a picture and the metrics, beneath the widget.
 
-The widget and its still are two outputs of one cell. The widget hides its still while it is alive, so that a
-reader never sees both. (A style rule with `:has` would do so without a script, but the browser then looks at it
-whenever the page changes, which while a slider moves is all the time.)
+The widget and its still are two outputs of one cell. The widget hides its still while it is alive, so that
+a reader never sees both. (A style rule with `:has` would do so without a script, but the browser then looks
+at it whenever the page changes, which while a slider moves is all the time.)
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from arbkit.panel.excursions import ExcursionTables
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
 from arbkit.panel.pyramid import Pyramid
 from arbkit.panel.rises import NO_RISES, sorted_rises
+from arbkit.panel.shown import Shown
 from arbkit.panel.store_index import INDEX_FILE, built_index, stored_index
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _frozen_times(ts: Any) -> IntArray:
     return _frozen_column(times, np.int64, "ts", times.size)  # type: ignore[no-any-return]
 
 
-class Panel:
+class Panel(Shown):
     """One instrument on two venues, row by row, in the account currency.
 
     All arrays are contiguous and read-only, of length n: `ts` int64 nanoseconds UTC, non-decreasing;

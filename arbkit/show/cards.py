@@ -35,7 +35,7 @@ def card(
         "</span></div>"
         for name, value in lines
     )
-    columns = "display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:0 28px;margin-top:4px"
+    columns = "display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:0 28px"
     told = "".join(f"<div style='{_WARN}'>\N{WARNING SIGN} {html.escape(flag)}</div>" for flag in flags)
     last = f"<div style='{_SOFT};margin-top:4px'><code>{html.escape(more)}</code></div>" if more else ""
     return (

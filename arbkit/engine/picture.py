@@ -1,4 +1,4 @@
-"""The explorer's picture in matplotlib: spread with trades, gain, drawdown."""
+"""A run as a picture: spread with trades, gain, drawdown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from arbkit.engine import BacktestResult
-from arbkit.lab.numbers import curve_view, spread_view, stretch_of, trade_view
+from arbkit.engine.result import BacktestResult
+from arbkit.engine.views import curve_view, trade_view
+from arbkit.panel.picture import draw_signals
+from arbkit.panel.views import stretch_of
 from arbkit.show import measures_of, period
 from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, as_times, stacked, step_axis, time_axis
 
@@ -33,7 +35,7 @@ def draw_result(result: BacktestResult, start: Any = None, end: Any = None) -> F
     line = measures_of(result.metrics, meta.currency)
     title = f"{meta.leg_a} × {meta.leg_b}: {line[0].text}, {line[2].text} trades\n{period(first, last)}"
     with stacked(title, (2.6, 1.4, 0.8)) as (figure, (spread, equity, drawdown)):
-        _draw_signals(spread, result, first, last)
+        draw_signals(spread, result.panel, first, last)
         _draw_trades(spread, result, first, last)
         spread.axhline(params.min_spread_bps + params.cost_bps, color=GAIN, lw=1.2)
         if params.close_on_spread_reversal:
@@ -44,19 +46,6 @@ def draw_result(result: BacktestResult, start: Any = None, end: Any = None) -> F
         time_axis(drawdown)
         drawdown.set_xlim(*as_times(np.array([first, max(last, first + 1)])))
     return figure
-
-
-def _draw_signals(ax: Axes, result: BacktestResult, first: int, last: int) -> None:
-    view = spread_view(result.panel, first, last, _PIXELS)
-    meta, times = result.panel.meta, as_times(view.ts)
-    names = (f"buy {meta.leg_a}, sell {meta.leg_b}", f"buy {meta.leg_b}, sell {meta.leg_a}")
-    for k, (color, name) in enumerate(zip((AB, BA), names, strict=True)):
-        low, high = view.values[2 * k], view.values[2 * k + 1]
-        if view.each_row:
-            ax.plot(times, high, color=color, lw=0.9, drawstyle="steps-post", label=name)
-        else:
-            ax.fill_between(times, low, high, color=color, alpha=0.6, lw=0.5, edgecolor=color, label=name)
-    step_axis(ax.yaxis)
 
 
 def _draw_trades(ax: Axes, result: BacktestResult, first: int, last: int) -> None:
