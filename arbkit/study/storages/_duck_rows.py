@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -165,16 +165,18 @@ def _lists(values: Any, counts: Any, missing: Any = None) -> pa.Array:
 
 
 def _maps(attrs: Mapping[str, Sequence[str | None]], size: int) -> pa.Array:
-    names, keys, items, counts = list(attrs), [], [], np.zeros(size, np.int64)
-    rows: Iterable[tuple[str | None, ...]] = zip(*attrs.values(), strict=True)
-    for row, texts in enumerate(rows):
-        for name, text in zip(names, texts, strict=True):
-            if text is not None:
-                keys.append(name)
-                items.append(text)
-                counts[row] += 1
-    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
-    return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, pa.string()))
+    columns = [pa.array(texts, pa.string()) for texts in attrs.values()]
+    # Trial by trial: (trial, attribute) where there is one.
+    rows, places = np.nonzero(
+        np.column_stack([item.is_valid().to_numpy(zero_copy_only=False) for item in columns])
+        if columns
+        else np.zeros((size, 0))
+    )
+    stored = pa.concat_arrays(columns or [pa.array([], pa.string())])
+    items = stored if rows.size == size == len(stored) else stored.take(pa.array(places * size + rows))
+    keys = pa.array(list(attrs), pa.string()).take(pa.array(places))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))]).astype(np.int32)
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
 
 
 def _utc(local: dt.datetime | None) -> dt.datetime | None:
