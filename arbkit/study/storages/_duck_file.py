@@ -151,9 +151,11 @@ class DuckFile:
             _INHERITED.append(self._duckdb)
             self._duckdb = None
         if self._duckdb is None:
-            self._duckdb, self._process = duckdb.connect(), os.getpid()
-            # Trying every compression on each flush took as long as all the rest of it.
-            self._duckdb.execute("SET force_compression = 'uncompressed'")
+            # More threads take more time together, for blocks as small as ours.
+            self._duckdb, self._process = duckdb.connect(config={"threads": 1}), os.getpid()
+            # Trying every compression on each flush took as long as all the rest of it; and what goes into
+            # the file at once need not be logged before.
+            self._duckdb.execute("SET force_compression = 'uncompressed'; SET checkpoint_threshold = '0b'")
         return self._duckdb
 
     def _stop(self) -> None:
