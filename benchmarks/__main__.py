@@ -178,7 +178,7 @@ def _storages(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _reopening(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
-    yield from bench_storages.reopening(sizes.stored_trials, folder, rounds=1)
+    yield from bench_storages.reopening(sizes.stored_trials, folder, rounds=min(2, sizes.rounds))
 
 
 def _synthetic(sizes: Sizes, folder: Path) -> Rows:

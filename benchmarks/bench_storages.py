@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +25,13 @@ from arbkit.study.storages import append_block, close_storage, open_storage, rea
 from benchmarks.markets import PARAMS, make_panel
 from benchmarks.timing import once, processes_in_turns
 
-__all__ = ["reopening", "storages"]
+__all__ = ["reopening", "reopening_commands", "storages"]
 
 #: Trials of one transaction, about what a study stores in a quarter of a second.
 _PART: Final = 4_096
 #: Optuna's own reader takes seconds for ten thousand trials: it is timed on this share.
 _STOCK_SHARE: Final = 50
+_FILES: Final = (("sqlite", "db"), ("duckdb", "duckdb"))
 _QUERY: Final = """
     SELECT state, count(*), max(objectives[1]), avg(params[1]) FROM trials GROUP BY state
 """
@@ -67,25 +69,23 @@ def storages(trials: int, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]]:
-    """Time the commands on a finished study in SQLite and in DuckDB, each a process of its own.
+    """Time the commands on a finished study, each a process of its own.
+
+    In SQLite and DuckDB, and in the PostgreSQL database whose URL `ARBKIT_BENCH_POSTGRESQL` holds; the study
+    is removed from it again.
 
     Yields:
         Per command and storage wall and CPU seconds; `imports` is what a process pays for its libraries.
     """
-    for kind, ending in (("sqlite", "db"), ("duckdb", "duckdb")):
-        url = f"{kind}:///{folder / f'{kind}.{ending}'}"
+    urls = {kind: f"{kind}:///{folder / f'{kind}.{ending}'}" for kind, ending in _FILES}
+    if server := os.environ.get("ARBKIT_BENCH_POSTGRESQL"):
+        urls["postgresql"] = server
+    for kind, url in urls.items():
         sys.stderr.write(f"reopening: storing {trials:,} trials in {kind}\n")
         _store(_spec(kind, url, trials, folder), url, trials)
-        study = f"{url}#{kind}"
-        arbkit = [sys.executable, "-m", "arbkit", "study"]
-        commands = {
-            "imports": [sys.executable, "-c", "import numba, polars, optuna"],
-            "ls": [*arbkit, "ls", "--storage", url],
-            "show": [*arbkit, "show", study],
-            "best": [*arbkit, "best", study],
-            "export": [*arbkit, "export", study, "--to", str(folder / "trials.parquet")],
-            "resume": [*arbkit, "resume", study, "--json"],
-        }
+        arbkit = [sys.executable, "-m", "arbkit"]
+        commands = {"imports": [sys.executable, "-c", "import numba, polars, optuna"]}
+        commands |= {name: [*arbkit, *words] for name, words in reopening_commands(url, kind, folder).items()}
         for name, command in commands.items():
             sys.stderr.write(f"reopening: {trials:,} trials in {kind}, {name}\n")
             cost = processes_in_turns({name: command}, rounds=rounds)[name]
@@ -96,6 +96,22 @@ def reopening(trials: int, folder: Path, rounds: int) -> Iterator[dict[str, Any]
                 "wall s": cost.wall_s,
                 "CPU s": cost.cpu_s,
             }
+        if kind == "postgresql":
+            storage = open_storage(url)
+            storage.delete_study(storage.get_study_id_from_name(kind))
+            close_storage(storage)
+
+
+def reopening_commands(url: str, name: str, folder: Path) -> dict[str, list[str]]:
+    """Return the words of each command on a study, by its name."""
+    study = f"{url}#{name}"
+    return {
+        "ls": ["study", "ls", "--storage", url],
+        "show": ["study", "show", study],
+        "best": ["study", "best", study],
+        "export": ["study", "export", study, "--to", str(folder / "trials.parquet")],
+        "resume": ["study", "resume", study, "--json"],
+    }
 
 
 def _spec(name: str, url: str, trials: int, folder: Path) -> StudySpec:

@@ -39,7 +39,7 @@ def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
     makers = {
         "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
         "decisions": _decisions, "screening": _screening, "study": _study, "studyprocess": _study_process,
-        "kills": _kills, "lab": _lab,
+        "kills": _kills, "lab": _lab, "storages": _storages, "reopening": _reopening,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
 
@@ -149,3 +149,19 @@ def _study_process(rows: Sequence[Row]) -> Iterator[Goal]:
 def _kills(rows: Sequence[Row]) -> Iterator[Goal]:
     for name in ("left RUNNING", "stored and lost", "differing"):
         yield Goal(f"trials {name}, all kills", 0, True, float(sum(row[name] for row in rows)))
+
+
+def _storages(rows: Sequence[Row]) -> Iterator[Goal]:
+    stored = {row["storage"]: row["stored/s"] for row in rows}
+    if {"sqlite", "duckdb"} <= stored.keys():
+        yield Goal("trials stored in DuckDB over SQLite", 1, False, stored["duckdb"] / stored["sqlite"])
+    for row in rows:
+        if row["SQL on the file s"] is not None:
+            yield Goal(f"SQL over {row['trials']:,} trials, s", 1, True, row["SQL on the file s"])
+
+
+def _reopening(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        if row["command"] != "imports":
+            what = f"{row['command']} of {row['trials']:,} trials, {row['storage']}, CPU s"
+            yield Goal(what, 2, True, row["CPU s"])

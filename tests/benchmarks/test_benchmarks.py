@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import arbkit
+from arbkit.cli.main import main as arbkit_main
 from benchmarks import __main__ as command
 from benchmarks import bench_engine, bench_storages, bench_tpe
 from benchmarks.baselines import BASELINES, Baseline, Found, differences, found_by_arbkit
@@ -58,10 +59,14 @@ def test_storages_are_filled_read_and_opened_again(tmp_path: Path) -> None:
     (rows,) = command.measure(["storages"], command.QUICK).values()
     assert [row["storage"] for row in rows] == ["sqlite", "duckdb", "journal"]
     assert all(row["stored/s"] > 0 and row["MB"] > 0 for row in rows)
-    # Six processes: those on the other storage run the same commands.
-    reopened = list(islice(bench_storages.reopening(command.QUICK.stored_trials, tmp_path, 1), 6))
-    names = ["imports", "ls", "show", "best", "export", "resume"]
-    assert [(row["storage"], row["command"]) for row in reopened] == [("sqlite", name) for name in names]
+    # Two processes; the other commands are run here.
+    reopened = list(islice(bench_storages.reopening(command.QUICK.stored_trials, tmp_path, 1), 2))
+    assert [(row["storage"], row["command"]) for row in reopened] == [("sqlite", "imports"), ("sqlite", "ls")]
+    words = bench_storages.reopening_commands(f"sqlite:///{tmp_path}/sqlite.db", "sqlite", tmp_path)
+    assert list(words) == ["ls", "show", "best", "export", "resume"]
+    assert [arbkit_main(line) for line in words.values()] == [0] * 5
+    made = {"storages": rows, "reopening": [{**row, "command": "show"} for row in reopened]}
+    assert len(goals(made)) == 4
 
 
 def test_workers_and_whole_processes_are_timed() -> None:

@@ -1,8 +1,8 @@
 """The tables of a DuckDB study file, and the one short lock that each visit holds.
 
-DuckDB admits one process that writes, and then no reader. So the file is attached for each flush and detached
-after it, which takes 3 ms; DuckDB itself, whose start takes 40, stays. What is stored is one row per trial, in
-columns that SQL reads at once:
+DuckDB admits one process that writes, and then no reader. So the file is attached for each flush and
+detached after it, which takes 3 ms; DuckDB itself, whose start takes 40, stays. What is stored is one row per
+trial, in columns that SQL reads at once:
 
     studies   study_id, name, directions, user_attrs, system_attrs (key -> JSON), version
     trials    study_id, number, state, started, completed (UTC), space, params (Optuna's internal numbers),
