@@ -222,11 +222,14 @@ def best(
     study: _StudyName,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
     storage: _Storage = None,
+    scenarios: Annotated[
+        bool, typer.Option("--scenarios", help="Show them under each scenario of the study instead.")
+    ] = False,
     json: _Json = False,
 ) -> None:
     """Say what the data support, then show the highest trials, each parameter set once.
 
-    With several objectives these are the Pareto front.
+    With several objectives these are the Pareto front. With --scenarios they are simulated again.
 
     Example:
 
@@ -236,7 +239,7 @@ def best(
     from arbkit.study import load_study
 
     opened = load_study(study, storage)
-    frame = opened.best_trials(n)
+    frame = opened.scenarios(n) if scenarios else opened.best_trials(n)
     if json:
         supported = _study_validate.as_json(opened)
         print_json({"study": opened.name, **supported, "trials": frame.to_dicts()})
@@ -244,6 +247,9 @@ def best(
     _study_validate.say_sentence(opened)
     if frame.is_empty():
         say(f"{opened.name}: no trial is complete and feasible yet")
+        return
+    if scenarios:
+        print_table(frame.columns, frame.rows())
         return
     extra = ("metric_total_trades", "metric_win_rate", "metric_max_drawdown_mtm_pct")
     values = [name for name in frame.columns if name == "value" or name.startswith("values_")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from arbkit._typing import FloatArray, RecordArray
+from arbkit._typing import FloatArray, IntArray, RecordArray
 from arbkit.engine import run_sets
 from arbkit.engine.sets import check_all, rules_of_all
 from arbkit.errors import ConfigError
@@ -25,10 +25,12 @@ from arbkit.study.market import stored_panel
 from arbkit.study.spec import StudySpec
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from arbkit.panel import Panel
     from arbkit.stress import Scenario
 
-__all__ = ["Robust", "RobustEvaluator", "ShockStores", "evaluator_for", "robust_of"]
+__all__ = ["Robust", "RobustEvaluator", "ShockStores", "evaluator_for", "robust_of", "scenarios_frame"]
 
 #: Reference and number of a scenario -> the stores of what is seen and of what orders are filled on. None is
 #: the training panel itself, and a second one that is the first is the same panel.
@@ -136,6 +138,20 @@ class RobustEvaluator(PanelEvaluator):
                 stores[reference, k] = (path, path_actual)
         return {"robust": self._robust, "shocks": stores}
 
+    def each(self, points: Points) -> list[RecordArray]:
+        """Return the metrics of each point on the market as it was, then under each scenario.
+
+        Where the money of a run has to be looked at trade by trade, all but PnL, drawdown and trades are 0.
+        """
+        found = [np.zeros(len(points), METRICS_DTYPE) for _ in range(1 + len(self._robust.scenarios))]
+        for reference in np.unique(points.references):
+            places = np.flatnonzero(points.references == reference)
+            part, name = points.take(places), str(reference)
+            found[0][places] = super()._run(part, name, None)
+            for k, records in enumerate(found[1:]):
+                records[places] = self._run_under(k, part, name, None)
+        return found
+
     def _run(self, points: Points, reference: str, fold: int | None) -> RecordArray:
         records = super()._run(points, reference, fold)
         under = [self._run_under(k, points, reference, fold) for k in range(len(self._robust.scenarios))]
@@ -181,6 +197,44 @@ class RobustEvaluator(PanelEvaluator):
             made = Shocked(before, cut[id(whole.seen)], cut[id(whole.actual)], whole.rows)
             self._folds[reference, k, fold] = made
         return self._folds[reference, k, fold]
+
+
+def scenarios_frame(
+    spec: StudySpec, market: TrainingPanels, points: Points, numbers: IntArray
+) -> pl.DataFrame:
+    """Return what trials came to on the training part as it was, and under each scenario of their study.
+
+    A trial keeps what its objective was made of in no other form: it is simulated again, to the same bits.
+
+    Args:
+        spec: of the study.
+        market: its training panels.
+        points: the trials.
+        numbers: of the trials, (n,).
+
+    Returns:
+        One row per trial and scenario: `number`, `scenario`, PnL, drawdown, trades, the objectives' metrics.
+
+    Raises:
+        ConfigError: when the study has no scenarios.
+    """
+    import polars as pl
+
+    robust = robust_of(spec)
+    if robust is None:
+        raise ConfigError(
+            f"a study must name `scenarios` to have values under them, {spec.name!r} names none"
+        )
+    found = RobustEvaluator(market, robust).each(points)
+    names = tuple(dict.fromkeys((*_CORRECTED, *(metric for metric, _ in robust.objectives))))
+    labels = ("as it was", *(scenario.label for scenario in robust.scenarios))
+    rows = [
+        {"number": int(numbers[k]), "scenario": label, **{name: records[name][k].item() for name in names}}
+        for k in range(len(points))
+        for label, records in zip(labels, found, strict=True)
+    ]
+    types: Any = {"number": pl.Int64, "scenario": pl.String}
+    return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
 
 
 def _opened(before: Panel, seen: str | None, actual: str | None) -> Shocked:

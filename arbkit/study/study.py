@@ -145,6 +145,24 @@ class Study:
                 block = self.block()
         return trials_frame(self.spec, block, rows)
 
+    def scenarios(self, n: int = 10) -> pl.DataFrame:
+        """Return what the best trials came to under each scenario of the study, and on the market as it was.
+
+        One row per trial and scenario, simulated again on the training part: `number`, `scenario`,
+        `mtm_pnl_usd`, `max_drawdown_mtm_pct`, `total_trades`, and the metrics of the objectives.
+
+        Raises:
+            ConfigError: when the study names no scenarios.
+            StudyError: when the data changed since the study began.
+        """
+        from arbkit.study.objective import Judge
+        from arbkit.study.robust import scenarios_frame
+
+        block = self.block()
+        rows = best_rows(self.spec, block)[:n]
+        points = Judge(self.spec).points(block.params[rows])
+        return scenarios_frame(self.spec, self.market, points, block.first + rows)
+
     def sql(self, query: str, *, best: int = 10) -> pl.DataFrame:
         """Answer one SELECT over `trials`, `params`, `metrics`, `trades` and `equity`.
 

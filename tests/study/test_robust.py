@@ -54,6 +54,21 @@ def test_objective_is_the_worst_over_the_market_and_every_scenario(stressed: Stu
         assert trial["metric_total_trades"] == table["total_trades"][0]
 
 
+def test_value_of_a_trial_is_the_worst_of_what_it_came_to_under_each_scenario(stressed: StudySpec) -> None:
+    study = run_study(stressed)
+    frame = study.scenarios(2)
+    labels = ["as it was", *(item.label for item in stressed.parsed_scenarios)]
+    best = study.best_trials(2)
+    assert frame["number"].unique(maintain_order=True).to_list() == best["number"].to_list()
+    for number, part in frame.group_by("number", maintain_order=True):
+        assert part["scenario"].to_list() == labels
+        row = best.filter(best["number"] == number[0])
+        assert part["mtm_pnl_usd"].min() == row["value"][0]
+        assert part["total_trades"][0] == row["metric_total_trades"][0]
+    with pytest.raises(ConfigError, match="must name `scenarios`"):
+        run_study(stressed.replace(name="plain", scenarios=[])).scenarios()
+
+
 def test_objective_may_be_the_mean(stressed: StudySpec) -> None:
     spec = stressed.replace(robust="mean")
     market = Market.load(spec)
