@@ -1,4 +1,4 @@
-"""Reports: one self-contained HTML page from a study."""
+"""Reports: one self-contained page from a study, or from several, and a list of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from arbkit.report.from_study import view_of
 from arbkit.report.html import render
 from arbkit.report.screened import render_screen, write_screen
 from arbkit.report.view import Objective, Searched, Segment, StudyView
-from arbkit.report.write import write_report
+from arbkit.report.write import write_comparison, write_index, write_report
 
 __all__ = [
     "Objective",
@@ -16,6 +16,8 @@ __all__ = [
     "render",
     "render_screen",
     "view_of",
+    "write_comparison",
+    "write_index",
     "write_report",
     "write_screen",
 ]

@@ -17,6 +17,7 @@ from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.report import groups, pictures, tables, trust
 from arbkit.report import numbers as n
 from arbkit.report.explorer import BUCKETS, chart_data, trade_data
+from arbkit.report.facts import summary_of
 from arbkit.report.figures.search import importance_numbers
 from arbkit.report.text import Text, load_text
 from arbkit.report.validated import validation_notes, validation_table
@@ -24,7 +25,7 @@ from arbkit.report.verdict import verdict_of
 from arbkit.report.view import StudyView
 from arbkit.units import DAY_NS
 
-__all__ = ["SECTIONS", "environment", "render", "versions"]
+__all__ = ["SECTIONS", "brief", "environment", "render", "trial_state", "versions"]
 
 #: Of the page, in order.
 SECTIONS: Final = (
@@ -41,7 +42,7 @@ def render(view: StudyView, text: Text | None = None) -> str:
         "t": text,
         "view": view,
         "verdict": verdict,
-        "brief": _brief(view, text),
+        "brief": brief(view, text),
         "notes": (*verdict.notes, *trust.trust_notes(view, text)),
         "kpis": tables.kpis(view, text),
         "validation": validation_table(view, text),
@@ -53,7 +54,7 @@ def render(view: StudyView, text: Text | None = None) -> str:
         "fixed": tables.fixed_table(view, text),
         "cost": _cost(view, text),
         "trials": tables.trials_table(view, text),
-        "trial_state": _trial_state(view, text),
+        "trial_state": trial_state(view, text),
         "importance": tables.importance_table(view, importance, text),
         "near": trust.near_table(view, text),
         "finalists": trust.finalists_table(view, text),
@@ -77,6 +78,7 @@ def render(view: StudyView, text: Text | None = None) -> str:
         "slices": pictures.slice_pictures(view, text),
         "profiles": pictures.profile_pictures(view, text),
         "page_data": _page_data(view, text),
+        "facts": _embedded(summary_of(view, text)),
         "explorer_caption": _explorer_caption(view, text),
     }
     return environment().get_template("report.html").render(page)
@@ -190,6 +192,11 @@ def _page_data(view: StudyView, text: Text) -> Markup:
         **{f"signal_{side}": text("explorer.signal", side=text(f"side.{side}")) for side in ("ab", "ba")},
     }
     data = {"words": words, "chart": chart_data(view), "trades": trade_data(view)}
+    return _embedded(data)
+
+
+def _embedded(data: Any) -> Markup:
+    """Return JSON that no text in it can end."""
     made = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(made.replace("<", "\\u003c"))
 
@@ -204,7 +211,7 @@ def _explorer_caption(view: StudyView, text: Text) -> str:
     return text("explorer.caption", count=n.count(BUCKETS), bucket=n.hold(width / 1e9))
 
 
-def _brief(view: StudyView, text: Text) -> tuple[tuple[str, str], ...]:
+def brief(view: StudyView, text: Text) -> tuple[tuple[str, str], ...]:
     """Return what was tuned, on what, and what came out: a heading and a sentence each."""
     lede = _lede(view, text)
     parts = (("train", view.train), ("test", view.test))
@@ -257,7 +264,8 @@ def _cost(view: StudyView, text: Text) -> str:
     return text("params.cost", cost=n.bps(view.params.cost_bps), entry=entry)
 
 
-def _trial_state(view: StudyView, text: Text) -> str:
+def trial_state(view: StudyView, text: Text) -> str:
+    """Return what became of the trials, in a few sentences."""
     state, complete = view.trials["state"], view.trials["state"] == "COMPLETE"
     counts = {
         "complete": int(complete.sum()),
@@ -271,6 +279,7 @@ def _trial_state(view: StudyView, text: Text) -> str:
 
 
 def versions() -> dict[str, str]:
+    """Return the versions that a repetition must agree with."""
     return {"optuna": metadata.version("optuna"), "python": platform.python_version()}
 
 

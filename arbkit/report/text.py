@@ -12,7 +12,7 @@ from arbkit.errors import ConfigError, nearest_names
 
 __all__ = ["LANGUAGES", "Text", "load_text"]
 
-LANGUAGES: Final = ("en",)
+LANGUAGES: Final = ("en", "ko")
 
 
 class Text:
