@@ -70,5 +70,5 @@ def _cells(facts: dict[str, Any], text: Text) -> tuple[str, ...]:
         n.share(facts["kept"], 0),
         n.count(facts["closed_trades"]),
         n.percent(facts["max_drawdown_mtm_pct"]),
-        facts["created"],
+        facts["created"][:10],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run_study(StudySpec.from_dict({"name": "kimchi-btc", **SPEC}))
+        run_study(StudySpec.from_dict({"name": "other", **SPEC, "seed": 2}))
         run_study(
             StudySpec.from_dict({"name": "strict", **SPEC, "constraints": ["closed_trades >= 1000000"]})
         )
@@ -59,6 +61,31 @@ def test_json_tells_path_and_size(capsys, tmp_path):
     assert said["bytes"] == (tmp_path / "x.html").stat().st_size
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path", "begins"),
+    [
+        (
+            ["kimchi-btc", "--quick", "--lang", "ko"],
+            "reports/kimchi-btc.html",
+            '<!doctype html>\n<html lang="ko">',
+        ),
+        (["kimchi-btc", "--quick", "--format", "md"], "reports/kimchi-btc.md", "# kimchi-btc"),
+        (["kimchi-btc", "--quick", "--format", "json"], "reports/kimchi-btc.json", '{\n  "version": 1'),
+        (["--compare", "kimchi-btc", "other"], "reports/kimchi-btc-other.html", "<!doctype html>"),
+        (["index"], "reports/index.html", "<!doctype html>"),
+    ],
+)
+def test_other_kinds_of_report_are_written(arguments, path, begins, capsys):
+    assert main(["report", *arguments]) == 0
+    assert capsys.readouterr().out.startswith(f"{path} (")
+    assert Path(path).read_text("utf-8").lstrip().startswith(begins)
+
+
+def test_hurdle_rate_is_the_one_given():
+    main(["report", "kimchi-btc", "--quick", "--hurdle", "7.5", "--format", "md"])
+    assert "7.5 % a year" in Path("reports/kimchi-btc.md").read_text("utf-8")
+
+
 def test_spot_legs_sold_short_are_in_the_first_line(tmp_path):
     main(["report", "kimchi-btc", "--to", str(tmp_path / "x.html")])
     page = (tmp_path / "x.html").read_text("utf-8")
@@ -73,6 +100,11 @@ def test_spot_legs_sold_short_are_in_the_first_line(tmp_path):
         (["kimchi-btc", "--to", "panel.parquet/x.html"], "must go to a path that can be written"),
         (["kimchi-btc", "--to", "studies"], "is a folder; name a file in it"),
         (["panel.parquet"], ""),
+        (["kimchi-btc", "other"], "--compare holds them against each other"),
+        (["--compare", "kimchi-btc"], "a comparison takes 2 to 4 different studies, was kimchi-btc"),
+        (["kimchi-btc", "--format", "pdf"], "`format` must be html, md or json, was 'pdf'"),
+        (["kimchi-btc", "--lang", "kr"], "`lang` 'kr' has no messages; did you mean `ko`?"),
+        (["kimchi-btc", "--hurdle", "nan"], "`hurdle_pct` must be a finite number, was nan"),
         ([], "Missing argument"),
         (["kimchi-btc", "--too", "x"], "did you mean `--to`"),
     ],

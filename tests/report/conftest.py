@@ -13,7 +13,7 @@ import pytest
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many, split_panel
 from arbkit.panel import Panel, PanelMeta
-from arbkit.report import Objective, Searched, Segment, StudyView
+from arbkit.report import Objective, Searched, Segment, StudyView, view_of
 from arbkit.study import Study, StudySpec, run_study
 from arbkit.units import SECOND_NS
 
@@ -160,3 +160,9 @@ def spec_of(folder: Path) -> Callable[..., StudySpec]:
 def study(spec_of: Callable[..., StudySpec]) -> Study:
     """A finished study of sixteen trials."""
     return run_study(spec_of("demo"))
+
+
+@pytest.fixture(scope="session")
+def seen(study: Study) -> StudyView:
+    """What a report shows of that study, with its neighbourhood and the checks."""
+    return view_of(study)

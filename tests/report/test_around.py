@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from arbkit.engine import backtest
 from arbkit.report.around import around_of
 from arbkit.report.figures.around import draw_near, draw_profile, near_numbers, profile_numbers
-from arbkit.report.from_study import view_of
 from arbkit.report.text import load_text
 from arbkit.report.trust import near_table
-
-
-@pytest.fixture(scope="module")
-def seen(study):
-    return view_of(study)
 
 
 def test_profiles_pass_through_the_chosen_set(study, seen):
