@@ -27,7 +27,7 @@ def test_every_page_and_every_public_package_is_on_the_site(site: Path, reposito
     made = {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")}
     assert pages <= made
     packages = {path.parent.name for path in (repository / "arbkit").glob("*/__init__.py")}
-    inner = {"assets", "cli", "jobs", "kernels", "testing", "wire"}
+    inner = {"assets", "cli", "jobs", "kernels", "show", "testing", "wire"}
     assert packages - inner <= {path.stem for path in (site / "api").glob("*.html")}
 
 
