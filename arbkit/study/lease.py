@@ -24,7 +24,7 @@ try:
 except ImportError:  # pragma: no cover - only where there is no POSIX file lock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lease", "Meeting", "find_leader", "is_led", "private_folder", "take_lease"]
+__all__ = ["Lease", "Meeting", "find_leader", "is_led", "lease_file", "private_folder", "take_lease"]
 
 
 class Meeting(NamedTuple):
@@ -76,7 +76,7 @@ def take_lease(url: str, name: str) -> Lease | None:
     Raises:
         StorageError: when the file cannot be made.
     """
-    path = _path(url, name)
+    path = lease_file(url, name)
     if path is None:
         return Lease(None)
     while True:
@@ -98,7 +98,7 @@ def take_lease(url: str, name: str) -> Lease | None:
 
 def is_led(url: str, name: str) -> bool:
     """Tell whether another process leads a study."""
-    path = _path(url, name)
+    path = lease_file(url, name)
     if path is None or not path.exists():
         return False
     lease = take_lease(url, name)
@@ -110,7 +110,7 @@ def is_led(url: str, name: str) -> bool:
 
 def find_leader(url: str, name: str) -> Meeting | None:
     """Return where the leader of a study can be reached, None when it does not say (yet)."""
-    path = _path(url, name)
+    path = lease_file(url, name)
     if path is None:
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -136,7 +136,8 @@ def private_folder() -> Path:
     return folder
 
 
-def _path(url: str, name: str) -> Path | None:
+def lease_file(url: str, name: str) -> Path | None:
+    """Return the file that is locked while a study runs; None where nobody else can run it."""
     if url == MEMORY or fcntl is None:
         return None
     file = file_of(url)

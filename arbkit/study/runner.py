@@ -37,6 +37,7 @@ from arbkit.study.robust import evaluator_for
 from arbkit.study.samplers import internal, make_sampler
 from arbkit.study.space import REFERENCE, Categorical, distributions
 from arbkit.study.spec import StudySpec
+from arbkit.study.stop import until_asked
 from arbkit.study.storages import (
     MEMORY,
     POSTGRESQL,
@@ -204,8 +205,9 @@ def _run(
         aside.begin()
     if count_trials(storage, study._study_id) < record.n_trials:
         run = BatchRun(spec, storage, study._study_id, evaluator, folds, aside)
-        with evaluator if isinstance(evaluator, Crew) else nullcontext():
-            run.run(record.n_trials, progress, spec.timeout_s)
+        crew = evaluator if isinstance(evaluator, Crew) else nullcontext()
+        with crew, until_asked(url, spec.name, progress) as report:
+            run.run(record.n_trials, report, spec.timeout_s)
     if aside is not None:
         aside.finish()
 

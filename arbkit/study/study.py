@@ -31,6 +31,7 @@ from arbkit.study.storages.urls import aside_folder
 
 if TYPE_CHECKING:
     import optuna
+    from matplotlib.figure import Figure
 
     from arbkit.engine import BacktestResult
     from arbkit.panel import Panel
@@ -84,6 +85,30 @@ class Study:
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self.n_trials:,} of {self.record.n_trials:,} trials)"
+
+    def plot(self) -> Figure:
+        """Draw the history, and the first objective against each parameter."""
+        from arbkit.study.picture import draw_study
+
+        return draw_study(self)
+
+    def _repr_html_(self) -> str:
+        from arbkit.show import card, count, decimal
+
+        spec, counts, best = self.spec, self.counts(), self.best_trials(1)
+        lines = [
+            ("trials", f"{count(counts.trials)} of {count(self.record.n_trials)}"),
+            ("not feasible", count(counts.infeasible)),
+            ("pruned", count(counts.pruned)),
+            ("repeated", count(counts.duplicates)),
+            ("objective", ", ".join(f"{item.direction} {item.metric}" for item in spec.objective)),
+            ("sampler", f"{spec.sampler.name}, seed {spec.seed}"),
+        ]
+        for name in () if best.is_empty() else (*best.columns[2:3], *spec.space):
+            value = best[name][0]
+            lines.append((f"best: {name}", decimal(value, 4) if isinstance(value, float) else str(value)))
+        market = spec.dataset or spec.panel or ""
+        return card(f"Study {self.name}", f"on {market}", lines, more=self.command)
 
     @functools.cached_property
     def optuna(self) -> optuna.Study:

@@ -287,8 +287,10 @@ class ExploreView {
       this.keptTable,
       make("div", { class: "ak-foot" }, this.status),
     );
-    // JupyterLab must not take keys typed here for its own commands.
-    this.root.dataset.lmSuppressShortcuts = "true";
+    // JupyterLab must not take keys typed here for its own commands, but for those with Ctrl.
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+    });
     this.root.dataset.mark = setup.mark;
     el.append(this.root);
     this.tints = tintsOf(this.root);
@@ -370,7 +372,11 @@ class ExploreView {
       shared("equity", axesFor(() => this.tints, "", { showTime: false }), {
         scales: {
           x: { ...xScale },
-          y: { range: (u, low, high) => (low === null ? [-1, 1] : padded(Math.min(0, low), Math.max(0, high, 1e-6))) },
+          y: { range: (u, low, high) => {
+            if (low === null) return [-1, 1];
+            const whole = this.span.min === this.setup.start && this.span.max === this.setup.end;
+            return whole ? padded(Math.min(0, low), Math.max(0, high, 1e-6)) : padded(low, Math.max(high, low + 1e-6));
+          } },
         },
         series: [
           {},
