@@ -43,4 +43,5 @@ def drawn_trials(study: Study, most: int = 3_000) -> pl.DataFrame:
     rows = frame.with_row_index("row").filter(pl.col("feasible"))
     best = rows.sort(value, descending=study.spec.directions[0] == "maximize", nulls_last=True)["row"]
     even: IntArray = np.linspace(0, frame.height - 1, most - most // 2).astype(np.int64)
-    return frame[np.union1d(best.head(most // 2).to_numpy(), even).tolist()]
+    chosen = np.union1d(best.head(most // 2).to_numpy(), even).tolist()
+    return pl.DataFrame(frame[chosen])
