@@ -10,16 +10,30 @@ if TYPE_CHECKING:
     from arbkit.engine.views import equity_frame, trades_frame
     from arbkit.lab.explore import explore
     from arbkit.lab.explorer import Explorer
+    from arbkit.lab.watcher import Watcher, watch
     from arbkit.panel.views import spread_frame
+    from arbkit.study.views import history_frame
 
-__all__ = ["Explorer", "equity_frame", "explore", "spread_frame", "trades_frame"]
+__all__ = [
+    "Explorer",
+    "Watcher",
+    "equity_frame",
+    "explore",
+    "history_frame",
+    "spread_frame",
+    "trades_frame",
+    "watch",
+]
 
 _HOMES: Final = {
     "Explorer": "arbkit.lab.explorer",
+    "Watcher": "arbkit.lab.watcher",
     "equity_frame": "arbkit.engine.views",
     "explore": "arbkit.lab.explore",
+    "history_frame": "arbkit.study.views",
     "spread_frame": "arbkit.panel.views",
     "trades_frame": "arbkit.engine.views",
+    "watch": "arbkit.lab.watcher",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
 
-from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.engine.views import equity_frame, trades_frame
-from arbkit.errors import MissingDependencyError
 from arbkit.lab.desk import Desk
+from arbkit.lab.front import Widget, front_end, look
 from arbkit.panel.views import spread_frame
-
-try:
-    import anywidget
-except ImportError as error:  # pragma: no cover - only where the extra is missing
-    raise MissingDependencyError(
-        "arbkit.lab needs the notebook packages; install them with: pip install 'arbkit[notebook]'"
-    ) from error
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,24 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explorer"]
 
-_STATIC: Final = Path(__file__).parent / "static"
 
-
-def front_end(name: str) -> str:
-    """Return one module for the browser: the chart library, what all widgets share, and the widget's own."""
-    parts = [
-        asset_text(UPLOT_JS),
-        *((_STATIC / file).read_text(encoding="utf-8") for file in ("shared.js", name)),
-    ]
-    return "\n".join(parts)
-
-
-def look() -> str:
-    """Return the style of all widgets."""
-    return asset_text(UPLOT_CSS) + (_STATIC / "lab.css").read_text(encoding="utf-8")
-
-
-class Explorer(anywidget.AnyWidget):
+class Explorer(Widget):
     """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
 
     _esm = front_end("explore.js")
