@@ -7,19 +7,14 @@ from the stored trials. What a batch proposes depends on the trials before it an
 from __future__ import annotations
 
 import dataclasses
-import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
-import optuna
-from optuna.storages import InMemoryStorage
-from optuna.trial import Trial, TrialState
 
 from arbkit._typing import FloatArray
-from arbkit.study.block import CONSTRAINT, TrialBlock
+from arbkit.study.asking import AskedStudy
+from arbkit.study.block import TrialBlock
 from arbkit.study.conditions import Conditions
 from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, make_sampler
 from arbkit.study.samplers.numbered import NumberedSampler
@@ -28,8 +23,6 @@ from arbkit.study.space import distributions
 from arbkit.study.spec import StudySpec
 
 __all__ = ["Proposer", "make_proposer"]
-
-_OURS: Final = "study:"
 
 
 class Proposer(Protocol):
@@ -130,68 +123,25 @@ class AskingProposer:
         self._spec = spec
         self._space = distributions(spec.space)
         self._conditions = Conditions(spec.space)
-        self._trials: list[Trial] = []
 
     def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
         """Copy the told trials into memory, without the metrics, which no sampler looks at."""
-        self._memory = InMemoryStorage()
-        self._study = optuna.create_study(
-            storage=self._memory, study_name="copy", directions=self._spec.directions
-        )
-        self._id = self._study._study_id
-        trials = dataclasses.replace(told, attrs={}).to_frozen()
-        for item in trials:
-            if item.state == TrialState.PRUNED and item.intermediate_values:
-                item.values = [list(item.intermediate_values.values())[-1]]  # As Optuna does when it is told.
-        self._study.add_trials(trials)
-        for key, value in attrs.items():
-            self._memory.set_study_system_attr(self._id, key, value)
-        for point in self._spec.enqueue[told.end :]:
-            self._study.enqueue_trial(dict(point))
+        spec, first = self._spec, self._spec.enqueue[told.end :]
+        known = dataclasses.replace(told, attrs={})
+        self._study = AskedStudy(self._space, self._conditions, spec.directions, known, attrs, first)
 
     def propose(self, first: int, n: int) -> FloatArray:
         """Ask for the next trials, one by one, with a sampler made anew from (seed + trials before)."""
         spec = self._spec
-        self._study.sampler = make_sampler(
+        sampler = make_sampler(
             spec.sampler.name, spec.sampler.options, seed=spec.seed, done=first, ranges=spec.space
         )
-        self._trials = [self._conditions.ask(self._study, self._space) for _ in range(n)]
-        return np.array([internal(self._space, trial.params) for trial in self._trials], np.float64)
+        return self._study.ask(sampler, n)
 
     def tell(self, block: TrialBlock) -> TrialBlock:
         """Tell Optuna how the asked trials ended; a last batch may be cut short."""
-        for row, step, value in block.reports.tolist():
-            self._memory.set_trial_intermediate_value(self._trials[row]._trial_id, step, value)
-        with _without_constraint_warning():
-            for row, trial in enumerate(self._trials[: len(block)]):
-                for name, column in block.constraints.items():
-                    if column[row] == column[row]:
-                        trial.set_constraint(name, float(column[row]))
-                if block.states[row] == TrialState.COMPLETE.value:
-                    self._study.tell(trial, block.values[row].tolist())
-                else:
-                    self._study.tell(trial, state=TrialState(int(block.states[row])))
-        told = self._memory.get_all_trials(self._id, deepcopy=False)[block.first : block.end]
-        return dataclasses.replace(block, system_attrs=_texts([item.system_attrs for item in told]))
+        return dataclasses.replace(block, system_attrs=self._study.tell(block))
 
     def kept(self) -> dict[str, Any]:
         """Return what the sampler keeps about the study as a whole (a genetic one: its parents)."""
-        attrs = self._memory.get_study_system_attrs(self._id)
-        return {key: value for key, value in attrs.items() if not key.startswith(_OURS)}
-
-
-def _texts(attrs: Sequence[Mapping[str, Any]]) -> dict[str, list[str | None]]:
-    found: dict[str, list[str | None]] = {}
-    for row, one in enumerate(attrs):
-        for key, value in one.items():
-            if not key.startswith(CONSTRAINT):
-                found.setdefault(key, [None] * len(attrs))[row] = json.dumps(value)
-    return found
-
-
-@contextmanager
-def _without_constraint_warning() -> Iterator[None]:
-    """CMA-ES says at every trial that it does not use constraints; `study samplers` says so once."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Constraints have been set, but CmaEsSampler", UserWarning)
-        yield
+        return self._study.kept()

@@ -1,0 +1,213 @@
+"""What arbkit adds to the time of a sampler: the same trials in a stored study and in Optuna's memory.
+
+A sampler is timed at its own calls, in both runs. What is added is the wall time of arbkit's loop, without
+evaluating, minus the sampler's own time where nothing is beside it: proposals as arrays, trials judged and
+packed, the copy in memory that the sampler looks at, and SQLite.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+
+import arbkit
+from arbkit._typing import FloatArray, RecordArray
+from arbkit.study import Evaluator, Progress, StudySpec, run_study
+from arbkit.study.conditions import Conditions
+from arbkit.study.evaluator import Points
+from arbkit.study.market import Market
+from arbkit.study.robust import evaluator_for
+from arbkit.study.samplers import History, internal, sampler_info
+from arbkit.study.samplers.info import Request
+from arbkit.study.samplers.tpe import TpeSampler
+from arbkit.study.schedule import batches
+from arbkit.study.space import distributions
+from benchmarks.quiet import quiet
+
+__all__ = ["SAMPLERS", "Clock", "TimedSampler", "TimedTpe", "added"]
+
+#: What is timed: Optuna's, one in a package of its own, and our TPE, which proposes in blocks.
+SAMPLERS: Final = (
+    "optuna.random", "arbkit_near_best:NearBestSampler", "cmaes", "nsgaii", "optuna.tpe", "tpe",
+)  # fmt: skip
+_PACKAGE: Final = Path(__file__).resolve().parents[1] / "tests" / "plugins" / "arbkit-near-best"
+_CALLS: Final = (
+    "infer_relative_search_space", "sample_relative", "sample_independent", "before_trial", "after_trial",
+)  # fmt: skip
+
+
+class Clock:
+    """Seconds spent in the calls of all samplers that are timed."""
+
+    spent = 0.0
+
+
+class TimedSampler(BaseSampler):
+    """A sampler of Optuna's kind whose calls are timed.
+
+    Args:
+        seed: of the sampler.
+        space: the search space.
+        base: name of the sampler in a spec.
+    """
+
+    def __init__(self, seed: int, space: dict[str, Any], base: str) -> None:
+        info = sampler_info(base)
+        self._base = info.make(Request(seed, 0, {}, space), **({} if info.options is None else {}))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in _CALLS:
+            return super().__getattribute__(name)
+        call = getattr(self._base, name)
+
+        def timed(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return call(*arguments)
+            finally:
+                Clock.spent += time.perf_counter() - began
+
+        return timed
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+        """Ask the sampler; see `__getattribute__`."""
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+        """Ask the sampler; see `__getattribute__`."""
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        """Ask the sampler; see `__getattribute__`."""
+
+
+class TimedTpe:
+    """Our TPE, its proposals timed."""
+
+    def __init__(self, seed: int, space: dict[str, Any]) -> None:
+        self._sampler = TpeSampler(space, seed, Conditions({}))
+
+    def propose(self, history: History, first: int, n: int) -> FloatArray:
+        """Propose the next trials."""
+        began = time.perf_counter()
+        rows = self._sampler.propose(history, first, n)
+        Clock.spent += time.perf_counter() - began
+        return rows
+
+
+class _TimedEvaluator:
+    """One thread that evaluates, and how long that took."""
+
+    def __init__(self, inner: Evaluator) -> None:
+        self._inner = inner
+        self.spent = 0.0
+
+    def evaluate(self, points: Points, fold: int | None = None) -> RecordArray:
+        """Return the metrics of each point."""
+        began = time.perf_counter()
+        records = self._inner.evaluate(points, fold)
+        self.spent += time.perf_counter() - began
+        return records
+
+
+class _Mark(NamedTuple):
+    """Seconds so far: of the wall, of the processor, of evaluating, of the sampler."""
+
+    wall: float
+    cpu: float
+    evaluating: float
+    own: float
+
+
+def added(spec: StudySpec, *, rounds: int = 3) -> Iterator[dict[str, Any]]:
+    """Time each sampler in stored studies and in memory, in turns.
+
+    Args:
+        spec: of a study on SQLite; its name, storage and sampler are replaced.
+        rounds: of which the medians are returned; one before them warms.
+
+    Yields:
+        Per sampler, microseconds a trial: the study's loop, in wall and CPU time; evaluating; the sampler's
+        own time in the study and alone in memory; what arbkit adds to that, and what the loop in memory does.
+    """
+    sys.path.insert(0, str(_PACKAGE))
+    folder = Path(spec.storage.removeprefix("sqlite:///")).parent
+    for name in SAMPLERS:
+        short = name.partition(":")[0]
+        timed = {"name": f"{__name__}:TimedSampler", "base": name}
+        if name == "tpe":
+            timed = {"name": f"{__name__}:TimedTpe"}
+        found = []
+        for turn in range(rounds + 1):
+            storage = f"sqlite:///{folder / short}-{turn}.db"
+            found.append(_once(spec.replace(sampler=timed, storage=storage)))
+        medians = {key: statistics.median(one[key] for one in found[1:]) for key in found[0]}
+        yield {"sampler": short, "trials": spec.n_trials, **medians}
+
+
+def _once(spec: StudySpec) -> dict[str, float]:
+    """Run a study, then its trials in memory; both are timed from the end of the first batch on."""
+    evaluator = _TimedEvaluator(evaluator_for(spec, Market.load(spec), 1))
+    marks: list[_Mark] = []
+
+    def note(step: Progress) -> None:
+        marks.append(_Mark(time.perf_counter(), time.process_time(), evaluator.spent, Clock.spent))
+
+    study = run_study(spec, evaluator=evaluator, progress=note)
+    there = _between(marks)
+    frame = study.trials(metrics=False)
+    rows = np.array([internal(distributions(spec.space), row) for row in frame.to_dicts()])
+    alone = _between(_in_memory(spec, rows, frame["value"].to_numpy()))
+    costs = {
+        "loop us": there.wall, "loop CPU us": there.cpu, "evaluating us": there.evaluating,
+        "sampler there us": there.own, "sampler alone us": alone.own,
+        "added us": there.wall - there.evaluating - alone.own, "added in memory us": alone.wall - alone.own,
+    }  # fmt: skip
+    trials = len(rows) - next(batches(spec.batch, len(rows)))[1]
+    return {name: cost / trials * 1e6 for name, cost in costs.items()}
+
+
+def _between(marks: Sequence[_Mark]) -> _Mark:
+    return _Mark(*(last - first for first, last in zip(marks[0], marks[-1], strict=True)))
+
+
+def _in_memory(spec: StudySpec, rows: FloatArray, values: FloatArray) -> list[_Mark]:
+    """Ask and tell the same trials in memory, in the same batches; return a mark after each.
+
+    Raises:
+        RuntimeError: when the sampler proposes other trials than in the study.
+    """
+    batch_of = _of_ours if "base" not in spec.sampler.options else _of_optuna
+    marks = []
+    with quiet():
+        for (first, end), asked in zip(batches(spec.batch, len(rows)), batch_of(spec, values), strict=True):
+            marks.append(_Mark(time.perf_counter(), time.process_time(), 0.0, Clock.spent))
+            if not np.array_equal(asked, rows[first:end]):
+                raise RuntimeError(f"{spec.sampler} proposes other trials in memory")
+    return marks
+
+
+def _of_ours(spec: StudySpec, values: FloatArray) -> Iterator[FloatArray]:
+    space = distributions(spec.space)
+    sampler, history = TimedTpe(spec.seed, space), History(space, spec.directions)
+    for first, end in batches(spec.batch, len(values)):
+        rows = sampler.propose(history, first, end - first)
+        history.append(rows, values[first:end, None])
+        yield rows
+
+
+def _of_optuna(spec: StudySpec, values: FloatArray) -> Iterator[list[list[float]]]:
+    space = distributions(spec.space)
+    study = optuna.create_study(directions=spec.directions)
+    for first, end in batches(spec.batch, len(values)):
+        study.sampler = TimedSampler(spec.seed + first, space, spec.sampler.options["base"])
+        trials = [study.ask(space) for _ in range(first, end)]
+        for trial, value in zip(trials, values[first:end].tolist(), strict=True):
+            study.tell(trial, value)
+        yield [internal(space, trial.params) for trial in trials]
