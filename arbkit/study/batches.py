@@ -13,6 +13,7 @@ import bisect
 import dataclasses
 import datetime as dt
 import functools
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +146,7 @@ class BatchRun:
             self._folds.restart(len(stored))
         done = self._restart(proposer, stored)
         pace, size = _Pace(), _Size(self._spec.batch, self._any_size(proposer))
-        with WriteBehind() as writer:
+        with _without_old_garbage(), WriteBehind() as writer:
             while done < total and not self._tally.stagnated:
                 if timeout_s is not None and time.monotonic() - began >= timeout_s:
                     return "timeout"
@@ -329,10 +330,8 @@ def append_finished(
     storage: BaseStorage, study_id: int, block: TrialBlock, attrs: dict[str, Any], end: int
 ) -> None:
     """Append a block to a storage, and what the sampler keeps about the study after `end` trials."""
-    append_block(storage, study_id, block)
-    if attrs:
-        kept: Any = {"trials": end, "attrs": attrs}
-        storage.set_study_system_attr(study_id, _SAMPLER_ATTR, kept)
+    kept: Any = {_SAMPLER_ATTR: {"trials": end, "attrs": attrs}} if attrs else {}
+    append_block(storage, study_id, block, kept)
 
 
 class _Known:
@@ -408,6 +407,19 @@ def _same(stored: FloatArray, asked: FloatArray) -> bool:
 
 def _now() -> np.datetime64:
     return np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
+
+
+@contextmanager
+def _without_old_garbage() -> Iterator[None]:
+    """Keep Python from looking for cycles in what there was before: 0.1 s each time, for the imports alone."""
+    frozen = gc.get_freeze_count() > 0
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 @contextmanager

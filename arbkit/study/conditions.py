@@ -48,6 +48,7 @@ class Conditions:
         for column, (name, item) in enumerate(ranges.items()):
             if item.when is not None:
                 self._add(column, name, item.when, ranges)
+        self._parents: list[int] = self.parent.tolist()
         self.order = np.array(self._ordered(), np.int64)
 
     def __bool__(self) -> bool:
@@ -55,7 +56,7 @@ class Conditions:
 
     def exists(self, column: int, row: FloatArray) -> bool:
         """Tell whether a parameter exists in a row of float64 (p,) that has its parent, if that exists."""
-        parent = self.parent[column]
+        parent = self._parents[column]
         if parent < 0:
             return True
         value = row[parent]
@@ -72,18 +73,6 @@ class Conditions:
             choice = np.where(absent, 0, rows[:, parent]).astype(np.uint64)
             rows[absent | ((self.allowed[column] >> choice) & np.uint64(1) == 0), column] = np.nan
         return rows
-
-    def ask(self, study: optuna.Study, space: Mapping[str, BaseDistribution]) -> optuna.Trial:
-        """Ask a study for a trial, and for the parameters that exist in it."""
-        if not self:
-            return study.ask(dict(space))
-        trial = study.ask()
-        row = np.full(len(self._names), np.nan)
-        for column in self.order:
-            name = self._names[column]
-            if self.exists(column, row):
-                row[column] = space[name].to_internal_repr(trial._suggest(name, space[name]))
-        return trial
 
     def _add(self, column: int, name: str, when: Mapping[str, Any], ranges: Mapping[str, Range]) -> None:
         place = f"space.{name}.when"

@@ -16,7 +16,7 @@ from arbkit._typing import FloatArray
 from arbkit.study.asking import AskedStudy
 from arbkit.study.block import TrialBlock
 from arbkit.study.conditions import Conditions
-from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, make_sampler
+from arbkit.study.samplers import BatchSampler, History, internal, make_batch_sampler, sampler_maker
 from arbkit.study.samplers.numbered import NumberedSampler
 from arbkit.study.schedule import batch_end
 from arbkit.study.space import distributions
@@ -123,6 +123,9 @@ class AskingProposer:
         self._spec = spec
         self._space = distributions(spec.space)
         self._conditions = Conditions(spec.space)
+        self._sampler_of = sampler_maker(
+            spec.sampler.name, spec.sampler.options, seed=spec.seed, ranges=spec.space
+        )
 
     def restart(self, told: TrialBlock, attrs: Mapping[str, Any]) -> None:
         """Copy the told trials into memory, without the metrics, which no sampler looks at."""
@@ -132,11 +135,7 @@ class AskingProposer:
 
     def propose(self, first: int, n: int) -> FloatArray:
         """Ask for the next trials, one by one, with a sampler made anew from (seed + trials before)."""
-        spec = self._spec
-        sampler = make_sampler(
-            spec.sampler.name, spec.sampler.options, seed=spec.seed, done=first, ranges=spec.space
-        )
-        return self._study.ask(sampler, n)
+        return self._study.ask(self._sampler_of(first), n)
 
     def tell(self, block: TrialBlock) -> TrialBlock:
         """Tell Optuna how the asked trials ended; a last batch may be cut short."""

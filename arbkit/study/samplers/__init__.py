@@ -12,6 +12,7 @@ from arbkit.study.samplers.registry import (
     make_batch_sampler,
     make_sampler,
     sampler_info,
+    sampler_maker,
 )
 from arbkit.study.samplers.tpe import TpeSampler
 
@@ -32,4 +33,5 @@ __all__ = [
     "make_batch_sampler",
     "make_sampler",
     "sampler_info",
+    "sampler_maker",
 ]

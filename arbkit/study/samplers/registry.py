@@ -8,7 +8,7 @@ batch proposes depends on the trials before it and the seed, not on how often th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import optuna
@@ -23,7 +23,15 @@ from arbkit.study.samplers.numbered import GridSampler, NumberedSampler
 from arbkit.study.samplers.tpe import TpeSampler
 from arbkit.study.space import Range, distributions
 
-__all__ = ["SAMPLERS", "all_samplers", "grid_size", "make_batch_sampler", "make_sampler", "sampler_info"]
+__all__ = [
+    "SAMPLERS",
+    "all_samplers",
+    "grid_size",
+    "make_batch_sampler",
+    "make_sampler",
+    "sampler_info",
+    "sampler_maker",
+]
 
 _GROUP: Final = "arbkit.samplers"
 
@@ -73,25 +81,36 @@ def make_sampler(
         ConfigError: for an unknown sampler or option, or an option that breaks its rule.
         MissingDependencyError: naming the package to install.
     """
+    return sampler_maker(name, options, seed=seed, ranges=ranges)(done)
+
+
+def sampler_maker(
+    name: str, options: Mapping[str, Any], *, seed: int, ranges: Mapping[str, Range]
+) -> Callable[[int], Any]:
+    """Return what makes the sampler of a batch from the number of trials before it; see `make_sampler`."""
     info = sampler_info(name)
     if info.missing:
         raise MissingDependencyError(
             f"the {name} sampler needs a package that is not installed: pip install {' '.join(info.missing)}"
         )
-    checked = info.checked(options)
-    request = Request(seed, done, ranges, distributions(ranges))
-    with warnings.catch_warnings():
-        # An option or a sampler that Optuna may still change says so once per object; ours is one
-        # object per batch, and the version of Optuna is recorded with the study.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if info is PARTIAL:
-            return _partial(request, checked)
-        try:
-            return info.make(request, **checked)
-        except (ValueError, TypeError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(f"the options of the {name} sampler break a rule: {error}") from error
+    checked, space = info.checked(options), distributions(ranges)
+
+    def make(done: int) -> Any:
+        request = Request(seed, done, ranges, space)
+        with warnings.catch_warnings():
+            # An option or a sampler that Optuna may still change says so once per object; ours is one
+            # object per batch, and the version of Optuna is recorded with the study.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if info is PARTIAL:
+                return _partial(request, checked)
+            try:
+                return info.make(request, **checked)
+            except (ValueError, TypeError) as error:
+                if isinstance(error, ConfigError):
+                    raise
+                raise ConfigError(f"the options of the {name} sampler break a rule: {error}") from error
+
+    return make
 
 
 def make_batch_sampler(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -37,6 +38,11 @@ _PARTS: Final = {
     "trial_intermediate_values": "trial_id, step, intermediate_value, intermediate_value_type",
 }
 
+_SET_ATTR: Final = (
+    "INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
+    "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json"
+)
+
 #: Rows of one statement: more of them save nothing, and take longer to be prepared.
 _ROWS: Final = 128
 
@@ -51,8 +57,10 @@ def knows_schema() -> bool:
     return models.SCHEMA_VERSION == _SCHEMA
 
 
-def insert_block(storage: RDBStorage, study_id: int, block: TrialBlock) -> None:
-    """Store trials under the numbers they have, in one transaction.
+def insert_block(
+    storage: RDBStorage, study_id: int, block: TrialBlock, attrs: Mapping[str, Any] | None = None
+) -> None:
+    """Store trials under the numbers they have, and system attributes of the study, in one transaction.
 
     Raises:
         StorageError: when the next number of the stored study is another one.
@@ -68,6 +76,8 @@ def insert_block(storage: RDBStorage, study_id: int, block: TrialBlock) -> None:
         system = {CONSTRAINT + name: texts_of(column) for name, column in block.constraints.items()}
         session.insert("trial_system_attributes", _attr_columns(ids, {**block.system_attrs, **system}))
         session.insert("trial_intermediate_values", _report_columns(ids, block))
+        for key, value in (attrs or {}).items():
+            session.rows(_SET_ATTR, study_id, key, json.dumps(value))
 
 
 def count_rows(storage: RDBStorage, study_id: int) -> int:
@@ -97,9 +107,9 @@ class _Session:
             self.rows("SELECT study_id FROM studies WHERE study_id = ? FOR UPDATE", study_id)
 
     def rows(self, query: str, *values: Any) -> Rows:
-        """Return all rows of a query with `?` for each value."""
+        """Return all rows of a query, which has a `?` for each value."""
         self._cursor.execute(query if self._sqlite else query.replace("?", "%s"), values)
-        rows: Rows = self._cursor.fetchall()
+        rows: Rows = self._cursor.fetchall() if self._cursor.description else []
         return rows
 
     def new_ids(self, count: int) -> list[int]:
@@ -117,16 +127,29 @@ class _Session:
             return
         if self._sqlite:
             shape = tuple(len(column) if isinstance(column, tuple) else 0 for column in columns)
-            period = max(1, *shape)
-            step = -(-_ROWS // period) * period
-            for first in range(0, count, step):
-                rows = min(step, count - first)
+            first = 0
+            for rows in _steps(count, max(1, *shape)):
                 self._cursor.execute(_statement(table, rows, shape), _bound(columns, first, rows))
+                first += rows
             return
         endless = zip(*map(_endless, columns), strict=False)
         with self._cursor.copy(f"COPY {table} ({_PARTS[table]}) FROM STDIN") as stream:
             for row in itertools.islice(endless, count):
                 stream.write_row(row)
+
+
+def _steps(count: int, period: int) -> Iterator[int]:
+    """Cut rows into few statements, of few different lengths: batches differ, and a new one is prepared.
+
+    Args:
+        count: how many rows, a multiple of the period.
+        period: of the columns that repeat.
+    """
+    left, most = count // period, 1 << max(0, (_ROWS // period).bit_length() - 1)
+    while left:
+        step = min(most, 1 << (left.bit_length() - 1))
+        yield step * period
+        left -= step
 
 
 def _endless(column: Column) -> Iterable[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
@@ -15,8 +16,16 @@ from arbkit.study.storages.blocks import BlockStorage, block_of, removed, taken
 __all__ = ["append_block", "append_trials", "count_trials", "read_block"]
 
 
-def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None:
+def append_block(
+    storage: BaseStorage, study_id: int, block: TrialBlock, attrs: Mapping[str, Any] | None = None
+) -> None:
     """Store finished trials under the numbers they have: all of them or none.
+
+    Args:
+        storage: where the study is.
+        study_id: its id there.
+        block: the trials.
+        attrs: system attributes of the study, set with the last of them.
 
     Raises:
         StorageError: when another process has stored a trial under one of the numbers, or deleted the study.
@@ -25,8 +34,9 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
     if not len(block):
         return
     if isinstance(inner, RDBStorage) and knows_schema():
-        insert_block(inner, study_id, block)
-    elif isinstance(storage, BlockStorage):
+        insert_block(inner, study_id, block, attrs)
+        return
+    if isinstance(storage, BlockStorage):
         try:
             storage.append_block(study_id, block)
         except KeyError as error:
@@ -35,6 +45,8 @@ def append_block(storage: BaseStorage, study_id: int, block: TrialBlock) -> None
         _check_next(storage, study_id, block.first)
         for trial in block.to_frozen():
             storage.create_new_trial(study_id, template_trial=trial)
+    for key, value in (attrs or {}).items():
+        storage.set_study_system_attr(study_id, key, value)
 
 
 def read_block(storage: BaseStorage, study_id: int, parts: Parts = WHOLE) -> TrialBlock:
