@@ -24,6 +24,7 @@ from benchmarks import (
     bench_memory,
     bench_portfolio,
     bench_process,
+    bench_samplers,
     bench_storages,
     bench_store,
     bench_study,
@@ -152,6 +153,17 @@ def _study(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     yield from bench_study.study_loop(make_panel(sizes.study_rows), sizes.study, folder)
 
 
+def _samplers(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    panel = make_panel(sizes.study_rows)
+    yield from bench_samplers.added(panel, sizes.study.asked, folder, rounds=sizes.rounds)
+
+
+def _tpe_stored(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_samplers.tpe_stored(
+        make_panel(sizes.study_rows), sizes.tpe.timed, folder, places=sizes.rounds, each=2 * sizes.rounds
+    )
+
+
 def _study_workers(sizes: Sizes, folder: Path) -> Rows:
     return bench_study.study_workers(make_panel(sizes.study_rows), sizes.study.trials // 2, folder)
 
@@ -207,6 +219,8 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "store": _store,
     "startup": _start_up,
     "study": _study,
+    "samplers": _samplers,
+    "tpestored": _tpe_stored,
     "workers": _study_workers,
     "studyprocess": _study_process,
     "tpe": _tpe,
@@ -229,6 +243,8 @@ _TITLES: Final = {
     "store": "A panel larger than memory, each process capped at 4 GiB",
     "startup": "A whole process, 100,000 rows of pair CSV",
     "study": "Studies stored in SQLite, against Optuna's own loop (the same backtests, sampler and storage)",
+    "samplers": "What is added to the time of a sampler: CPU microseconds a trial, studies on SQLite",
+    "tpestored": "TPE stored in SQLite, against plain Optuna on a study of the same length",
     "workers": "One study by worker processes, all metrics, a stop loss",
     "studyprocess": "A whole process, from Parquet to a stored study",
     "tpe": "Our TPE in batches against Optuna's one by one: best losses, and CPU time of proposing",

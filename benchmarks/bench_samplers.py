@@ -1,8 +1,8 @@
 """What arbkit adds to the time of a sampler: the same trials in a stored study and in Optuna's memory.
 
-A sampler is timed at its own calls, in both runs. What is added is the CPU time of arbkit's process, without
-evaluating, minus the sampler's own time where nothing is beside it: proposals as arrays, trials judged and
-packed, the copy in memory that the sampler looks at, and SQLite.
+A sampler is timed at its own calls, in both runs, which have to propose the same. What is added is the CPU
+time of arbkit's process minus evaluating and minus these calls: samplers made, the copy in memory that they
+look at, trials judged and packed, and SQLite.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from optuna.samplers import BaseSampler
 import arbkit
 from arbkit._typing import FloatArray, RecordArray
 from arbkit.study import Evaluator, Progress, StudySpec, run_study
+from arbkit.study.block import TrialBlock
 from arbkit.study.conditions import Conditions
 from arbkit.study.evaluator import Points
 from arbkit.study.market import Market
@@ -30,9 +31,12 @@ from arbkit.study.samplers.info import Request
 from arbkit.study.samplers.tpe import TpeSampler
 from arbkit.study.schedule import batches
 from arbkit.study.space import distributions
+from arbkit.study.storages import append_block, read_block
+from benchmarks.bench_study import TRAINING, study_spec, written
+from benchmarks.markets import PARAMS
 from benchmarks.quiet import quiet
 
-__all__ = ["SAMPLERS", "Clock", "TimedSampler", "TimedTpe", "added"]
+__all__ = ["SAMPLERS", "Clock", "TimedSampler", "TimedTpe", "added", "tpe_stored"]
 
 #: What is timed: Optuna's, one in a package of its own, and our TPE, which proposes in blocks.
 SAMPLERS: Final = (
@@ -136,30 +140,94 @@ class _Mark(NamedTuple):
     calls: float
 
 
-def added(spec: StudySpec, *, rounds: int = 3) -> Iterator[dict[str, Any]]:
-    """Time each sampler in stored studies and in memory, in turns.
+def added(panel: arbkit.Panel, trials: int, folder: Path, *, rounds: int = 5) -> Iterator[dict[str, Any]]:
+    """Time each sampler in studies stored in SQLite, and on the same trials in memory.
 
     Args:
-        spec: of a study on SQLite; its name, storage and sampler are replaced.
-        rounds: of which the medians are returned; one before them warms.
+        panel: the market.
+        trials: of each study.
+        folder: a place for it and the studies.
+        rounds: studies of which the medians are returned; with several, one before them warms.
 
     Yields:
         Per sampler, microseconds a trial: the study's loop, in wall and CPU time; evaluating; the sampler's
         own time in the study and alone in memory; what arbkit adds to that, and what the loop in memory does.
     """
     sys.path.insert(0, str(_PACKAGE))
-    folder = Path(spec.storage.removeprefix("sqlite:///")).parent
+    spec = study_spec("added", "random", trials, folder, "realized", "reversal", written(panel, folder))
     for name in SAMPLERS:
         short = name.partition(":")[0]
         timed = {"name": f"{__name__}:TimedSampler", "base": name}
         if name == "tpe":
             timed = {"name": f"{__name__}:TimedTpe"}
         found = []
-        for turn in range(rounds + 1):
+        for turn in range(rounds + (rounds > 1)):
             storage = f"sqlite:///{folder / short}-{turn}.db"
             found.append(_once(spec.replace(sampler=timed, storage=storage)))
-        medians = {key: statistics.median(one[key] for one in found[1:]) for key in found[0]}
+        medians = {key: statistics.median(one[key] for one in found[-rounds:]) for key in found[0]}
         yield {"sampler": short, "trials": spec.n_trials, **medians}
+
+
+def tpe_stored(
+    panel: arbkit.Panel, trials: int, folder: Path, *, places: int = 5, each: int = 10
+) -> Iterator[dict[str, Any]]:
+    """Time our TPE as a whole study on SQLite, and plain Optuna at some places on the way there.
+
+    Plain Optuna takes half an hour for 5,000 trials: it goes on for a few in studies that hold the first
+    ones of ours, in the middle of each of so many equal stretches.
+
+    Args:
+        panel: the market.
+        trials: of the study.
+        folder: a place for it and the studies.
+        places: stretches.
+        each: trials timed in each of them.
+
+    Yields:
+        Milliseconds a trial of both, in wall and CPU time, and the ratio of the latter.
+    """
+    bounds = written(panel, folder)
+    spec = study_spec("tpe", "tpe", trials, folder, "realized", "stop loss", bounds)
+    # No integer of 100,000 values: Optuna's TPE takes eight times as long over one.
+    space = {name: vars(item) for name, item in spec.space.items() if name != "max_position_usd"}
+    space["cooldown_s"] = {"type": "int", "low": 0, "high": 600, "step": 10}
+    spec = spec.replace(space=space, fixed={**spec.fixed, "max_position_usd": PARAMS.max_position_usd})
+    run_study(spec.replace(name="warm", n_trials=64, storage="memory://"))
+    began = time.perf_counter(), time.process_time()
+    study = run_study(spec)
+    ours = (time.perf_counter() - began[0]) / trials * 1e3, (time.process_time() - began[1]) / trials * 1e3
+    block = read_block(study.optuna._storage, study.optuna._study_id)
+    told = [int((k + 0.5) * trials / places) for k in range(places)]
+    costs = np.array([_plain_at(spec, panel, block.rows(0, count), folder, each) for count in told])
+    theirs = costs.mean(axis=0)
+    yield {
+        "trials": trials, "rows": len(panel), "ours ms": ours[0], "ours CPU ms": ours[1],
+        "Optuna ms": theirs[0], "Optuna CPU ms": theirs[1], "Optuna CPU ms, last": costs[-1, 1],
+        "times faster": theirs[1] / ours[1], "ours, best": float(np.nanmax(block.values)),
+    }  # fmt: skip
+
+
+def _plain_at(
+    spec: StudySpec, panel: arbkit.Panel, told: TrialBlock, folder: Path, trials: int
+) -> tuple[float, float]:
+    """Return wall and CPU milliseconds a trial of `study.optimize` on SQLite, after the trials told."""
+    train, space = panel.rows(0, int(len(panel) * TRAINING)), distributions(spec.space)
+
+    def objective(trial: optuna.Trial) -> float:
+        params, _ = spec.params_of({name: trial._suggest(name, item) for name, item in space.items()})
+        return float(arbkit.backtest_many(train, [params], metrics="realized")["mtm_pnl_usd"][0])
+
+    with quiet():
+        study = optuna.create_study(
+            storage=f"sqlite:///{folder / f'plain-{told.end}.db'}", direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=1),
+        )  # fmt: skip
+        append_block(study._storage, study._study_id, told)
+        study.optimize(objective, 1)
+        began = time.perf_counter(), time.process_time()
+        study.optimize(objective, trials)
+    spent = time.perf_counter() - began[0], time.process_time() - began[1]
+    return spent[0] / trials * 1e3, spent[1] / trials * 1e3
 
 
 def _once(spec: StudySpec) -> dict[str, float]:
@@ -168,7 +236,9 @@ def _once(spec: StudySpec) -> dict[str, float]:
     marks: list[_Mark] = []
 
     def note(step: Progress) -> None:
-        marks.append(_Mark(time.perf_counter(), time.process_time(), evaluator.spent, Clock.spent, Clock.calls))
+        marks.append(
+            _Mark(time.perf_counter(), time.process_time(), evaluator.spent, Clock.spent, Clock.calls)
+        )
 
     study = run_study(spec, evaluator=evaluator, progress=note)
     there = _between(marks)
@@ -178,7 +248,7 @@ def _once(spec: StudySpec) -> dict[str, float]:
     costs = {
         "wall us": there.wall, "CPU us": there.cpu, "evaluating": there.evaluating,
         "sampler there": there.own, "sampler alone": alone.own,
-        "added": there.cpu - there.evaluating - alone.own, "Optuna in memory adds": alone.cpu - alone.own,
+        "added": there.cpu - there.evaluating - there.own, "Optuna in memory adds": alone.cpu - alone.own,
     }  # fmt: skip
     trials = len(rows) - next(batches(spec.batch, len(rows)))[1]
     return {name: cost / trials * 1e6 for name, cost in costs.items()}

@@ -8,21 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import optuna
 
 import arbkit
 from arbkit.study import Progress, StudySpec, run_study
-from arbkit.study.proposals import make_proposer
 from arbkit.study.space import distributions
 from benchmarks.markets import PARAMS, calibrated
 from benchmarks.quiet import quiet
 from benchmarks.timing import processes_in_turns
 
-__all__ = ["StudySizes", "study_loop", "study_workers", "whole_process"]
+__all__ = ["TRAINING", "StudySizes", "study_loop", "study_spec", "study_workers", "whole_process", "written"]
 
 #: Share of the rows that a study simulates; the rest is out of sample.
-_TRAINING: Final = 0.7
+TRAINING: Final = 0.7
 _TRADES: Final = 200
 #: The samplers of Optuna that are asked for one trial at a time, and their own sampler object.
 _OPTUNA: Final = {
@@ -47,39 +45,49 @@ def study_loop(panel: arbkit.Panel, sizes: StudySizes, folder: Path) -> Iterator
     """Time whole studies over one panel, stored in SQLite files.
 
     They search the plain reversal rule, with realised metrics; then `random` with all metrics, and with a
-    stop loss too. Samplers of Optuna are also run in memory on an objective that costs nothing: their own.
+    stop loss too.
 
     Yields:
-        Per sampler: trials a second from the first finished batch on, CPU microseconds a trial, the same of
-        Optuna's own loop with the same backtests, and what is added to a sampler's own time.
+        Per sampler: trials a second from the first finished batch on, CPU microseconds a trial, and the same
+        of Optuna's own loop with the same backtests.
     """
-    file = folder / "panel.parquet"
-    panel.write(file)
-    levels = calibrated(panel.rows(0, int(len(panel) * _TRAINING)), _TRADES, 8)
-    bounds = (20.0, 60.0) if levels is None else (float(levels.min()), float(levels.max()))
+    bounds = written(panel, folder)
     cases = [(name, "realized", "reversal") for name in sizes.samplers]
     cases += [("random", "all", "reversal"), ("random", "all", "stop loss")]
     for sampler, metrics, rules in cases:
         numbered = sampler in ("random", "qmc", "grid")
         trials = sizes.trials if numbered else sizes.asked
         name = f"{sampler}-{metrics}-{rules.replace(' ', '-')}"
-        spec = _spec(name, sampler, trials, folder, metrics, rules, bounds)
+        spec = study_spec(name, sampler, trials, folder, metrics, rules, bounds)
         row = {"sampler": sampler, "rules": rules, "metrics": metrics, "rows": len(panel), "trials": trials}
         row |= _ours(spec)
         if metrics == "realized" and sampler in _OPTUNA:
             row |= _plain(panel, spec, min(sizes.plain, trials), folder)
             row["times faster"] = row["Optuna ms/trial"] / (1e3 / row["trials/s"])
-        if not numbered:
-            own = _own_time(spec, row["measured from"])
-            row["sampler's own us"] = own
-            row["added us"] = row["CPU us/trial"] - own
-        del row["measured from"]
         yield row
 
 
-def _spec(
+def written(panel: arbkit.Panel, folder: Path) -> tuple[float, float]:
+    """Write `panel.parquet` into a folder; return thresholds that give some 200 trades in training."""
+    panel.write(folder / "panel.parquet")
+    levels = calibrated(panel.rows(0, int(len(panel) * TRAINING)), _TRADES, 8)
+    return (20.0, 60.0) if levels is None else (float(levels.min()), float(levels.max()))
+
+
+def study_spec(
     name: str, sampler: str, trials: int, folder: Path, metrics: str, rules: str, bounds: tuple[float, float]
 ) -> StudySpec:
+    """Return the spec of a study over `panel.parquet` in a folder, stored in a SQLite file there.
+
+    Args:
+        name: of the study and its file.
+        sampler: name of the sampler.
+        trials: how many.
+        folder: where the panel is.
+        metrics: `realized` or `all`.
+        rules: `reversal`, or `stop loss` for that rule too.
+        bounds: of the thresholds searched.
+    """
     fixed = {name: getattr(PARAMS, name) for name in ("taker_fee_a_bps", "taker_fee_b_bps", "slippage_bps")}
     space: dict[str, Any] = {
         "min_spread_bps": {"type": "float", "low": bounds[0], "high": bounds[1]},
@@ -94,7 +102,7 @@ def _spec(
     return StudySpec.from_dict({
         "name": name, "panel": str(folder / "panel.parquet"), "storage": f"sqlite:///{folder / name}.db",
         "sampler": options, "seed": 1, "n_trials": trials, "fixed": fixed, "space": space, "metrics": metrics,
-        "split": {"out_of_sample": 1 - _TRAINING},
+        "split": {"out_of_sample": 1 - TRAINING},
     })  # fmt: skip
 
 
@@ -118,13 +126,12 @@ def _ours(spec: StudySpec, workers: int = 0) -> dict[str, Any]:
         "trials/s": done / max(last[1] - first[1], 1e-9),
         "CPU us/trial": (last[2] - first[2]) / done * 1e6,
         "whole s": whole,
-        "measured from": first[0],
     }
 
 
 def _plain(panel: arbkit.Panel, spec: StudySpec, trials: int, folder: Path) -> dict[str, Any]:
     """Optuna's own loop: the same sampler, space and storage, one backtest per trial."""
-    train = panel.rows(0, int(len(panel) * _TRAINING))
+    train = panel.rows(0, int(len(panel) * TRAINING))
     space = distributions(spec.space)
 
     def objective(trial: optuna.Trial) -> float:
@@ -146,40 +153,20 @@ def _plain(panel: arbkit.Panel, spec: StudySpec, trials: int, folder: Path) -> d
     }
 
 
-def _own_time(spec: StudySpec, first: int) -> float:
-    """Return what the sampler costs in memory, in CPU microseconds a trial, asked and told by Optuna.
-
-    Samplers take longer the more trials they know: those before the first one measured do not count.
-    """
-    if make_proposer(spec).free or spec.sampler.name not in _OPTUNA:
-        return 0.0
-    space = distributions(spec.space)
-    random = np.random.default_rng(0)
-    with quiet():
-        study = optuna.create_study(sampler=_OPTUNA[spec.sampler.name](seed=1), direction="maximize")
-        for number in range(spec.planned_trials):
-            if number == first:
-                began = time.process_time()
-            study.tell(study.ask(space), float(random.random()))
-        return (time.process_time() - began) / (spec.planned_trials - first) * 1e6
-
-
 def study_workers(panel: arbkit.Panel, trials: int, folder: Path) -> list[dict[str, Any]]:
     """Time one study by workers, against this process with one thread's work.
 
     Returns:
         Per number of workers: trials a second from the first finished batch on, and the gain over one.
     """
-    panel.write(folder / "panel.parquet")
-    levels = calibrated(panel.rows(0, int(len(panel) * _TRAINING)), _TRADES, 8)
-    bounds = (20.0, 60.0) if levels is None else (float(levels.min()), float(levels.max()))
+    bounds = written(panel, folder)
     rows: list[dict[str, Any]] = []
     for workers in (1, 2):
-        spec = _spec(f"workers-{workers}", "random", trials, folder, "all", "stop loss", bounds)
+        spec = study_spec(f"workers-{workers}", "random", trials, folder, "all", "stop loss", bounds)
         found = _ours(spec, workers)
         rows.append({"workers": workers, "rows": len(panel), "trials": trials, **found})
         rows[-1]["gain"] = found["trials/s"] / rows[0]["trials/s"]
-        del rows[-1]["CPU us/trial"], rows[-1]["measured from"]
+        del rows[-1]["CPU us/trial"]
     return rows
 
 
@@ -189,11 +176,8 @@ def whole_process(panel: arbkit.Panel, trials: int, folder: Path, *, rounds: int
     Returns:
         Per process: wall and CPU seconds; the last has its ratio to the sum of the first two.
     """
-    file = folder / "panel.parquet"
-    panel.write(file)
-    levels = calibrated(panel.rows(0, int(len(panel) * _TRAINING)), _TRADES, 8)
-    bounds = (20.0, 60.0) if levels is None else (float(levels.min()), float(levels.max()))
-    spec = _spec("start", "random", trials, folder, "realized", "reversal", bounds)
+    bounds = written(panel, folder)
+    spec = study_spec("start", "random", trials, folder, "realized", "reversal", bounds)
     (folder / "start.yaml").write_text(spec.to_yaml(), encoding="utf-8")
     python = sys.executable
     study = (
@@ -204,7 +188,8 @@ def whole_process(panel: arbkit.Panel, trials: int, folder: Path, *, rounds: int
     commands = {
         "import numba, polars, optuna": [python, "-c", "import numba, polars, optuna"],
         "the same, and reading the file": [
-            python, "-c", "import sys, numba, polars, optuna; polars.read_parquet(sys.argv[1])", str(file),
+            python, "-c", "import sys, numba, polars, optuna; polars.read_parquet(sys.argv[1])",
+            str(folder / "panel.parquet"),
         ],
         f"{trials:,} random trials to SQLite": [
             python, "-c", study, str(folder / "start.yaml"), str(folder / "start.db"),

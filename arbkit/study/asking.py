@@ -12,7 +12,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import optuna
@@ -48,7 +48,7 @@ class AskedStudy:
         self,
         space: Mapping[str, BaseDistribution],
         conditions: Conditions,
-        directions: Sequence[str],
+        directions: Sequence[Literal["minimize", "maximize"]],
         told: TrialBlock,
         attrs: Mapping[str, Any],
         first: Sequence[Mapping[str, Any]] = (),

@@ -411,7 +411,7 @@ def _now() -> np.datetime64:
 
 @contextmanager
 def _without_old_garbage() -> Iterator[None]:
-    """Keep Python from looking for cycles in what there was before: 0.1 s each time, for the imports alone."""
+    """Keep Python from looking for cycles among what was there before: 0.1 s each time, for imports alone."""
     frozen = gc.get_freeze_count() > 0
     if not frozen:
         gc.freeze()

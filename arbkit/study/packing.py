@@ -42,7 +42,7 @@ def _texts(column: NDArray[Any]) -> list[Any]:
     """Return what `%s` turns into JSON."""
     if column.dtype == np.bool_:
         return ["true" if item else "false" for item in column.tolist()]
-    items = column.tolist()
+    items: list[Any] = column.tolist()
     if column.dtype.kind == "f":
         for place in np.flatnonzero(~np.isfinite(column)).tolist():
             items[place] = "null"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import arbkit
 from arbkit.cli.main import main as arbkit_main
 from benchmarks import __main__ as command
-from benchmarks import bench_engine, bench_storages, bench_tpe
+from benchmarks import bench_engine, bench_samplers, bench_storages, bench_tpe
 from benchmarks.baselines import BASELINES, Baseline, Found, differences, found_by_arbkit
 from benchmarks.goals import goals
 from benchmarks.markets import PARAMS, calibrated, make_panel, trades_at
@@ -53,6 +54,22 @@ def test_a_study_is_compared_with_the_loop_of_optuna() -> None:
     assert [row["sampler"] for row in rows] == ["random", "tpe", "random", "random"]
     assert all(row["trials/s"] > 0 and row["trades"] > 0 for row in rows)
     assert rows[0]["times faster"] > 1
+
+
+def test_what_is_added_to_a_sampler_is_measured_on_the_same_trials() -> None:
+    (rows,) = command.measure(["samplers"], command.QUICK).values()
+    assert [row["sampler"] for row in rows] == [name.partition(":")[0] for name in bench_samplers.SAMPLERS]
+    for row in rows:
+        parts = row["evaluating"] + row["sampler there"] + row["added"]
+        assert parts == pytest.approx(row["CPU us"])
+        assert min(row["evaluating"], row["sampler there"], row["sampler alone"], row["added"]) > 0
+    assert [goal.at_most for goal in goals({"samplers": rows})] == [True] * 7
+
+
+def test_a_stored_tpe_is_compared_with_plain_optuna() -> None:
+    ((row,),) = command.measure(["tpestored"], command.QUICK).values()
+    assert row["times faster"] == row["Optuna CPU ms"] / row["ours CPU ms"]
+    assert math.isfinite(row["ours, best"])
 
 
 def test_storages_are_filled_read_and_opened_again(tmp_path: Path) -> None:

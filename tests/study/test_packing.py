@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
+import pytest
 
 from arbkit.metrics import METRIC_NAMES
 from arbkit.records import METRICS_DTYPE
 from arbkit.study.detail import still_names
-from arbkit.study.packing import pack_metrics, unpack_metrics
+from arbkit.study.packing import _MANY, pack_metrics, unpack_metrics
 
 
-def test_every_number_comes_back_bit_for_bit() -> None:
+@pytest.mark.parametrize("trials", [_MANY - 1, _MANY])
+def test_every_number_comes_back_bit_for_bit(trials: int) -> None:
     rng = np.random.default_rng(1)
-    records = np.zeros(500, METRICS_DTYPE)
+    records = np.zeros(trials, METRICS_DTYPE)
     for name in METRIC_NAMES:
         if records[name].dtype.kind == "f":
-            records[name] = rng.normal(size=500) * 10.0 ** rng.integers(-300, 300, 500)
+            records[name] = rng.normal(size=trials) * 10.0 ** rng.integers(-300, 300, trials)
         else:
-            records[name] = rng.integers(0, 2 if name == "stopped" else 10**15, 500)
+            records[name] = rng.integers(0, 2 if name == "stopped" else 10**15, trials)
     records["sharpe"][::3] = np.nan
     records["win_rate"][0] = -0.0
 
     texts = pack_metrics(records, METRIC_NAMES)
 
+    assert len(texts) == trials
     for record, text in zip(records, texts, strict=True):
         assert unpack_metrics(text)[0].tobytes() == record.tobytes()
 
@@ -39,6 +43,18 @@ def test_an_attribute_is_plain_json() -> None:
     assert found["sharpe"] is None
     assert found["stopped"] is False
     assert found["total_trades"] == 0
+
+
+def test_few_and_many_say_the_same() -> None:
+    records = np.zeros(_MANY, METRICS_DTYPE)
+    records["stopped"][::2] = 1
+    records["profit_factor"] = [math.inf, -math.inf, math.nan, *range(_MANY - 3)]
+
+    many = [json.loads(text) for text in pack_metrics(records, METRIC_NAMES)]
+    few = [json.loads(pack_metrics(records[row : row + 1], METRIC_NAMES)[0]) for row in range(_MANY)]
+
+    assert few == many
+    assert [item["profit_factor"] for item in few[:4]] == [None, None, None, 0.0]
 
 
 def test_metrics_that_no_rule_moves_are_left_out_and_come_back_as_zero() -> None:

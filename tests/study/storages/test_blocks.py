@@ -28,6 +28,8 @@ from arbkit.study.storages import (
 from arbkit.study.storages.blocks import block_of
 from tests.study.storages.conftest import ENDS, SPACE
 
+_UNIT = FloatDistribution(0, 1)
+
 
 def finished_trials(first: int = 0) -> list[FrozenTrial]:
     """Trials of every end, with every kind of parameter, value and attribute; the last lacks a parameter."""
@@ -130,6 +132,37 @@ def written_by_optuna(storage: BaseStorage, name: str) -> None:
     study.ask()
     study.enqueue_trial({"a": 0.5})
     close_storage(study._storage)
+
+
+@pytest.mark.parametrize("count", [1, 7, 45, 300])
+def test_a_block_of_any_length_is_stored_whole(count: int, tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/any.db", create=True)
+    study_id = storage.create_new_study(_directions()[:1])
+    trials = [
+        create_trial(value=float(k), params={"x": k / count}, distributions={"x": _UNIT})
+        for k in range(count)
+    ]
+    for number, trial in enumerate(trials):
+        trial.number = number
+
+    append_trials(storage, study_id, trials)
+
+    found = read_block(storage, study_id)
+    assert found.values.ravel().tolist() == list(range(count))
+    assert found.params.ravel().tolist() == [k / count for k in range(count)]
+    close_storage(storage)
+
+
+def test_an_attribute_of_the_study_is_stored_with_the_block_or_not_at_all(storage: BaseStorage) -> None:
+    study_id = storage.create_new_study(_directions())
+    block = block_of(finished_trials(), len(_directions()))
+
+    append_block(storage, study_id, block, {"kept": {"trials": 1}})
+    append_block(storage, study_id, block_of(finished_trials(block.end), len(_directions())), {"kept": [2]})
+    with pytest.raises(StorageError, match="was to come next"):
+        append_block(storage, study_id, block, {"kept": [3]})
+
+    assert storage.get_study_system_attrs(study_id)["kept"] == [2]
 
 
 def test_an_empty_study_is_an_empty_block(storage: BaseStorage) -> None:
