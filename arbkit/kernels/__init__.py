@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
+from arbkit.kernels._interrupts import defer_interrupts
+
 __all__: list[str] = []
+
+defer_interrupts()
