@@ -24,7 +24,7 @@ _PASS: Final = "numba:run_pass"
 _WAITING: Final = "arbkit.kernels._cache"
 
 
-class _Deferred(event.Listener):  # type: ignore[misc]
+class _Deferred(event.Listener):
     """Notes Ctrl-C while this thread, the main one, holds the lock of the compiler."""
 
     def __init__(self) -> None:

@@ -4,7 +4,8 @@ Only finished trials are stored, block by block and in order, each block in one 
 study never holds a trial that says RUNNING, a kill costs at most a second of work, and a resume is exact: it
 goes back to the last full batch, asks again (which gives the same proposals, because a batch depends only on
 the trials before it and on the seed) and stores what is not there yet. Samplers whose proposals do not depend
-on other trials go on where the study ended, and their batches have the size that takes a quarter of a second.
+on other trials go on where the study ended; their batches have the size that takes a fifth of a second, and
+one is simulated while the one before it is judged.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple
 
@@ -57,7 +59,7 @@ __all__ = ["BatchRun", "Ending", "Progress", "append_finished", "quiet_optuna"]
 #: Study attribute with what a sampler keeps about the study as a whole, and after how many trials.
 _SAMPLER_ATTR: Final = "arbkit:sampler"
 #: A block that may have any size is to take about this long: one is simulated, one waits, one is written.
-_BLOCK_S: Final = 0.25
+_BLOCK_S: Final = 0.2
 _LEAST, _MOST, _GROWTH = 16, 8192, 4
 
 #: What a run has to know of stored trials that its sampler does not look at.
@@ -88,6 +90,30 @@ class Progress(NamedTuple):
     remaining_s: float | None
     duplicates: int
     pruned: int = 0
+
+
+class _Batch(NamedTuple):
+    """Trials that are asked for and being simulated.
+
+    Attributes:
+        first: number of the first one that is not stored yet.
+        params: of those, float64 (n, p).
+        old: those before it in the batch, which are stored.
+        checked: what is known of them without simulating.
+        simulated: places of those that are not refused.
+        source: per such place the first trial with its point: its own number where it is new.
+        began: when.
+        found: records of all, and those of the folds.
+    """
+
+    first: int
+    params: FloatArray
+    old: TrialBlock | None
+    checked: Checked
+    simulated: IntArray
+    source: IntArray
+    began: np.datetime64
+    found: Future[tuple[RecordArray, RecordArray]]
 
 
 class BatchRun:
@@ -145,27 +171,27 @@ class BatchRun:
         if self._folds is not None:
             self._folds.restart(len(stored))
         done = self._restart(proposer, stored)
-        pace, size = _Pace(), _Size(self._spec.batch, self._any_size(proposer))
-        with _without_old_garbage(), WriteBehind() as writer:
-            while done < total and not self._tally.stagnated:
-                if timeout_s is not None and time.monotonic() - began >= timeout_s:
-                    return "timeout"
-                asked_at, end = time.monotonic() - writer.waited_s, min(size.end(done), total)
-                params = proposer.propose(done, end - done)
-                old = stored.rows(done, end) if done < len(stored) else None
-                if old is not None and not _same(old.params, params[: len(old)]):
-                    # Another version proposed other points: what is stored counts, go on after it.
-                    proposer.restart(stored, {})
-                    done = len(stored)
-                    if self._foldwise is not None:
-                        self._foldwise.restart(stored, done)
-                    continue
-                done = self._batch(proposer, writer, done, params, old)
+        numbers = range(done, done if self._tally.stagnated else total)
+        free = self._any_size(proposer)
+        pace, size = _Pace(), _Size(self._spec.batch, free)
+        with _without_old_garbage(), WriteBehind() as writer, ThreadPoolExecutor(1) as beside:
+            begun = self._begun(proposer, stored, numbers, size, beside if free else None)
+            if timeout_s is not None:
+                begun = _until(began + timeout_s, begun)
+            ended_at = time.monotonic()
+            for batch in _one_ahead(begun) if free else begun:
+                done = self._end(proposer, writer, batch)
                 # Without the time it waited: a slow storage wants larger blocks, not smaller ones.
-                size.took(len(params), time.monotonic() - writer.waited_s - asked_at)
+                now = time.monotonic() - writer.waited_s
+                size.took(len(batch.params), now - ended_at)
+                ended_at = now
                 if progress is not None:
                     progress(self._progress(done, total, pace.after(done)))
-        return "stagnation" if self._tally.stagnated else "complete"
+                if self._tally.stagnated:
+                    break
+        if self._tally.stagnated:
+            return "stagnation"
+        return "complete" if done >= total else "timeout"
 
     def _stored(self, parts: Parts) -> TrialBlock:
         try:
@@ -193,19 +219,58 @@ class BatchRun:
         """Tell whether batches may have any size: a pruner compares with the trials of earlier batches."""
         return proposer.free and self._foldwise is None
 
+    def _begun(
+        self, proposer: Proposer, stored: TrialBlock, numbers: range, size: _Size, beside: Executor | None
+    ) -> Iterator[_Batch]:
+        """Begin batches, one after the other; what is asked for first may be stored already.
+
+        Args:
+            proposer: proposes them.
+            stored: the trials that are.
+            numbers: of the trials to come.
+            size: says where batches end.
+            beside: simulates all but the first one, which compiles, while this thread ends those before;
+                None where a batch needs those.
+        """
+        first, simulated = numbers.start, 0
+        while first < numbers.stop:
+            end = min(size.end(first), numbers.stop)
+            params = proposer.propose(first, end - first)
+            old = stored.rows(first, end) if first < len(stored) else None
+            if old is not None and not _same(old.params, params[: len(old)]):
+                # Another version proposed other points: what is stored counts, go on after it.
+                proposer.restart(stored, {})
+                first = len(stored)
+                if self._foldwise is not None:
+                    self._foldwise.restart(stored, first)
+                continue
+            yield self._batch(first, params, old, beside if simulated else None)
+            first, simulated = end, simulated + 1
+
     def _batch(
-        self,
-        proposer: Proposer,
-        writer: WriteBehind,
-        first: int,
-        params: FloatArray,
-        old: TrialBlock | None,
-    ) -> int:
-        """Finish a batch, whose first trials may be stored already; return the number after its last."""
+        self, first: int, params: FloatArray, old: TrialBlock | None, beside: Executor | None
+    ) -> _Batch:
+        """Begin a batch: find what was never simulated before, and simulate it now or beside."""
         known = 0 if old is None else len(old)
         if self._foldwise is not None:
             self._foldwise.begin(first, len(params), old)
-        block, folds = self._finished(first + known, params[known:])
+        began, first, params = _now(), first + known, params[known:]
+        checked = self._judge.check(params)
+        simulated = np.flatnonzero(~checked.refused)
+        source = self._known.take(self._judge.keys(params[simulated]), first + simulated)
+        fresh = simulated[source == first + simulated]
+        if beside is not None:
+            found = beside.submit(self._evaluate, first, params, fresh)
+        else:
+            found = Future()
+            found.set_result(self._evaluate(first, params, fresh))
+        return _Batch(first, params, old, checked, simulated, source, began, found)
+
+    def _end(self, proposer: Proposer, writer: WriteBehind, batch: _Batch) -> int:
+        """Judge a batch, tell the sampler and hand it to the storage; return the number after its last."""
+        old = batch.old
+        known = 0 if old is None else len(old)
+        block, folds = self._finished(batch)
         told = proposer.tell(block if old is None else old.joined(block))
         if self._foldwise is not None:
             self._foldwise.end(told)
@@ -227,15 +292,10 @@ class BatchRun:
         else:
             self._aside.store(block, attrs, end)
 
-    def _finished(self, first: int, params: FloatArray) -> tuple[TrialBlock, RecordArray]:
-        """Simulate what was never simulated before and judge all of it."""
-        began = _now()
-        checked = self._judge.check(params)
-        simulated = np.flatnonzero(~checked.refused)
-        keys = self._judge.keys(params[simulated])
-        source = self._known.take(keys, first + simulated)
-        fresh = simulated[source == first + simulated]
-        records, folds = self._evaluate(first, params, fresh)
+    def _finished(self, batch: _Batch) -> tuple[TrialBlock, RecordArray]:
+        """Wait for what is simulated, look up what was before, and judge all of it."""
+        first, simulated, source = batch.first, batch.simulated, batch.source
+        records, folds = batch.found.result()
         self._known.add(first, records)
         repeated = source != first + simulated
         if self._foldwise is not None:
@@ -243,7 +303,7 @@ class BatchRun:
             repeated &= self._foldwise.stopped(source) == 0
         for row, number in zip(simulated[repeated], source[repeated], strict=True):
             records[row] = self._known.record(int(number))
-        return self._judged(first, params, checked, simulated, source, records, began), folds
+        return self._judged(batch, records), folds
 
     def _evaluate(self, first: int, params: FloatArray, fresh: IntArray) -> tuple[RecordArray, RecordArray]:
         """Return the metrics of every row, those that are not simulated as zeros, and those of the folds."""
@@ -260,16 +320,10 @@ class BatchRun:
                 folds = fold_rows(first + fresh, parts)
         return records, folds
 
-    def _judged(
-        self,
-        first: int,
-        params: FloatArray,
-        checked: Checked,
-        simulated: IntArray,
-        source: IntArray,
-        records: RecordArray,
-        began: np.datetime64,
-    ) -> TrialBlock:
+    def _judged(self, batch: _Batch, records: RecordArray) -> TrialBlock:
+        first, params, checked, simulated, source, began = (
+            batch.first, batch.params, batch.checked, batch.simulated, batch.source, batch.began,
+        )  # fmt: skip
         n, reasons = len(params), list(checked.reasons)
         stopped = np.zeros(n, np.int64)
         if self._foldwise is not None:
@@ -384,6 +438,26 @@ class _Size:
         """Take note of how long a batch took."""
         fitting = int(n * _BLOCK_S / max(seconds, 1e-9))
         self._next = max(min(fitting, _GROWTH * self._next, _MOST), self._least)
+
+
+def _one_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Yield each batch once the next one is begun."""
+    before: _Batch | None = None
+    for batch in batches:
+        if before is not None:
+            yield before
+        before = batch
+    if before is not None:
+        yield before
+
+
+def _until(end: float, batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Begin no batch after a time of `time.monotonic`."""
+    while time.monotonic() < end:
+        try:
+            yield next(batches)
+        except StopIteration:
+            return
 
 
 class _Pace:
