@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from arbkit.kernels._interrupts import defer_interrupts
+from arbkit.kernels._interrupts import defer_interrupts as _defer_interrupts
 
 __all__: list[str] = []
 
-defer_interrupts()
+_defer_interrupts()

@@ -10,17 +10,13 @@ Where a parameter does not exist the engine's default counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from arbkit._typing import FloatArray
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.study.space import Categorical, Range, normalise
-
-if TYPE_CHECKING:
-    import optuna
-    from optuna.distributions import BaseDistribution
 
 __all__ = ["Conditions"]
 

@@ -1,4 +1,4 @@
-"""Blocks of trials there and backm Optuna's own tables.
+"""Blocks of trials to and from Optuna's own tables.
 
 Optuna stores a trial with some thirty statements and one commit: 14 to 118 ms on SQLite. Here a block is
 one commit, all of it or nothing, and some statements of many rows; `_rows` reads it back. It knows the
