@@ -342,7 +342,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         Path(given.json).write_text(json.dumps([item._asdict() for item in outcomes]), encoding="utf-8")
     if given.page:
-        when = f"`make truth`, {about['date']}, load {about['load']} at the start."
+        how = "kind by kind" if given.read else f"load {about['load']} at the start"
+        when = f"`make truth`, {about['date']}, {how}."
         replace_section(README, "truth", f"\n{when}\n\n{tables}\n")
     return 0
 
