@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+# Registers `frame.arb` with polars.
+import arbkit.panel.namespace  # noqa: F401
 from arbkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from arbkit.engine.views import equity_frame, trades_frame
+    from arbkit.lab.comparing import Compared, compare
     from arbkit.lab.explore import explore
     from arbkit.lab.explorer import Explorer
     from arbkit.lab.watcher import Watcher, watch
@@ -15,8 +18,10 @@ if TYPE_CHECKING:
     from arbkit.study.views import history_frame
 
 __all__ = [
+    "Compared",
     "Explorer",
     "Watcher",
+    "compare",
     "equity_frame",
     "explore",
     "history_frame",
@@ -26,8 +31,10 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Compared": "arbkit.lab.comparing",
     "Explorer": "arbkit.lab.explorer",
     "Watcher": "arbkit.lab.watcher",
+    "compare": "arbkit.lab.comparing",
     "equity_frame": "arbkit.engine.views",
     "explore": "arbkit.lab.explore",
     "history_frame": "arbkit.study.views",

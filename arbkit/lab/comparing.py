@@ -1,0 +1,199 @@
+"""`compare`: several runs side by side, and two of them trade by trade."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from arbkit.engine import BacktestResult
+from arbkit.engine.views import curve_view
+from arbkit.errors import ConfigError
+from arbkit.lab.controls import values_of
+from arbkit.lab.still import png_of
+from arbkit.show import count, measures_of, signed
+from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, as_times, stacked, step_axis, time_axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Compared", "compare"]
+
+_COLORS: Final = (AB, BA, GAIN, INK, LOSS, GREY)
+_PIXELS: Final = 900
+
+
+class Compared:
+    """Runs side by side.
+
+    Attributes:
+        results: the runs.
+        names: what each is called.
+    """
+
+    def __init__(self, results: Sequence[BacktestResult], names: Sequence[str]) -> None:
+        self.results = list(results)
+        self.names = list(names)
+
+    def __repr__(self) -> str:
+        return f"Compared({', '.join(self.names)})"
+
+    def metrics(self) -> pl.DataFrame:
+        """Return every metric, one row each, one column per run."""
+        rows = [result.metrics.to_dict() for result in self.results]
+        values = {
+            name: [None if row[key] is None else float(row[key]) for key in rows[0]]
+            for name, row in zip(self.names, rows, strict=True)
+        }
+        return pl.DataFrame({"metric": list(rows[0]), **values})
+
+    def params(self) -> pl.DataFrame:
+        """Return the parameters that differ, one row each, one column per run, as text."""
+        sets = [values_of(result.params) for result in self.results]
+        differ = [name for name in sets[0] if len({repr(one[name]) for one in sets}) > 1]
+        columns = {
+            name: [_said(values[key]) for key in differ]
+            for name, values in zip(self.names, sets, strict=True)
+        }
+        return pl.DataFrame({"parameter": differ, **columns}, schema_overrides={"parameter": pl.String})
+
+    def equity_frame(self, pixels: int = _PIXELS) -> pl.DataFrame:
+        """Return the gain of every run: `name`, `ts`, `gain_usd`, `drawdown_pct`."""
+        frames = []
+        for name, result in zip(self.names, self.results, strict=True):
+            view = curve_view(result, result.panel.start_ns, result.panel.end_ns, pixels)
+            stamps = pl.Series(view.ts).cast(pl.Datetime("ns", "UTC"))
+            gain = view.equity - result.params.initial_balance_usd
+            columns = {"ts": stamps, "gain_usd": gain, "drawdown_pct": view.drawdown_pct}
+            frames.append(pl.DataFrame({"name": [name] * len(stamps), **columns}, schema_overrides=_NAMED))
+        return pl.concat(frames)
+
+    def trades(self, first: str | None = None, second: str | None = None) -> pl.DataFrame:
+        """Return two runs trade by trade: those that entered on the same row in the same direction are one.
+
+        Args:
+            first, second: names of the runs; default: the first two.
+
+        Returns:
+            `side`, `entry_ts`, `in` ("both", or the run's name), per run (`_1`, `_2`) `exit_ts`,
+            `exit_reason`, `pnl_usd`, and `difference_usd`, the second less the first; a trade that a run did
+            not make counts as 0.
+
+        Raises:
+            ConfigError: for a name that no run has.
+        """
+        one, two = (self._named(name, place) for place, name in enumerate((first, second)))
+        key = ["side", "entry_index", "entry_ts"]
+        kept = ["exit_ts", "exit_reason", "pnl_usd"]
+        frames = [
+            self.results[place].trades.select(*key, *(pl.col(name).alias(f"{name}_{k}") for name in kept))
+            for k, place in ((1, one), (2, two))
+        ]
+        joined = frames[0].join(frames[1], on=key, how="full", coalesce=True).sort("entry_index", "side")
+        came = (
+            pl.when(pl.col("pnl_usd_1").is_null())
+            .then(pl.lit(self.names[two]))
+            .when(pl.col("pnl_usd_2").is_null())
+            .then(pl.lit(self.names[one]))
+            .otherwise(pl.lit("both"))
+        )
+        difference = pl.col("pnl_usd_2").fill_null(0.0) - pl.col("pnl_usd_1").fill_null(0.0)
+        return joined.select(
+            "side", "entry_ts", came.alias("in"), *(f"{name}_{k}" for name in kept for k in (1, 2)),
+            difference.alias("difference_usd"),
+        )  # fmt: skip
+
+    def plot(self) -> Figure:
+        """Draw the gains above each other's drawdowns."""
+        frame = self.equity_frame()
+        with stacked("Gain and drawdown, open trades marked", (2.6, 1.2)) as (figure, (top, bottom)):
+            for k, name in enumerate(self.names):
+                part, color = frame.filter(pl.col("name") == name), _COLORS[k % len(_COLORS)]
+                times = as_times(part["ts"].cast(pl.Int64).to_numpy())
+                style = "-" if k < len(_COLORS) else "--"
+                top.plot(times, part["gain_usd"], style, color=color, label=name)
+                bottom.plot(times, -part["drawdown_pct"].to_numpy(), style, color=color, lw=0.9)
+            top.axhline(0, color=GREY, lw=0.7)
+            top.set_title(f"gain, {self.results[0].panel.meta.currency}")
+            bottom.set_title("drawdown below the peak")
+            top.legend(loc="upper left", ncols=min(3, len(self.names)))
+            step_axis(top.yaxis)
+            step_axis(bottom.yaxis, " %")
+            time_axis(bottom)
+        return figure
+
+    def _named(self, name: str | None, place: int) -> int:
+        if name is None:
+            return min(place, len(self.names) - 1)
+        if name not in self.names:
+            raise ConfigError(f"`{name}` is no run of this comparison; it has {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def _repr_html_(self) -> str:
+        lines = [measures_of(result.metrics, result.panel.meta.currency) for result in self.results]
+        texts = [{line.name: line.text for line in one} for one in lines]
+        titles = {line.name: line.title for one in lines for line in one}
+        rows = [(row["parameter"], [row[name] for name in self.names]) for row in self.params().to_dicts()]
+        rows += [(title, [text.get(name, "") for text in texts]) for name, title in titles.items()]
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.names)
+        body = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
+            + "".join(f"<td>{html.escape(text)}</td>" for text in cells)
+            + "</tr>"
+            for title, cells in rows
+        )
+        picture = base64.b64encode(png_of(self.plot())).decode()
+        alt = html.escape(f"gain and drawdown of {', '.join(self.names)}", quote=True)
+        return (
+            f"<img alt='{alt}' style='max-width:100%' src='data:image/png;base64,{picture}'>"
+            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>{self._told()}"
+        )
+
+    def _told(self) -> str:
+        """Say in a sentence what the second run did that the first did not."""
+        frame = self.trades()
+        (one, two) = (self.names[0], self.names[1])
+        sums = {name: frame.filter(pl.col("in") == name)["difference_usd"] for name in ("both", one, two)}
+        currency = self.results[0].panel.meta.currency
+        parts = [
+            f"{count(sums['both'].len())} trades in both ({signed(float(sums['both'].sum()))} {currency})",
+            f"{count(sums[one].len())} only in {one} ({signed(float(sums[one].sum()))} {currency})",
+            f"{count(sums[two].len())} only in {two} ({signed(float(sums[two].sum()))} {currency})",
+        ]
+        return f"<p>{html.escape(f'From {one} to {two}: ' + ', '.join(parts))}</p>"
+
+
+_NAMED: Final[Any] = {"name": pl.String, "gain_usd": pl.Float64, "drawdown_pct": pl.Float64}
+
+
+def compare(results: Sequence[BacktestResult], names: Sequence[str] | None = None) -> Compared:
+    """Put runs side by side: equity and metrics, what differs in their parameters, two trade by trade.
+
+    Args:
+        results: two or more runs over one panel.
+        names: what each is called; default: "1", "2", ...
+
+    Raises:
+        ConfigError: for fewer than two runs, runs over different times, or names that are not one each.
+    """
+    found = list(results)
+    if len(found) < 2 or not all(isinstance(one, BacktestResult) for one in found):
+        raise ConfigError("`compare` takes a list of two or more results of arbkit.backtest")
+    called = [str(k + 1) for k in range(len(found))] if names is None else list(names)
+    if len(called) != len(found) or len(set(called)) != len(called):
+        raise ConfigError(f"every run needs a name of its own, {len(found)} runs had names {called}")
+    first = found[0].panel
+    for one in found[1:]:
+        if not np.array_equal(one.panel.ts, first.ts):
+            raise ConfigError("runs that are compared must be over the same rows; slice their panels alike")
+    return Compared(found, called)
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
