@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import pytest
 
 #: A loaded machine takes long to start anything.
 _READY_S = 120.0
+_PORTS = (20_000 + (os.getpid() * 37 + place) % 10_000 for place in range(10_000))
 
 
 @contextmanager
@@ -74,10 +75,16 @@ class RedisServer:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port that nobody listens on, each time another one.
+
+    Below those that the kernel hands to clients, who might take it before the server does, and in a stretch
+    of this process's own.
+    """
+    for port in _PORTS:
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def missing(name: str, remedy: str) -> Any:

@@ -11,19 +11,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.storages import BaseStorage
-from optuna.study._frozen import FrozenStudy
 
 from arbkit._typing import FloatArray
 from arbkit.config import Params
 from arbkit.errors import ArbkitError
-from arbkit.study.batches import quiet_optuna
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import Parts, TrialBlock
 from arbkit.study.lookup import places
 from arbkit.study.record import StudyRecord
 from arbkit.study.space import REFERENCE, distributions
 from arbkit.study.spec import StudySpec
-from arbkit.study.storages import MEMORY, close_storage, open_storage, read_block, storage_errors
+from arbkit.study.storages import MEMORY, Reader, StoredStudy, open_reader
 from arbkit.validation.lockbox import openings_in
 
 __all__ = ["Tried", "keys_of", "tried_on"]
@@ -33,12 +30,15 @@ _DEFAULTS: Final = {
 }
 
 
+_SETS: Final = Parts(attrs=(), rest=False)
+
+
 class Tried(NamedTuple):
     """What was tried on the same data.
 
     Attributes:
         distinct: distinct parameter sets, those of other pairs of the dataset counted apart.
-        studies: studies they came from.
+        studies: studies they came from; copies of one are one.
         openings_elsewhere: openings of a lockbox on these data by the other studies.
     """
 
@@ -63,21 +63,29 @@ def tried_on(
         url: of its storage.
     """
     found = [keys_of(spec, fingerprint, params) for params in own]
-    studies, openings = 1, 0
+    mine: set[Any] = set()
+    studies: set[Any] = {None}
+    openings: set[Any] = set()
     for place in dict.fromkeys((url, *places())):
         if place == MEMORY:
             continue
         for item, record, block in _studies_in(place):
-            if (item.study_name, place) == (name, url) or not _same_data(record, spec, fingerprint):
+            if not _same_data(record, spec, fingerprint):
                 continue
-            other = StudySpec.from_dict(record.spec)
+            # A copy keeps its name and the moment it began: what it shares with the other is one thing.
+            study = (item.name, record.created, record.dataset_fingerprint)
+            noted = {(study, opening.at, opening.trials) for opening in openings_in(item.user_attrs)}
+            openings |= noted
+            if (item.name, place) == (name, url):
+                mine, studies = noted, studies - {None} | {study}
+                continue
+            other = StudySpec.from_record(record.spec)
             found.append(
                 keys_of(other, record.dataset_fingerprint, block.over(distributions(other.space)).params)
             )
-            studies += 1
-            openings += len(openings_in(item.user_attrs))
+            studies.add(study)
     every = pl.concat(found) if found else pl.Series([], dtype=pl.UInt64)
-    return Tried(every.n_unique(), studies, openings)
+    return Tried(every.n_unique(), len(studies), len(openings - mine))
 
 
 def keys_of(spec: StudySpec, fingerprint: str, params: FloatArray) -> pl.Series:
@@ -127,26 +135,18 @@ def _same_data(record: StudyRecord, spec: StudySpec, fingerprint: str) -> bool:
     return own is not None and other is not None and Path(other).resolve() == Path(own).resolve()
 
 
-def _studies_in(url: str) -> list[tuple[FrozenStudy, StudyRecord, TrialBlock]]:
+def _studies_in(url: str) -> list[tuple[StoredStudy, StudyRecord, TrialBlock]]:
     """Return the studies of a storage that arbkit made; one that cannot be read has none."""
     try:
-        storage = open_storage(url)
+        reader = open_reader(url)
+        return [found for item in reader.studies() if (found := _read(reader, item)) is not None]
     except ArbkitError:
         return []
-    try:
-        with quiet_optuna(), storage_errors(url):
-            return [
-                found for item in storage.get_all_studies() if (found := _read(storage, item)) is not None
-            ]
-    except ArbkitError:
-        return []
-    finally:
-        close_storage(storage)
 
 
-def _read(storage: BaseStorage, item: FrozenStudy) -> tuple[FrozenStudy, StudyRecord, TrialBlock] | None:
+def _read(reader: Reader, item: StoredStudy) -> tuple[StoredStudy, StudyRecord, TrialBlock] | None:
     try:
-        record = StudyRecord.from_attrs(item.study_name, item.user_attrs)
-        return item, record, read_block(storage, item._study_id)
+        record = StudyRecord.from_attrs(item.name, item.user_attrs)
+        return item, record, reader.block(item.study_id, _SETS)
     except ArbkitError:
         return None

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from arbkit._typing import RecordArray
 from arbkit.errors import StudyError
 from arbkit.study import Market, PanelEvaluator, Points, Study, StudySpec, load_study, resume_study, run_study
 from arbkit.study.crew import Crew, help_leader
-from arbkit.study.lease import is_led, take_lease
+from arbkit.study.lease import take_lease
 from arbkit.study.objective import Judge
 from arbkit.study.storages import close_storage, same_server
 from arbkit.study.worker import Setup
@@ -168,6 +169,12 @@ def test_ctrl_c_ends_a_helper_and_its_workers_while_the_leader_goes_on(
         assert crew.evaluate(points).tobytes() == expected
 
 
+def _has_trials(url: str) -> bool:
+    with psycopg.connect(url) as connection, contextlib.suppress(psycopg.errors.UndefinedTable):
+        return connection.execute("SELECT count(*) FROM trials").fetchall() != [(0,)]
+    return False
+
+
 def _has_joined(pid: int) -> bool:
     """Tell whether a process has a connection to another."""
     found = False
@@ -182,7 +189,7 @@ def test_two_shells_run_one_study_and_the_second_takes_over(
     values: dict[str, Any], postgresql_url: str
 ) -> None:
     url = postgresql_url
-    changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 400, "batch": 10, "storage": url}
+    changes = {"name": "both", "sampler": "optuna.tpe", "n_trials": 200, "batch": 10, "storage": url}
     spec = StudySpec.from_dict({**values, **changes})
     whole = run_study(spec.replace(name="alone", storage="memory://"))
     Path("both.yaml").write_text(spec.to_yaml())
@@ -192,15 +199,18 @@ def test_two_shells_run_one_study_and_the_second_takes_over(
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     first = shell(url)
-    while not is_led(url, "both"):
+    while not _has_trials(url):
         assert first.poll() is None
         time.sleep(0.01)
+    # However long the second takes to start, the first waits.
+    first.send_signal(signal.SIGSTOP)
     # Another way to write the same address.
     second = shell(url.replace("postgresql://", "postgres://").replace("127.0.0.1", "localhost"))
     while not _has_joined(second.pid):
         assert first.poll() is None
         assert second.poll() is None
         time.sleep(0.01)
+    first.send_signal(signal.SIGCONT)
     time.sleep(0.5)
     assert first.poll() is None
     first.kill()

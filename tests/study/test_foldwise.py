@@ -117,8 +117,14 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
     assert content(resume_study("small", storage="sqlite:///broken.db")) == content(whole)
 
 
-@pytest.mark.parametrize("storage", ["sqlite:///x.db", "duckdb:///x.duckdb", "journal:///x.log"])
-def test_a_study_taken_further_equals_one_planned_longer(storage: str, values: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "storage",
+    ["sqlite:///x.db", "duckdb:///x.duckdb", "journal:///x.log", "postgresql_copy", "redis_url"],
+)
+def test_a_study_taken_further_equals_one_planned_longer(
+    storage: str, values: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    storage = storage if ":" in storage else request.getfixturevalue(storage)
     whole = run_study(with_pruner(values))
     run_study(with_pruner(values, storage=storage, n_trials=13))
 

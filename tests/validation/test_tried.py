@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from arbkit.panel import Panel
-from arbkit.study import StudySpec, run_study
-from arbkit.validation import tried_on
+from arbkit.study import Study, StudySpec, copy_studies, load_study, run_study
+from arbkit.validation import Tried, tried_on
+from arbkit.validation.lockbox import note_opening
 from arbkit.validation.tried import keys_of
 
 REAL = {"type": "float", "low": 1, "high": 4, "step": 0.5}
@@ -42,6 +43,26 @@ def test_the_sets_of_all_studies_on_the_same_data_are_counted_once(
     found = tried_on(one.spec, one.record.dataset_fingerprint, own, one.name, one.url)
     assert found.distinct == 6
     assert found.studies == 2
+
+
+def test_a_copy_is_the_study_it_was_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reverting: Panel
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reverting.rows(0, 2_000).write("panel.parquet")
+    one, two = run_study(spec_of("one")), run_study(spec_of("two"))
+    note_opening(one, {"min_spread_bps": 2})
+    copy_studies(one.url, "duckdb:///studies/copy.duckdb")
+    copy = load_study("duckdb:///studies/copy.duckdb")
+    note_opening(copy, {"min_spread_bps": 3})
+
+    def tried(study: Study) -> Tried:
+        own = [study.block().params]
+        return tried_on(study.spec, study.record.dataset_fingerprint, own, study.name, study.url)
+
+    assert tried(two) == Tried(distinct=4, studies=2, openings_elsewhere=2)
+    assert tried(one) == Tried(distinct=4, studies=2, openings_elsewhere=1)
+    assert tried(copy) == Tried(distinct=4, studies=2, openings_elsewhere=0)
 
 
 def test_equal_sets_are_equal_however_they_are_written() -> None:
