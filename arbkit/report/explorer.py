@@ -63,7 +63,7 @@ def _envelope(ts: IntArray, values: FloatArray, start: int, width: int) -> Float
 def _signal(view: StudyView, side: str, start: int, width: int) -> dict[str, Any]:
     bands = []
     for part in (view.train, view.test):
-        values = part.panel.spreads()[f"x_{side}_bps"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        values = part.signals[f"x_{side}_bps"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         bands.append(_envelope(part.panel.ts, values, start, width))
     return {
         "side": side,
@@ -75,7 +75,7 @@ def _signal(view: StudyView, side: str, start: int, width: int) -> dict[str, Any
 def _gains(view: StudyView, start: int, width: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, part in (("train", view.train), ("test", view.test)):
-        frame = part.result.equity()
+        frame = part.equity
         ts = frame["ts"].cast(pl.Int64).to_numpy()
         gain = frame["equity_usd"].to_numpy() - part.result.params.initial_balance_usd
         band = _envelope(ts, gain, start, width)

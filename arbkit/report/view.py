@@ -94,6 +94,16 @@ class Segment:
         return self.trades.filter(~pl.col("is_open"))
 
     @cached_property
+    def signals(self) -> pl.DataFrame:
+        """The spreads of every row, as `Panel.spreads` gives them."""
+        return self.panel.spreads()
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """Balance, equity and drawdown on every tradable row."""
+        return self.result.equity()
+
+    @cached_property
     def attribution(self) -> dict[str, float]:
         """Totals over the closed trades: premium, book, slippage, fees and the PnL they add up to."""
         frame = self.result.attribution()

@@ -58,7 +58,7 @@ def equity_numbers(view: StudyView) -> EquityNumbers:
 
 
 def _curve(segment: Segment) -> Curve:
-    frame = segment.result.equity()
+    frame = segment.equity
     ts = frame["ts"].cast(pl.Int64).to_numpy()
     gain = frame["equity_usd"].to_numpy() - segment.result.params.initial_balance_usd
     drawdown = -frame["drawdown_pct"].to_numpy()

@@ -82,7 +82,7 @@ def spread_numbers(view: StudyView) -> SpreadNumbers:
     width = max(1, -(-(end - start + 1) // _BUCKETS))
     trades = pl.concat([view.train.trades, view.test.trades])
     shown = _thinned(trades, start, width)
-    spreads = [_signals(segment.panel) for segment in (view.train, view.test)]
+    spreads = [_tradable(segment) for segment in (view.train, view.test)]
     bands = tuple(
         _band(side, spreads, shown.filter(pl.col("side") == _SIDES[side]), start, width)
         for side in allowed_sides(view)
@@ -102,6 +102,10 @@ def spread_numbers(view: StudyView) -> SpreadNumbers:
 def allowed_sides(view: StudyView) -> tuple[str, ...]:
     """Return "ab", "ba" or both, as the parameters allow them."""
     return {"long_a_short_b": ("ab",), "long_b_short_a": ("ba",)}.get(view.params.direction, ("ab", "ba"))
+
+
+def _tradable(segment: Segment) -> pl.DataFrame:
+    return segment.signals.select("ts", "x_ab_bps", "x_ba_bps").filter(pl.Series(segment.panel.tradable))
 
 
 def _signals(panel: Panel) -> pl.DataFrame:
