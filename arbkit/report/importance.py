@@ -72,15 +72,16 @@ def _density(item: BaseDistribution, values: FloatArray) -> FloatArray:
     weights = np.append(counts[observed], _PRIOR)
     weights /= weights.sum()
     kernels = _choices if isinstance(item, CategoricalDistribution) else _normals
-    density: FloatArray = weights @ kernels(observed, counts) + 1e-12
+    density: FloatArray = np.asarray(weights @ kernels(observed, counts) + 1e-12, np.float64)
     return density
 
 
 def _choices(observed: IntArray, counts: FloatArray) -> FloatArray:
     """Return one kernel per observed choice and one for the prior, each over all choices."""
-    kernels = np.full((observed.size + 1, counts.size), _PRIOR / (observed.size + 1))
+    kernels: FloatArray = np.full((observed.size + 1, counts.size), _PRIOR / (observed.size + 1))
     kernels[np.arange(observed.size), observed] += 1
-    return kernels / kernels.sum(axis=1, keepdims=True)
+    kernels /= kernels.sum(axis=1, keepdims=True)
+    return kernels
 
 
 def _normals(observed: IntArray, counts: FloatArray) -> FloatArray:
