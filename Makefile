@@ -82,7 +82,7 @@ docs: $(READY)  ## Build the site of the documentation (docs/_build/index.html)
 
 .PHONY: lab
 lab: $(READY)  ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_quickstart.ipynb
+	@$(BIN)/jupyter lab $$( [ "$$(id -u)" = 0 ] && echo --allow-root ) --notebook-dir=. notebooks/01_dataset.ipynb
 
 .PHONY: lock
 lock: $(READY)  ## Resolve requirements.lock anew from pyproject.toml
