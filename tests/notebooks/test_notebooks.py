@@ -148,7 +148,9 @@ def test_notebook_runs_on_recordings(path: Path, tmp_path: Path, monkeypatch: py
     check_run(path, tmp_path, monkeypatch)
 
 
-def check_run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_run(
+    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *, pictures_at_least: int = 4
+) -> None:
     """Run a notebook; nothing may complain, every picture must show something."""
     executed = execute(path, folder, monkeypatch)
     complaints = [
@@ -159,7 +161,7 @@ def check_run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert complaints == []
     expected = [cell.id for cell in code_cells(executed) if DRAWS.search(cell.source)]
     shown = [(cell.id, png) for cell, output in outputs(executed) for png in pictures(output)]
-    assert len(expected) >= 4
+    assert len(expected) >= pictures_at_least
     assert set(expected) <= {name for name, _ in shown}
     assert [name for name, png in shown if coloured_share(png) < LEAST_COLOUR] == []
     assert list((folder / "started").iterdir()) == []
