@@ -99,6 +99,8 @@ FREE_SPEC: Final[dict[str, Any]] = {
 }
 #: Median width of the books there: a tick, and for books that lean what hides the fair price.
 _FREE_WIDTHS: Final = {"random_walk": 0.0, "spells": 0.0, "bounce": 10.0}
+#: What a set pays there depends on how far the premium has wandered: a thousand days are no truth for nine.
+_WANDERING: Final = (_FREE + "bounce",)
 _MARTINGALES: Final = tuple(_FREE + kind for kind, width in _FREE_WIDTHS.items() if width == 0)
 
 
@@ -228,10 +230,14 @@ def truths(kind: str, sets: Sequence[str], days: int = _FRESH_DAYS) -> dict[str,
         return {**true, **dict.fromkeys(sets, 0.0)}
     spec = spec_of(kind)
     known = [text for text in dict.fromkeys(sets) if text != "null"]
-    params = [spec.params_of(json.loads(text))[0] for text in known]
-    metrics = backtest_many(panel_of(kind, _FRESH_SEED, days), params)
-    earned = metrics["mtm_pnl_usd"].to_numpy() / days
-    return true | dict(zip(known, earned.tolist(), strict=True))
+    named = [spec.params_of(json.loads(text)) for text in known]
+    panel = panel_of(kind, _FRESH_SEED, days)
+    for reference in dict.fromkeys(reference for _, reference in named):
+        own = [k for k, item in enumerate(named) if item[1] == reference]
+        metrics = backtest_many(panel.with_reference(reference), [named[k][0] for k in own])
+        earned = metrics["mtm_pnl_usd"].to_numpy() / days
+        true |= dict(zip([known[k] for k in own], earned.tolist(), strict=True))
+    return true
 
 
 def rows_of(outcomes: Sequence[Outcome], fresh_days: int = _FRESH_DAYS) -> list[dict[str, Any]]:
@@ -240,7 +246,7 @@ def rows_of(outcomes: Sequence[Outcome], fresh_days: int = _FRESH_DAYS) -> list[
     for kind in dict.fromkeys(item.kind for item in outcomes):
         own = [item for item in outcomes if item.kind == kind]
         keys = [key for item in own for key in item.weights["out_of_sample"]]
-        true = truths(kind, keys, fresh_days)
+        true = None if kind in _WANDERING else truths(kind, keys, fresh_days)
         count = {status: sum(item.status == status for item in own) for status in _STATUSES}
         ts = [item.lockbox_t for item in own if item.lockbox_t is not None]
         rows.append(
@@ -273,13 +279,14 @@ def alone_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 _STATUSES: Final = ("supported", "not supported", "too short")
 
 
-def _coverage(outcomes: Sequence[Outcome], part: str, true: Mapping[str, float]) -> str:
+def _coverage(outcomes: Sequence[Outcome], part: str, true: Mapping[str, float] | None) -> str:
     """Return the share of intervals that hold the truth, and their number; none is made where nothing moved.
 
     All of them count: those with many trades are those whose luck was good, where each trade earns.
     """
     held = []
-    for item in outcomes:
+    for item in outcomes if true is not None else ():
+        assert true is not None
         low, high = item.intervals[part]
         if low is None or high is None:
             continue
