@@ -9,7 +9,7 @@ from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.errors import MissingDependencyError
 
 try:
-    from anywidget import AnyWidget as Widget
+    import anywidget
 except ImportError as error:  # pragma: no cover - only where the extra is missing
     raise MissingDependencyError(
         "arbkit.lab needs the notebook packages; install them with: pip install 'arbkit[notebook]'"
@@ -18,6 +18,10 @@ except ImportError as error:  # pragma: no cover - only where the extra is missi
 __all__ = ["Widget", "front_end", "look"]
 
 _STATIC: Final = Path(__file__).parent / "static"
+
+
+class Widget(anywidget.AnyWidget):
+    """What every widget of arbkit is."""
 
 
 def front_end(name: str) -> str:
