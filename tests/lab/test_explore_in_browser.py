@@ -27,7 +27,7 @@ desk"""
 
 
 def picture(page: Any) -> str:
-    return str(page.evaluate("document.querySelector('.ak-plots canvas').toDataURL()"))
+    return str(page.evaluate("document.querySelector('.ak-overlay').toDataURL()"))
 
 
 def shown(page: Any, metric: str) -> float:
