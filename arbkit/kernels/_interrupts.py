@@ -1,10 +1,10 @@
 """Ctrl-C while kernels are compiled: it waits for the end of a step of the compiler.
 
-Between two lines of llvmlite both sides own the same module. A KeyboardInterrupt there left it to be freed
-twice, and Ctrl-C during compilation ended with `double free or corruption` one time in five. While numba
-holds its lock, the first Ctrl-C is only noted. It counts between two passes of the compiler, at the latest
-after some seconds; a second one counts at once, and so does one while another process has the turn to
-compile.
+Between two lines of llvmlite both sides own the same module: a KeyboardInterrupt there can leave it to be
+freed twice, which is the likely cause of the `double free or corruption` seen after Ctrl-C during
+compilation. While numba holds its lock, the first Ctrl-C is only noted. It counts between two passes of the
+compiler, which may take some seconds; a second one counts at once, and so does one while another process
+has the turn to compile.
 """
 
 from __future__ import annotations
