@@ -11,10 +11,12 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
 from arbkit._typing import PathLike
 from arbkit.errors import ConfigError, DataError, nearest_names
 from arbkit.notebooks.kinds import KINDS, Kind
-from arbkit.units import DAY_NS, SECOND_NS
+from arbkit.units import DAY_NS, HOUR_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from arbkit.data import Dataset, InstrumentInfo
@@ -147,7 +149,7 @@ def _market_words(source: Dataset, pairs: list[_Pair], asset: str | None) -> dic
         "asset": chosen,
         "slug": re.sub(r"[^A-Za-z0-9._-]+", "-", f"{source.name}-{chosen}".lower()),
         "pairs": "{\n" + lines + "}",
-        "market": _keywords(of, legs),
+        "market": _keywords(of, legs, None if of.fx is None else source.instrument(of.fx)),
         "reference": _reference(legs),
         "every": _every(legs),
         "direction": "long_a_short_b" if legs[0].kind == "spot" and legs[1].kind != "spot" else "both",
@@ -155,11 +157,14 @@ def _market_words(source: Dataset, pairs: list[_Pair], asset: str | None) -> dic
     }
 
 
-def _keywords(pair: _Pair, legs: list[InstrumentInfo]) -> str:
+def _keywords(pair: _Pair, legs: list[InstrumentInfo], rate: InstrumentInfo | None) -> str:
     """Return what `load_panel` and a study need beside dataset and pair, as Python source."""
     words: dict[str, Any] = {"currency": pair.currency}
-    if pair.fx is not None:
-        words["fx"] = {"symbol": pair.fx, "price": "executable"}
+    if rate is not None:
+        words["fx"] = {"symbol": rate.leg, "price": "executable"}
+        ends = [item.end_ns for item in legs if item.end_ns is not None]
+        if rate.end_ns is not None and ends and rate.end_ns < min(ends) - HOUR_NS:
+            words["end"] = str(np.datetime64(rate.end_ns, "ns").astype("datetime64[s]"))  # the rate must cover the books to their end
     for leg, item in zip("ab", legs, strict=True):
         if item.kind == "candle":
             words[f"half_spread_{leg}_bps"] = _HALF_SPREAD_BPS

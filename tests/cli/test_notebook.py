@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import nbformat
+import polars as pl
 import pytest
 
 from arbkit.cli.main import main as shell
+from arbkit.data import DatasetWriter, InstrumentInfo, book_schema
 from arbkit.notebooks import KINDS
 from arbkit.synthetic import Market, load_market_spec, write_market
 from tests.notebooks.test_notebooks import check_run
@@ -108,3 +110,26 @@ def test_wrong_input_is_one_line_and_ends_with_1(
     assert says in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_time_ends_where_the_exchange_rate_does(tmp_path: Path) -> None:
+    folder, path = tmp_path / "short", tmp_path / "a.ipynb"
+    stamps = {"upbit/KRW-BTC": 5, "binance/BTCUSDT": 5, "upbit/KRW-USDT": 2}
+    with DatasetWriter(folder, source="made up") as writer:
+        for leg, hours in stamps.items():
+            venue, symbol = leg.split("/")
+            base, quote = (
+                ("USDT", "KRW") if symbol == "KRW-USDT" else ("BTC", "KRW" if "KRW" in symbol else "USDT")
+            )
+            ts = pl.datetime_range(
+                pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 1, hours), "1h", eager=True, time_zone="UTC"
+            )
+            sides = {"bid_px_00": 1.0, "bid_sz_00": 1.0, "ask_px_00": 2.0, "ask_sz_00": 1.0}
+            frame = pl.DataFrame({"ts_event": ts, "ts_recv": ts}).with_columns(
+                **{name: pl.lit(value) for name, value in sides.items()}
+            )
+            info = InstrumentInfo(venue=venue, symbol=symbol, base=base, quote=quote)
+            writer.write(info, frame.cast(book_schema(1)))  # type: ignore[arg-type]
+        writer.commit()
+    assert shell(["notebook", "new", "panel", "--dataset", str(folder), "--to", str(path)]) == 0
+    assert '\\"end\\": \\"2024-01-01T02:00:00\\"' in path.read_text()
