@@ -13,8 +13,8 @@ READY := $(VENV)/.ready
 # The first interpreter that runs and is new enough; `make PYTHON=...` overrides it.
 PYTHON ?= $(shell for p in python3 python python3.12 python3.11 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
-# One test process per core where there are several: the slowest tests are single-threaded.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
+# One test process more than there are cores: some wait for a server, a browser, or a kernel that another compiles.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 7 ? 8 : n + 1)))
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 TRUTH_ARGS ?=
