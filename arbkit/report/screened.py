@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from arbkit import __version__
 from arbkit._typing import PathLike
-from arbkit.errors import ConfigError
+from arbkit.report import numbers as n
+from arbkit.report.html import environment
+from arbkit.report.place import check_place, write_file
 from arbkit.screen import Screen
 
 __all__ = ["render_screen", "write_screen"]
@@ -37,7 +33,7 @@ _COLUMNS: Final = (
 def render_screen(screen: Screen, *, title: str) -> str:
     """Return the page; it loads nothing."""
     rows = [
-        {**row, "cells": [_number(row[name], digits) for _, name, digits, _ in _COLUMNS]}
+        {**row, "cells": [n.number(row[name], digits) for _, name, digits, _ in _COLUMNS]}
         for row in screen.frame.iter_rows(named=True)
     ]
     page: dict[str, Any] = {
@@ -50,7 +46,7 @@ def render_screen(screen: Screen, *, title: str) -> str:
         "size": f"{screen.size:,.0f} {screen.currency}",
         "version": __version__,
     }
-    return _environment().get_template("screen.html").render(page)
+    return environment().get_template("screen.html").render(page)
 
 
 def write_screen(screen: Screen, path: PathLike, *, title: str = "Screen") -> list[Path]:
@@ -65,18 +61,8 @@ def write_screen(screen: Screen, path: PathLike, *, title: str = "Screen") -> li
     page = Path(path)
     paths = [page, page.with_suffix(".csv"), page.with_name(f"{page.stem}-matrix.csv")]
     texts = (render_screen(screen, title=title), screen.frame.write_csv(), screen.matrix.write_csv())
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        for target, text in zip(paths, texts, strict=True):
-            part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, target)  # noqa: PTH105 - one call, atomic on every system
-    except OSError as error:
-        raise ConfigError(
-            f"a screen must go to a path that can be written, {str(page)!r} cannot be: {error.strerror}; "
-            "name another with --to"
-        ) from error
-    return paths
+    check_place(page)
+    return [write_file(text, target) for target, text in zip(paths, texts, strict=True)]
 
 
 def _matrix(screen: Screen) -> list[dict[str, Any]]:
@@ -100,29 +86,8 @@ def _cell(now: float | None, median: float | None, limit: float) -> dict[str, An
         return {"text": "", "hint": "", "kind": "", "share": 0}
     kind = "pays" if now >= 0 else "costs"
     return {
-        "text": _number(now, 0),
-        "hint": f"median {_number(median, 1)} bps",
+        "text": n.number(now, 0),
+        "hint": f"median {n.number(median, 1)} bps",
         "kind": kind,
         "share": round(60 * abs(now) / limit),
     }
-
-
-def _number(value: float | None, digits: int) -> str:
-    if value is None:
-        return "-"
-    text = f"{value:,.{digits}f}"
-    return (text.lstrip("-") if not text.strip("-0.,") else text).replace("-", "\N{MINUS SIGN}")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("arbkit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    assert environment.loader is not None
-    environment.globals["style"] = Markup(environment.loader.get_source(environment, "style.css")[0])
-    return environment

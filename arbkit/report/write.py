@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +16,7 @@ from arbkit.report.from_study import view_of
 from arbkit.report.html import render
 from arbkit.report.index import NAME, listed_reports, render_index
 from arbkit.report.markdown import render_comparison_markdown, render_markdown
+from arbkit.report.place import check_place, write_file
 from arbkit.report.text import Text, load_text
 from arbkit.report.view import HURDLE_PCT
 from arbkit.study import Study, load_study
@@ -61,11 +59,11 @@ def write_report(
     text = _checked(format, lang, hurdle_pct)
     opened = load_study(study) if isinstance(study, str) else study
     target = REPORTS / f"{opened.name}.{format}" if path is None else Path(path)
-    _check_place(target)
+    check_place(target)
     view = view_of(opened, hurdle_pct=hurdle_pct, checks=checks)
     if format == "json":
-        return _write(_json(facts_of(view, text)), target)
-    return _write(render_markdown(view, text) if format == "md" else render(view, text), target)
+        return write_file(_json(facts_of(view, text)), target)
+    return write_file(render_markdown(view, text) if format == "md" else render(view, text), target)
 
 
 def write_comparison(
@@ -96,13 +94,13 @@ def write_comparison(
     check_comparable([item.name for item in opened])
     names = "-".join(item.name for item in opened)
     target = REPORTS / f"{names}.{format}" if path is None else Path(path)
-    _check_place(target)
+    check_place(target)
     views = [view_of(item, hurdle_pct=hurdle_pct, checks=False) for item in opened]
     if format == "json":
-        return _write(_json(comparison_facts(views, text)), target)
+        return write_file(_json(comparison_facts(views, text)), target)
     if format == "md":
-        return _write(render_comparison_markdown(views, text), target)
-    return _write(render_comparison(views, text), target)
+        return write_file(render_comparison_markdown(views, text), target)
+    return write_file(render_comparison(views, text), target)
 
 
 def write_index(folder: PathLike = REPORTS, path: PathLike | None = None, *, lang: str = "en") -> Path:
@@ -118,8 +116,8 @@ def write_index(folder: PathLike = REPORTS, path: PathLike | None = None, *, lan
     """
     text, home = load_text(lang), Path(folder)
     target = home / NAME if path is None else Path(path)
-    _check_place(target)
-    return _write(render_index(listed_reports(home), text), target)
+    check_place(target)
+    return write_file(render_index(listed_reports(home), text), target)
 
 
 def _checked(format: str, lang: str, hurdle_pct: float) -> Text:
@@ -135,33 +133,3 @@ def _checked(format: str, lang: str, hurdle_pct: float) -> Text:
 
 def _json(facts: Any) -> str:
     return json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-
-
-def _check_place(target: Path) -> None:
-    """Make the folder, and refuse a place that cannot be written before the work is done, not after."""
-    if target.is_dir():
-        raise ConfigError(f"a report must go to a file, {str(target)!r} is a folder; name a file in it")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    if not os.access(target.parent, os.W_OK):
-        raise _unwritable(target, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-
-
-def _unwritable(target: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"a report must go to a path that can be written, {str(target)!r} cannot be: {error.strerror}; "
-        "name another with --to"
-    )
-
-
-def _write(page: str, target: Path) -> Path:
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, target)  # noqa: PTH105 - one call, atomic on every system
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise _unwritable(target, error) from error
-    return target
