@@ -53,24 +53,25 @@ def running_redis(port: int, folder: Path, *, keep: bool = False) -> Iterator[No
 
 
 class RedisServer:
-    """A server that a test can stop and start again with its data.
+    """A server that a test can stop and start again, with its data or, unless `keep`, without.
 
     Attributes:
         url: of its first database.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: bool = True) -> None:
         self._folder = folder
+        self._keep = keep
         self._port = free_port()
         self._runs = ExitStack()
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        self._runs.enter_context(running_redis(self._port, self._folder, keep=True))
+        self._runs.enter_context(running_redis(self._port, self._folder, keep=self._keep))
 
     def stop(self) -> None:
-        """Stop the server; its data stay."""
+        """Stop the server."""
         self._runs.close()
 
 
