@@ -72,7 +72,7 @@ class GuardLimits:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all limits by name."""
-        return dataclasses.asdict(self)
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> GuardLimits:

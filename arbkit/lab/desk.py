@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,8 @@ class Desk:
         self.source = source
         self.kept_sets: list[Params] = []
         self._kept_results: list[BacktestResult] = []
+        # A notebook's cells and the front end's messages come in different threads.
+        self._lock = threading.RLock()
         self._result = backtest(panel, params)
 
     @property
@@ -73,7 +76,8 @@ class Desk:
 
     @params.setter
     def params(self, params: Params) -> None:
-        self._result = backtest(self.panel, params)
+        with self._lock:
+            self._result = backtest(self.panel, params)
 
     @property
     def result(self) -> BacktestResult:
@@ -190,7 +194,8 @@ class Desk:
         if kind not in kinds:
             return {**said, "error": f"unknown message {kind!r}"}, []
         try:
-            content, arrays = kinds[kind](message)
+            with self._lock:
+                content, arrays = kinds[kind](message)
         except ArbkitError as error:
             return {**said, "error": str(error)}, []
         return {**said, **content}, arrays
@@ -206,10 +211,9 @@ class Desk:
         ran = time.perf_counter()
         start, end = self._stretch(message)
         pixels = int(message.get("pixels", 1000))
-        arrays = [self._marks(start, end), self._curves(start, end, pixels)]
-        parts = ["trades", "equity"]
         content = self._state()
-        content["trades"] = trade_view(self._result, start, end, 0).total
+        arrays = [self._marks(start, end, content), self._curves(start, end, pixels)]
+        parts = ["trades", "equity"]
         if message.get("spread", True):
             arrays.append(self._spread(start, end, pixels, content))
             parts.append("spread")
@@ -244,9 +248,11 @@ class Desk:
         content["rows"] = int(view.rows.sum())
         return np.vstack([view.ts / _SECOND, view.values])
 
-    def _marks(self, start: int, end: int) -> FloatArray:
+    def _marks(self, start: int, end: int, content: dict[str, Any]) -> FloatArray:
         """Return float64 (8, m): entry time and signal, those of the exit, side, reason, PnL, also in bps."""
-        records = trade_view(self._result, start, end, _MOST_MARKS).records
+        view = trade_view(self._result, start, end, _MOST_MARKS)
+        content["trades"] = view.total
+        records = view.records
         is_open = records["exit_index"] < 0
         return np.vstack([
             records["entry_ts"] / _SECOND,

@@ -13,6 +13,7 @@ from arbkit.engine import BacktestResult
 from arbkit.engine.views import equity_frame, trades_frame
 from arbkit.lab.desk import Desk
 from arbkit.lab.front import Widget, front_end, look
+from arbkit.lab.wire import Wire
 from arbkit.panel.views import spread_frame
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Explorer(Widget):
     _esm = front_end("explore.js")
     _css = look()
     _setup = traitlets.Dict().tag(sync=True)
+    _wire: Wire | None = None
 
     def __init__(self, panel: Panel, params: Params, source: str = "") -> None:
         self._desk = Desk(panel, params, source)
@@ -103,7 +105,18 @@ class Explorer(Widget):
         """Draw the same picture with matplotlib."""
         return self.result.plot(start, end)
 
+    def close(self) -> None:
+        """End the widget, and the short way to it."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+        super().close()
+
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
+        if message.get("kind") == "wire":
+            self._wire = self._wire or Wire(self._desk.answer)
+            self.send({"kind": "wire", "address": self._wire.address})
+            return
         content, arrays = self._desk.answer(message)
         self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
 

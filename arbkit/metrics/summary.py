@@ -86,7 +86,7 @@ class Metrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all metrics by name, in order."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in METRIC_NAMES}
 
 
 #: All metric names, in order.

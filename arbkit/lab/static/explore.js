@@ -200,8 +200,13 @@ class ExploreView {
     this.charts = {};
     this.build(el);
     this.showStills = hideStills(this.setup.mark);
-    this.drawer = drawer(
+    this.way = shortWay(
       model,
+      (message, buffers) => this.hear(message, buffers),
+      () => this.drawer.again(),
+    );
+    this.drawer = drawer(
+      this.way,
       (message, buffers, asked) => this.drawn(message, buffers, asked),
       () => this.fail("The kernel does not answer; is it running?"),
     );
@@ -220,6 +225,7 @@ class ExploreView {
   end() {
     this.model.off("msg:custom", this.listen);
     this.drawer.forget();
+    this.way.close();
     this.showStills();
     this.endTheme();
     this.resizer.disconnect();
@@ -569,6 +575,7 @@ class ExploreView {
 
   hear(message, buffers) {
     if (message.kind === "draw") return this.drawer.answered(message, buffers);
+    if (message.kind === "wire") return this.way.open(message.address);
     if (message.error) return this.fail(message.error);
     if (message.kind === "moved") return this.ask({ refresh: true });
     if (message.kind === "code") return this.showText("The code that makes the same backtest", message.text, true);
@@ -676,6 +683,7 @@ class ExploreView {
     this.status.textContent =
       `${(this.rows || 0).toLocaleString("en-US")} rows in view, ${detail}; ${trades}; ` +
       `backtest ${fixed(ms.backtest, 1)} ms, picture ${fixed(ms.picture, 1)} ms${speed}`;
+    this.root.dataset.way = this.way.isOpen ? "wire" : "jupyter";
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
     this.hint =
       "Drag over a chart to zoom, double click for all; Ctrl + wheel zooms, Shift + wheel moves; point at a mark for its trade.";

@@ -67,8 +67,55 @@ function hideStills(mark) {
   };
 }
 
+// The short way to a kernel on this machine: a WebSocket of its own, whose address the kernel tells when asked.
+// Elsewhere, and where it cannot be opened, everything goes by way of Jupyter.
+function shortWay(model, hear, lost) {
+  let socket = null;
+  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)) model.send({ kind: "wire" });
+  return {
+    open(address) {
+      if (socket) return;
+      try {
+        socket = new WebSocket(address);
+      } catch {
+        return;
+      }
+      socket.binaryType = "arraybuffer";
+      socket.onmessage = ({ data }) => hear(...unpacked(data));
+      socket.onclose = () => {
+        socket = null;
+        lost();
+      };
+    },
+    get isOpen() {
+      return socket !== null && socket.readyState === WebSocket.OPEN;
+    },
+    send(message) {
+      if (this.isOpen) socket.send(JSON.stringify(message));
+      else model.send(message);
+    },
+    close() {
+      lost = () => {};
+      if (socket) socket.close();
+    },
+  };
+}
+
+// An answer in one piece, as `arbkit.lab.wire.packed` makes it.
+function unpacked(data) {
+  const length = new DataView(data).getUint32(0, true);
+  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+  let place = 8 * Math.ceil((4 + length) / 8);
+  const buffers = (message.shapes || []).map((shape) => {
+    const bytes = 8 * shape.reduce((all, one) => all * one, 1);
+    place += bytes;
+    return new DataView(data, place - bytes, bytes);
+  });
+  return [message, buffers];
+}
+
 // One request for a picture at a time: what is asked meanwhile is joined, and the latest wins.
-function drawer(model, drawn, silent) {
+function drawer(way, drawn, silent) {
   let number = 0;
   let flying = null;
   let waiting = null;
@@ -77,7 +124,7 @@ function drawer(model, drawn, silent) {
     flying = { ...waiting, id: ++number };
     waiting = null;
     const { moved, ...message } = flying;
-    model.send({ kind: "draw", ...message });
+    way.send({ kind: "draw", ...message });
     clearTimeout(watch);
     watch = setTimeout(() => silent(), 15000);
   };
@@ -93,6 +140,12 @@ function drawer(model, drawn, silent) {
       flying = null;
       if (waiting) send();
       drawn(message, buffers, asked);
+    },
+    // What was asked is asked anew: its way was lost.
+    again() {
+      if (!flying) return;
+      waiting = { ...flying, ...waiting, spread: Boolean(flying.spread || (waiting && waiting.spread)) };
+      send();
     },
     forget() {
       clearTimeout(watch);
