@@ -109,4 +109,9 @@ class Wire:
             response = protocol.accept(event) if known and local else protocol.reject(403, "not for you\n")
             protocol.send_response(response)
         elif event.opcode is Opcode.TEXT:
-            protocol.send_binary(packed(*self._answer(msgspec.json.decode(event.data))))
+            try:
+                message = msgspec.json.decode(event.data, type=dict[str, Any])
+            except msgspec.DecodeError:
+                protocol.fail(1007, "a message is a JSON object")
+            else:
+                protocol.send_binary(packed(*self._answer(message)))
