@@ -51,7 +51,7 @@ class Writer:
             self._failed(str(error), now)
             return False
         if self.away_since is not None:
-            self._returned(now)
+            self._returned((now - self.away_since) / SECOND_NS)
         return True
 
     def _look(self, fresh: dict[str, Entry], now: int) -> None:
@@ -85,9 +85,8 @@ class Writer:
             self.away_since = now
             self._say(f"{message}; the run goes on and keeps the latest values")
 
-    def _returned(self, now: int) -> None:
-        since, self.away_since = self.away_since or now, None
-        seconds = (now - since) / SECOND_NS
+    def _returned(self, seconds: float) -> None:
+        self.away_since = None
         self._say(
             f"the state store {self._backend.url} is back after {seconds:.1f} s; "
             f"{len(self.held)} values were written again"
