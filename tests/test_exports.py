@@ -119,3 +119,11 @@ def test_the_engine_loads_neither_the_search_nor_the_plots() -> None:
     names = (*HEAVY, "pydantic", "arbkit.engine.portfolio")
     loaded = loaded_after("import arbkit; arbkit.backtest", names)
     assert loaded <= {"polars", "numba"} | brought_by_numba_and_polars
+
+
+def test_a_report_loads_neither_the_search_nor_the_plots() -> None:
+    assert loaded_after("import arbkit.report.write, arbkit.report.from_study") <= {
+        "polars",
+        "numba",
+        "scipy",
+    }

@@ -9,6 +9,7 @@ matplotlib, and a job that is started ten thousand times does not pay for the ot
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import re
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `arbkit` with `arguments` (default: those of the process) and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with _heard_interrupts():
+        with _heard_interrupts(), _rare_collections():
             code = _run(given)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -122,6 +123,17 @@ def _heard_interrupts() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage a tenth as often: imports make many thousands of objects, and all of them stay."""
+    before = gc.get_threshold()
+    gc.set_threshold(10 * before[0], *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _run(arguments: list[str]) -> int:

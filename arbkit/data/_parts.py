@@ -7,15 +7,17 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from arbkit.errors import DataError
+
+if TYPE_CHECKING:
+    # Imported where it is used: what reads a manifest, or a panel that is kept, does without.
+    import pyarrow.parquet as pq
 
 __all__ = ["ROW_GROUP", "ColumnDigest", "Part", "merge_parts", "read_rows", "row_groups", "sync_file"]
 
@@ -79,6 +81,8 @@ class Part:
         self._waiting, self._waiting_rows = [], 0
         table = frame.to_arrow()
         if self._writer is None:
+            import pyarrow.parquet as pq
+
             self._writer = pq.ParquetWriter(self.path, table.schema, **_encoding(frame.schema))
         self._writer.write_table(table, row_group_size=ROW_GROUP)
         self._digest.update(frame)
@@ -157,6 +161,9 @@ def row_groups(path: Path) -> Iterator[pl.DataFrame]:
     Raises:
         DataError: when the file's pages are damaged.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=ROW_GROUP):

@@ -12,9 +12,8 @@ from arbkit.config import Params
 from arbkit.engine import backtest_many
 from arbkit.errors import ConfigError
 from arbkit.study import Study
-from arbkit.study.samplers import external
-from arbkit.study.space import distributions
-from arbkit.validation.plateau import neighbourhood
+from arbkit.study.ranges import from_row, plain_space, to_row
+from arbkit.validation.neighbours import neighbourhood
 
 __all__ = ["Around", "Profile", "around_of"]
 
@@ -59,14 +58,10 @@ def around_of(study: Study, chosen: Mapping[str, Any]) -> Around:
         StudyError: when the data changed since the study began.
     """
     spec = study.spec
-    space = distributions(spec.space)
-    row = np.array(
-        [np.nan if chosen.get(n) is None and not _holds_none(d) else d.to_internal_repr(chosen.get(n))
-         for n, d in space.items()]
-    )  # fmt: skip
+    space = plain_space(spec.space)
     settings = spec.validation
-    near = neighbourhood(space, row, settings.neighbours, settings.step, spec.seed)
-    tried = [{**chosen, **external(space, one)} for one in near]
+    near = neighbourhood(space, to_row(space, chosen), settings.neighbours, settings.step, spec.seed)
+    tried = [{**chosen, **from_row(space, one)} for one in near]
     lines = {name: _tried_values(study, name, chosen[name]) for name in spec.space}
     moved = [{**chosen, name: value} for name, values in lines.items() for value in values]
     train, test = (_objective(study, [*tried, *moved], segment) for segment in ("train", "test"))
@@ -77,10 +72,6 @@ def around_of(study: Study, chosen: Mapping[str, Any]) -> Around:
         if len(values) > 1:
             profiles.append(Profile(name, tuple(values), train[part], test[part]))
     return Around(tuple(profiles), train[: len(tried)], test[: len(tried)], settings.step)
-
-
-def _holds_none(item: Any) -> bool:
-    return None in getattr(item, "choices", ())
 
 
 def _tried_values(study: Study, name: str, chosen: Any) -> list[Any]:

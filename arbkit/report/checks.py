@@ -6,9 +6,11 @@ lockbox, with the ladders that the dataset has.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,8 +38,8 @@ AUDIT_LATENCY_MS: Final = 200.0
 AUDIT_GRID: Final = "1s"
 #: Longer stretches are checked on their last rows: a hundred runs over ten million rows would take minutes.
 _MOST_ROWS: Final = 1_000_000
-
-_Found = TypeVar("_Found")
+#: The checks, in the order in which a page says why one is missing.
+_NAMES: Final = ("latency", "fee", "capacity", "audit", "stress")
 
 
 @dataclass(frozen=True)
@@ -93,28 +95,29 @@ def _books(study: Study, reference: str) -> Panel:
 
 
 def checks_on(panel: Panel, params: Params, shortened: bool = False) -> Checks:
-    """Make the checks of a set on a panel."""
-    skipped: dict[str, str] = {}
-
-    def tried(name: str, make: Callable[[], _Found]) -> _Found | None:
-        try:
-            return make()
-        except ArbkitError as error:
-            skipped[name] = str(error)
-            return None
-
+    """Make the checks of a set on a panel, several at once: the engine's kernels release the interpreter."""
     scenarios = parse_scenarios("standard")
-    books = panel.meta.fidelity == "book"
-    has_sizes = panel.ladders is not None and panel.levels > 0
     audit: dict[str, Any] = {"latency_ms": AUDIT_LATENCY_MS, "grid": AUDIT_GRID}
-    return Checks(
-        panel=panel,
-        shortened=shortened,
-        latency=tried("latency", lambda: edge_vs_latency(panel, params)) if books else None,
-        fee=tried("fee", lambda: break_even_fee(panel, params)),
-        capacity=tried("capacity", lambda: capacity(panel, params)) if has_sizes else None,
-        audit=tried("audit", lambda: optimism_audit(panel, params, **audit)),
-        stress=tried("stress", lambda: stress_test(panel, params, scenarios=scenarios)),
-        scenarios=scenarios,
-        skipped=skipped,
-    )
+    # The longest one first.
+    makers: dict[str, Callable[[], Any]] = {
+        "stress": lambda: stress_test(panel, params, scenarios=scenarios),
+        "fee": lambda: break_even_fee(panel, params),
+        "audit": lambda: optimism_audit(panel, params, **audit),
+    }
+    if panel.meta.fidelity == "book":
+        makers["latency"] = lambda: edge_vs_latency(panel, params)
+    if panel.ladders is not None and panel.levels > 0:
+        makers["capacity"] = lambda: capacity(panel, params)
+    with ThreadPoolExecutor(min(len(makers), os.cpu_count() or 1)) as pool:
+        found = dict(zip(makers, pool.map(_tried, makers.values()), strict=True))
+    skipped = {name: str(found.pop(name)) for name in _NAMES if isinstance(found.get(name), ArbkitError)}
+    made = {name: found.get(name) for name in _NAMES}
+    return Checks(panel=panel, shortened=shortened, scenarios=scenarios, skipped=skipped, **made)
+
+
+def _tried(make: Callable[[], Any]) -> Any:
+    """Return what a check found, or why it could not be made."""
+    try:
+        return make()
+    except ArbkitError as error:
+        return error

@@ -64,7 +64,7 @@ def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True
         chosen_number=number,
         trials=trials,
         top=top,
-        ped_anova=ped_anova(study.block(), maximize=spec.directions[0] == "maximize"),
+        ped_anova=ped_anova(study.block(whole=False), maximize=spec.directions[0] == "maximize"),
         train=train,
         test=test,
         lockbox_end_ns=_lockbox_end(train, test, spec.split),

@@ -6,11 +6,10 @@ import math
 from typing import Final
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
 
 from arbkit._typing import BoolArray, FloatArray, IntArray
-from arbkit.study.block import TrialBlock
+from arbkit.study.block import State, TrialBlock
+from arbkit.study.ranges import Choices, Numbers
 
 __all__ = ["ped_anova"]
 
@@ -37,7 +36,7 @@ def ped_anova(block: TrialBlock, *, maximize: bool) -> dict[str, float]:
 
     Sources: Watanabe, Bansal & Hutter 2023, "PED-ANOVA"; Optuna's PedAnovaImportanceEvaluator.
     """
-    complete = (block.states == TrialState.COMPLETE.value) & np.isfinite(block.values[:, 0])
+    complete = (block.states == State.COMPLETE) & np.isfinite(block.values[:, 0])
     if int(complete.sum()) < _ENOUGH:
         return {}
     params = block.params[complete]
@@ -45,8 +44,8 @@ def ped_anova(block: TrialBlock, *, maximize: bool) -> dict[str, float]:
     cut = math.ceil(_BEST * losses.size) - 1
     best = losses <= np.partition(losses, cut)[cut]
     found = {
-        name: _explained(item, params[:, place], best)
-        for place, (name, item) in enumerate(block.distributions.items())
+        name: _explained(block.plain(name), params[:, place], best)
+        for place, name in enumerate(block.distributions)
         if not np.isnan(params[:, place]).all()
     }
     total = sum(found.values())
@@ -54,24 +53,24 @@ def ped_anova(block: TrialBlock, *, maximize: bool) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def _explained(item: BaseDistribution, column: FloatArray, best: BoolArray) -> float:
+def _explained(item: Numbers | Choices, column: FloatArray, best: BoolArray) -> float:
     """Return Pearson's divergence of a parameter over the best trials from that over all that have it."""
     present = ~np.isnan(column)
     top = present & best
-    if item.single() or int(present.sum()) < _LEAST or not top.any():
+    if item.single or int(present.sum()) < _LEAST or not top.any():
         return 0.0
     weight = (top.sum() / best.sum()) ** 2 / (present.sum() / present.size)
     among_best, among_all = _density(item, column[top]), _density(item, column[present])
     return float(weight * (among_all @ (among_best / among_all - 1) ** 2))
 
 
-def _density(item: BaseDistribution, values: FloatArray) -> FloatArray:
+def _density(item: Numbers | Choices, values: FloatArray) -> FloatArray:
     """Return the density of values over the grid of a parameter."""
     counts = _counts(item, values).astype(np.float64)
     observed = np.flatnonzero(counts)
     weights = np.append(counts[observed], _PRIOR)
     weights /= weights.sum()
-    kernels = _choices if isinstance(item, CategoricalDistribution) else _normals
+    kernels = _choices if isinstance(item, Choices) else _normals
     density: FloatArray = np.asarray(weights @ kernels(observed, counts) + 1e-12, np.float64)
     return density
 
@@ -111,13 +110,12 @@ def _normal_cdf(z: FloatArray) -> FloatArray:
     return np.array(values).reshape(z.shape)
 
 
-def _counts(item: BaseDistribution, values: FloatArray) -> IntArray:
+def _counts(item: Numbers | Choices, values: FloatArray) -> IntArray:
     """Count values on the grid of a parameter: its choices, or evenly spaced steps."""
-    if isinstance(item, CategoricalDistribution):
+    if isinstance(item, Choices):
         return np.bincount(values.astype(np.int64), minlength=len(item.choices))
-    assert isinstance(item, (IntDistribution, FloatDistribution))
     low, high, steps = float(item.low), float(item.high), _STEPS
-    if isinstance(item, IntDistribution) and item.log:
+    if item.whole and item.log:
         steps = min(math.ceil(math.log(high - low + 1) / math.log(2)) + 1, _STEPS)
     elif item.step is not None:
         steps = min(round((high - low) / item.step) + 1, _STEPS)

@@ -100,8 +100,22 @@ class Segment:
 
     @cached_property
     def equity(self) -> pl.DataFrame:
-        """Balance, equity and drawdown on every tradable row."""
-        return self.result.equity()
+        """Balance, equity and drawdown on every tradable row, as `BacktestResult.equity` has them.
+
+        From the trades that are known already: a tenth of the time of running the rules again.
+        """
+        panel, initial = self.panel, self.result.params.initial_balance_usd
+        rows = np.flatnonzero(panel.tradable[: self.result.last_row + 1])
+        balance, equity = self.result.equity_on(rows)
+        peak = np.maximum(np.maximum.accumulate(equity), initial)
+        return pl.DataFrame(
+            {
+                "ts": pl.Series(panel.ts[rows]).cast(pl.Datetime("ns", "UTC")),
+                "balance_usd": balance,
+                "equity_usd": equity,
+                "drawdown_pct": (peak - equity) / peak * 100,
+            }
+        )
 
     @cached_property
     def attribution(self) -> dict[str, float]:

@@ -17,10 +17,10 @@ from arbkit.study.block import (
     FOLDS_EVALUATED,
     METRICS,
     State,
-    StoredDistributions,
     TrialBlock,
 )
 from arbkit.study.detail import still_names
+from arbkit.study.ranges import Choices
 from arbkit.study.space import Categorical, IntRange, Range
 from arbkit.study.spec import StudySpec
 from arbkit.study.tally import feasible_rows as keeps_constraints
@@ -120,10 +120,8 @@ def _param(block: TrialBlock, name: str, range_: Range, rows: IntArray) -> pl.Se
 
 def _choices(block: TrialBlock, name: str) -> Sequence[Any] | None:
     """Return the choices of a parameter; None for a number."""
-    if isinstance(block.distributions, StoredDistributions):
-        return block.distributions.choices(name)
-    choices: Sequence[Any] | None = getattr(block.distributions[name], "choices", None)
-    return choices
+    found = block.plain(name)
+    return found.choices if isinstance(found, Choices) else None
 
 
 def _metrics(texts: list[str | None]) -> pl.DataFrame:

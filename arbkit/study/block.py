@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arbkit._typing import FloatArray
+from arbkit.study.ranges import Choices, Numbers, plain_range, stored_range
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -108,10 +109,9 @@ class StoredDistributions(Mapping[str, "BaseDistribution"]):
     def __len__(self) -> int:
         return len(self._texts)
 
-    def choices(self, name: str) -> tuple[Any, ...] | None:
-        """Return the choices of a parameter; None for a number."""
-        found: list[Any] | None = json.loads(self._texts[name])["attributes"].get("choices")
-        return None if found is None else tuple(found)
+    def plain(self, name: str) -> Numbers | Choices:
+        """Return what a parameter may be, as plain values."""
+        return stored_range(self._texts[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +152,12 @@ class TrialBlock:
     def end(self) -> int:
         """The number after the last one."""
         return self.first + len(self)
+
+    def plain(self, name: str) -> Numbers | Choices:
+        """Return what a parameter may be, without Optuna where the block was read without it."""
+        if isinstance(self.distributions, StoredDistributions):
+            return self.distributions.plain(name)
+        return plain_range(self.distributions[name])
 
     def rows(self, start: int, end: int | None = None) -> TrialBlock:
         """Return the trials at places `start` to `end` of this block, as views."""

@@ -30,6 +30,7 @@ __all__ = [
     "check_values",
     "distributions",
     "grid_values",
+    "highest",
     "normalise",
     "nth_step",
 ]
@@ -153,12 +154,17 @@ def _distribution(item: Range) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(item, FloatRange):
-        high = item.high if item.step is None else nth_step(item.low, item.step, _n_steps(item))
-        return FloatDistribution(item.low, high, log=item.log, step=item.step)
+        return FloatDistribution(item.low, highest(item), log=item.log, step=item.step)
     if isinstance(item, IntRange):
-        high_int = item.high - (item.high - item.low) % item.step
-        return IntDistribution(item.low, high_int, log=item.log, step=item.step)
+        return IntDistribution(item.low, int(highest(item)), log=item.log, step=item.step)
     return CategoricalDistribution(item.choices)
+
+
+def highest(item: FloatRange | IntRange) -> float:
+    """Return the highest value that the steps of a range reach."""
+    if isinstance(item, IntRange):
+        return item.high - (item.high - item.low) % item.step
+    return item.high if item.step is None else nth_step(item.low, item.step, _n_steps(item))
 
 
 def nth_step(low: float, step: float, k: int) -> float:

@@ -262,9 +262,14 @@ class Study:
             self._loaded_market = market
         return self._loaded_market
 
-    def block(self) -> TrialBlock:
-        """Return the stored trials as columns; they are read again only when there is something new."""
-        return self._block(WHOLE)
+    def block(self, *, whole: bool = True) -> TrialBlock:
+        """Return the stored trials as columns; they are read again only when there is something new.
+
+        Args:
+            whole: with metrics, times, intermediate values and what samplers keep, which take most of the
+                time; without them a block that was read with them may come all the same.
+        """
+        return self._block(WHOLE if whole else _PLAIN)
 
     @functools.cached_property
     def _id(self) -> int:

@@ -6,24 +6,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
 from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.study._frames import best_rows
 from arbkit.study.block import TrialBlock
 from arbkit.study.evaluator import PanelEvaluator
 from arbkit.study.objective import Judge
-from arbkit.study.samplers import external
-from arbkit.study.space import distributions
+from arbkit.study.ranges import Choices, from_row, plain_space
 from arbkit.study.spec import StudySpec
+from arbkit.validation.neighbours import neighbourhood
 from arbkit.validation.result import Finalist
 
-__all__ = ["QUANTILE", "Choice", "choose", "neighbourhood"]
+__all__ = ["QUANTILE", "Choice", "choose"]
 
 #: What a set is worth is what this share of its neighbourhood falls short of.
 QUANTILE: Final = 0.25
@@ -64,7 +58,7 @@ def choose(spec: StudySpec, block: TrialBlock, evaluator: PanelEvaluator) -> Cho
     rows = _finalists(spec, block)
     if rows.size == 0:
         return None
-    space = distributions(spec.space)
+    space = plain_space(spec.space)
     around = [
         neighbourhood(space, block.params[row], spec.validation.neighbours, spec.validation.step, spec.seed)
         for row in rows
@@ -81,56 +75,12 @@ def choose(spec: StudySpec, block: TrialBlock, evaluator: PanelEvaluator) -> Cho
             number=block.first + int(rows[k]),
             value=float(block.values[rows[k], 0]),
             score=None if np.isinf(scores[k]) else sign * float(scores[k]),
-            params=external(space, block.params[rows[k]]),
+            params=from_row(space, block.params[rows[k]]),
         )
         for k in order
     )
     chosen = int(rows[order[0]])
     return Choice(block.params[chosen], dict(finalists[0].params), finalists, np.concatenate(around))
-
-
-def neighbourhood(
-    space: dict[str, BaseDistribution], row: FloatArray, n: int, step: float, seed: int
-) -> FloatArray:
-    """Draw sets around one, each number within a share of its range, or one step of it; categories stay.
-
-    Args:
-        space: distribution of each parameter.
-        row: float64 (p,), the set in internal representation.
-        n: how many.
-        step: share of a range.
-        seed: of the draws, with the set itself.
-
-    Returns:
-        float64 (n, p).
-    """
-    words = np.frombuffer(np.ascontiguousarray(row + 0.0).tobytes(), np.uint32)
-    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words.tolist()])))
-    moves = random.uniform(-1, 1, (n, row.size))
-    out = np.tile(row, (n, 1))
-    for column, item in enumerate(space.values()):
-        if np.isnan(row[column]) or isinstance(item, CategoricalDistribution):
-            continue
-        out[:, column] = _moved(item, row[column], moves[:, column] * step)
-    return out
-
-
-def _moved(item: BaseDistribution, value: float, moves: FloatArray) -> FloatArray:
-    assert isinstance(item, (FloatDistribution, IntDistribution))
-    low, high = float(item.low), float(item.high)
-    if item.log:
-        found = np.exp(np.log(value) + moves * (np.log(high) - np.log(low)))
-    else:
-        found = value + moves * (high - low)
-    if item.step is not None and not item.log:
-        # Where the range is cut into few steps a neighbour is the next one.
-        least = np.sign(moves) * item.step
-        found = np.where(np.abs(found - value) < item.step, value + least, found)
-        found = low + np.round((found - low) / item.step) * item.step
-    elif isinstance(item, IntDistribution):
-        found = np.round(found)
-    moved: FloatArray = np.clip(found, low, high)
-    return moved
 
 
 def _finalists(spec: StudySpec, block: TrialBlock) -> IntArray:
@@ -150,11 +100,11 @@ def _finalists(spec: StudySpec, block: TrialBlock) -> IntArray:
 def _units(spec: StudySpec, params: FloatArray) -> FloatArray:
     """Return parameters as shares of their ranges; choices far enough apart never to be near."""
     units = params.copy()
-    for column, item in enumerate(distributions(spec.space).values()):
-        if isinstance(item, CategoricalDistribution):
+    for column, item in enumerate(plain_space(spec.space).values()):
+        if isinstance(item, Choices):
             continue
-        low, high = float(item.low), float(item.high)  # type: ignore[attr-defined]
-        if item.log:  # type: ignore[attr-defined]
+        low, high = float(item.low), float(item.high)
+        if item.log:
             low, high, units[:, column] = np.log(low), np.log(high), np.log(units[:, column])
         units[:, column] = (units[:, column] - low) / (high - low) if high > low else 0.0
     return np.where(np.isnan(units), -9.0, units)
