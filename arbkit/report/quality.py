@@ -82,5 +82,6 @@ def _longest(ts: IntArray) -> tuple[int, int]:
 def _width(bid: FloatArray, ask: FloatArray, tradable: BoolArray) -> float:
     if not tradable.any():
         return float("nan")
-    width = (ask[tradable] - bid[tradable]) / (ask[tradable] + bid[tradable]) * 2e4
-    return float(np.median(width))
+    with np.errstate(all="ignore"):
+        width = (ask - bid) / (ask + bid) * 2e4
+    return float(np.median(width[tradable]))

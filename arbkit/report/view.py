@@ -118,6 +118,14 @@ class Segment:
         )
 
     @cached_property
+    def premium_bps(self) -> FloatArray:
+        """float64 (rows,): mid of A over mid of B, minus one; NaN where a row is not tradable."""
+        panel = self.panel
+        with np.errstate(all="ignore"):
+            premium: FloatArray = ((panel.bid_a + panel.ask_a) / (panel.bid_b + panel.ask_b) - 1) * 1e4
+        return np.where(panel.tradable, premium, np.nan)
+
+    @cached_property
     def attribution(self) -> dict[str, float]:
         """Totals over the closed trades: premium, book, slippage, fees and the PnL they add up to."""
         frame = self.result.attribution()

@@ -10,7 +10,7 @@ import polars as pl
 from arbkit._typing import BoolArray, FloatArray
 from arbkit.report.figures.chart import Chart, Key
 from arbkit.report.figures.scale import log_ticks
-from arbkit.report.figures.search import importance_numbers
+from arbkit.report.figures.search import ranked_names
 from arbkit.report.numbers import money, plain
 from arbkit.report.text import Text
 from arbkit.report.view import Searched, StudyView
@@ -65,7 +65,7 @@ class ParallelNumbers(NamedTuple):
 def contour_numbers(view: StudyView) -> ContourNumbers | None:
     """Return the two numeric parameters that explain most; None where there are not two, or few trials."""
     numeric = {item.name: item for item in view.searched if not item.choices and item.low != item.high}
-    names = [name for name in importance_numbers(view).names if name in numeric][:2]
+    names = [name for name in ranked_names(view) if name in numeric][:2]
     if len(names) < 2 or view.values.size < 2:
         return None
     first, second = (numeric[name] for name in names)

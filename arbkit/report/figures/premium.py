@@ -49,7 +49,7 @@ def premium_numbers(view: StudyView, buckets: int = _BUCKETS) -> PremiumNumbers:
     start, end = view.train.panel.start_ns, view.test.panel.end_ns
     width = max(1, -(-(end - start + 1) // buckets))
     parts = (view.train, view.test)
-    bands = [_envelope(part.panel, _premium(part.panel), start, width, buckets) for part in parts]
+    bands = [_envelope(part.panel, part.premium_bps, start, width, buckets) for part in parts]
     fairs = [_envelope(part.panel, _reference(part.panel), start, width, buckets) for part in parts]
     low, high = np.fmin(bands[0][0], bands[1][0]), np.fmax(bands[0][1], bands[1][1])
     fair = np.fmin(fairs[0][0], fairs[1][0]) / 2 + np.fmax(fairs[0][1], fairs[1][1]) / 2
@@ -69,12 +69,6 @@ def premium_numbers(view: StudyView, buckets: int = _BUCKETS) -> PremiumNumbers:
         cut_ns=view.test.panel.start_ns,
         end_ns=end,
     )
-
-
-def _premium(panel: Panel) -> FloatArray:
-    with np.errstate(all="ignore"):
-        premium: FloatArray = ((panel.bid_a + panel.ask_a) / (panel.bid_b + panel.ask_b) - 1) * 1e4
-    return np.where(panel.tradable, premium, np.nan)
 
 
 def _reference(panel: Panel) -> FloatArray:
@@ -100,7 +94,7 @@ def _level_lines(view: StudyView, fair: FloatArray) -> dict[str, FloatArray]:
 
 def _marks(part: Segment) -> tuple[IntArray, FloatArray, IntArray, FloatArray]:
     records, panel = part.result.records, part.panel
-    premium = _premium(panel) if records.size else np.empty(0)
+    premium = part.premium_bps
     closed = records["exit_index"] >= 0
     into, out = records["entry_index"], records["exit_index"][closed]
     return panel.ts[into], premium[into], panel.ts[out], premium[out]

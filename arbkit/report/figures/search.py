@@ -24,6 +24,7 @@ __all__ = [
     "draw_slice",
     "history_numbers",
     "importance_numbers",
+    "ranked_names",
     "slice_numbers",
 ]
 
@@ -122,16 +123,26 @@ def importance_numbers(view: StudyView) -> ImportanceNumbers:
     the 95th percentile of the same figure over shuffled results, the largest of all parameters each time:
     what a parameter of no influence may show by chance.
     """
-    ranks = _ranks(view.values)
-    codes = {item.name: _codes(view.complete[item.name], item) for item in view.searched}
-    names = sorted(codes, key=lambda name: -_explained(codes[name], ranks))
-    share = np.array([_explained(codes[name], ranks) for name in names])
+    ranks, codes, share = _shares(view)
     rng = np.random.default_rng(0)
     highest = [
         max((_explained(code, shuffled) for code in codes.values()), default=0.0)
         for shuffled in (rng.permutation(ranks) for _ in range(_SHUFFLES))
     ]
-    return ImportanceNumbers(tuple(names), share, float(np.quantile(highest, 0.95)))
+    return ImportanceNumbers(tuple(share), np.array([*share.values()]), float(np.quantile(highest, 0.95)))
+
+
+def ranked_names(view: StudyView) -> tuple[str, ...]:
+    """Return the parameters by the share of the trials' ranking that each explains alone, largest first."""
+    return tuple(_shares(view)[2])
+
+
+def _shares(view: StudyView) -> tuple[FloatArray, dict[str, IntArray], dict[str, float]]:
+    """Return the ranks of the trials, their bins by parameter, and the share of each, the largest first."""
+    ranks = _ranks(view.values)
+    codes = {item.name: _codes(view.complete[item.name], item) for item in view.searched}
+    share = {name: _explained(code, ranks) for name, code in codes.items()}
+    return ranks, codes, dict(sorted(share.items(), key=lambda item: -item[1]))
 
 
 def _ranks(values: FloatArray) -> FloatArray:
@@ -168,7 +179,8 @@ def slice_numbers(view: StudyView, item: Searched) -> SliceNumbers:
         names = tuple(plain(choice) for choice in item.choices)
         places = {str(choice): float(i) for i, choice in enumerate(item.choices)}
         texts: Sequence[Any] = column.cast(pl.String).to_list()
-        x = np.array([places.get(_as_choice(value, item.choices), np.nan) for value in texts])
+        found = {value: places.get(_as_choice(value, item.choices), np.nan) for value in set(texts)}
+        x = np.array([found[value] for value in texts])
         spread = np.random.default_rng(0).uniform(-0.22, 0.22, x.size)
         chosen = places.get(str(item.chosen))
         return SliceNumbers(
