@@ -139,9 +139,9 @@ def _partial(symbol: str, data: bytes) -> WholeBook:
     if b'"depthUpdate"' in data:
         update = _update.decode(data)
         ts_event = None if update.event_ms is None else update.event_ms * MS_NS
-        return WholeBook(update.symbol, ts_event, update.bids, update.asks)
+        return WholeBook(update.symbol, ts_event, update.bids, update.asks, update.final_id)
     top = _top.decode(data)
-    return WholeBook(symbol.upper(), None, top.bids, top.asks)
+    return WholeBook(symbol.upper(), None, top.bids, top.asks, top.last_id)
 
 
 def _checked(message: BinanceMessage) -> BinanceMessage:

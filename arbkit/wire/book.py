@@ -85,13 +85,15 @@ class DepthSnapshot(
 class WholeBook(msgspec.Struct, frozen=True, gc=False):
     """A book to its sent depth, best level first; it replaces whatever was known before.
 
-    `ts_event` is nanoseconds since the epoch in UTC, None where the venue sends no time.
+    `ts_event` is nanoseconds since the epoch in UTC, None where the venue sends no time; `sequence` is the
+    venue's update id, or -1.
     """
 
     symbol: str
     ts_event: int | None
     bids: list[Level]
     asks: list[Level]
+    sequence: int = -1
 
 
 class OrderBook:
@@ -140,6 +142,16 @@ class OrderBook:
                 if price not in sizes:
                     insort(keys, -price)
                 sizes[price] = size
+
+    def trim(self, most: int) -> None:
+        """Forget the levels of either side beyond its best `most`."""
+        for keys, sizes, sign in (
+            (self._bid_keys, self._bid_sizes, 1),
+            (self._ask_keys, self._ask_sizes, -1),
+        ):
+            for key in keys[:-most]:
+                del sizes[sign * key]
+            del keys[:-most]
 
     def bids(self, levels: int) -> list[Level]:
         """The best bids, best first: at most `levels` of (price, size)."""
@@ -235,6 +247,10 @@ class BookBuilder:
                 self._buffer.extend(kept[position + 1 :])
                 return Outcome.GAP if self._linked else Outcome.OLD_SNAPSHOT
         return Outcome.APPLIED
+
+    def continues(self, update: DepthUpdate) -> bool:
+        """Whether an update is covered by the trusted book already, or is the one that comes next."""
+        return self.trusted and (self._is_stale(update) or self._follows(update))
 
     def _is_stale(self, update: DepthUpdate) -> bool:
         if self.rule == "futures" and not self._linked:

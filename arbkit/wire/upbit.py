@@ -16,7 +16,7 @@ from arbkit.errors import DataError
 from arbkit.units import MS_NS, SECOND_NS, US_NS
 from arbkit.wire.book import WholeBook
 
-__all__ = ["parse_message", "parse_messages", "stamp_ns"]
+__all__ = ["error_text", "parse_message", "parse_messages", "stamp_ns"]
 
 
 class _ShortUnit(msgspec.Struct, frozen=True, gc=False):
@@ -48,10 +48,20 @@ class _Long(msgspec.Struct, frozen=True, gc=False):
     units: list[_LongUnit] | None = msgspec.field(default=None, name="orderbook_units")
 
 
+class _Error(msgspec.Struct, frozen=True):
+    name: str | int = ""
+    message: str = ""
+
+
+class _ErrorAnswer(msgspec.Struct, frozen=True):
+    error: _Error | None = None
+
+
 _END_OF_TIME: Final = 2**63  # in ns, the year 2262
 
 _short: Final = msgspec.json.Decoder(_Short | list[_Short])
 _long: Final = msgspec.json.Decoder(_Long | list[_Long])
+_error: Final = msgspec.json.Decoder(_ErrorAnswer)
 
 
 def stamp_ns(stamp: int) -> int:
@@ -92,6 +102,15 @@ def parse_message(payload: bytes | str) -> WholeBook | None:
     """
     books = parse_messages(payload)
     return books[0] if books else None
+
+
+def error_text(payload: bytes | str) -> str:
+    """Return what an error object says, as `NAME: message`; empty where the message is none."""
+    try:
+        error = _error.decode(payload).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return f"{error.name}: {error.message}" if error is not None else ""
 
 
 def _book(message: _Short | _Long) -> WholeBook:

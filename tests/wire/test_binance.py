@@ -99,7 +99,7 @@ def test_reference_payloads(real_data: Path, name: str, kind: type) -> None:
 @pytest.mark.real_data
 def test_partial_book_takes_its_symbol_from_the_stream(real_data: Path) -> None:
     parsed = parse_message(reference(real_data, "binance_Spot_ExchangeData_PartialBook.txt"))
-    assert parsed == WholeBook("BTCUSDT", None, [(0.0024, 10.0)], [(0.0026, 100.0)])
+    assert parsed == WholeBook("BTCUSDT", None, [(0.0024, 10.0)], [(0.0026, 100.0)], 160)
 
 
 @pytest.mark.real_data

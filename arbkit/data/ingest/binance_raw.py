@@ -19,7 +19,7 @@ from arbkit.data.ingest.sources import Source
 from arbkit.data.ingest.spec import EntrySpec
 from arbkit.data.ingest.table import Batch, info_of
 from arbkit.data.manifest import InstrumentInfo
-from arbkit.errors import ConfigError, DataError, nearest_names
+from arbkit.errors import DataError, nearest_names
 from arbkit.units import MS_NS
 from arbkit.wire import (
     BookBuilder,
@@ -31,14 +31,13 @@ from arbkit.wire import (
     WholeBook,
 )
 from arbkit.wire.binance import BinanceMessage, parse_message
+from arbkit.wire.symbols import split_binance
 
-__all__ = ["COIN_M_CONTRACT_USD", "read_binance", "split_symbol"]
+__all__ = ["COIN_M_CONTRACT_USD", "read_binance"]
 
 #: USD per COIN-M contract, where the spec gives no `contract_size`; every other coin has 10.
 COIN_M_CONTRACT_USD: Final = {"BTC": 100.0}
 _COIN_M: Final = re.compile(r"([A-Z0-9]+)USD_(PERP|\d{6})")
-_QUOTES: Final = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "AUD", "JPY",
-                  "KRW", "BTC", "ETH", "BNB", "DAI")  # fmt: skip
 _DEFAULT_LEVELS: Final = 10
 _STREAM_BYTES: Final = 64
 
@@ -54,20 +53,6 @@ def read_binance(entry: EntrySpec, sources: Sequence[Source], log: IngestLog) ->
     for message in messages(sources, log):
         yield from reader.take(message)
     yield from reader.finish()
-
-
-def split_symbol(symbol: str) -> tuple[str, str]:
-    """Return (base, quote) of a symbol such as BTCUSDT or BTCUSD_PERP.
-
-    Raises:
-        ConfigError: when the name does not end in a known quote currency.
-    """
-    if (coin := _COIN_M.fullmatch(symbol)) is not None:
-        return coin[1], "USD"
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote):
-            return symbol.removesuffix(quote), quote
-    raise ConfigError(f"base and quote of {symbol} cannot be told from its name: give `base` and `quote`")
 
 
 class _Reader:
@@ -251,7 +236,7 @@ def _ns(milliseconds: int | None) -> int | None:
 
 def _describe(entry: EntrySpec, symbol: str, levels: int) -> tuple[InstrumentInfo, float | None]:
     """Return the instrument and the contract size its sizes are to be turned by."""
-    base, quote = (entry.base, entry.quote) if entry.base and entry.quote else split_symbol(symbol)
+    base, quote = (entry.base, entry.quote) if entry.base and entry.quote else split_binance(symbol)
     coin_m = _COIN_M.fullmatch(symbol)
     if coin_m is None:
         flags = entry.flags

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from arbkit.data.ingest.binance_raw import split_symbol
 from arbkit.data.ingest.log import IngestLog
 from arbkit.data.ingest.sources import Source
 from arbkit.data.ingest.spec import ColumnsSpec, EntrySpec, TimeSpec
 from arbkit.data.ingest.table import Batch, read_raw, read_table
 from arbkit.errors import DataError, nearest_names
+from arbkit.wire.symbols import split_binance
 from arbkit.wire.upbit import stamp_ns
 
 __all__ = ["PAIR_COLUMNS", "read_candles", "read_pair_csv", "read_tardis_book", "read_tardis_quotes"]
@@ -114,7 +114,7 @@ def _read_tardis(
 
 def _split(symbol: str) -> tuple[str, str]:
     quote, dash, base = symbol.partition("-")
-    return (base, quote) if dash else split_symbol(symbol.upper())
+    return (base, quote) if dash else split_binance(symbol.upper())
 
 
 def _table(

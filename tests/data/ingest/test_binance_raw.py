@@ -7,8 +7,8 @@ import json
 import polars as pl
 import pytest
 
-from arbkit.data.ingest.binance_raw import split_symbol
 from arbkit.errors import ConfigError, DataError
+from arbkit.wire.symbols import split_binance
 
 RAW = {"format": "binance-raw", "venue": "binance", "levels": 2}
 START_MS = 1_700_000_000_000
@@ -151,9 +151,9 @@ def test_log_without_a_snapshot_is_an_error(run_ingest) -> None:
     ],
 )
 def test_base_and_quote_by_name(symbol: str, expected: tuple[str, str]) -> None:
-    assert split_symbol(symbol) == expected
+    assert split_binance(symbol) == expected
 
 
 def test_name_that_tells_no_quote_is_an_error() -> None:
     with pytest.raises(ConfigError, match="cannot be told"):
-        split_symbol("GOLD")
+        split_binance("GOLD")

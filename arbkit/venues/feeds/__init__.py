@@ -1,0 +1,9 @@
+"""Public market data: one feed per venue, by name, and thin readers of the venues' public REST answers."""
+
+from arbkit.venues.feeds.base import SocketFeed
+from arbkit.venues.feeds.binance import BinanceFeed
+from arbkit.venues.feeds.opening import FEEDS, known_venues, open_feed
+from arbkit.venues.feeds.options import FeedOptions
+from arbkit.venues.feeds.upbit import UpbitFeed
+
+__all__ = ["FEEDS", "BinanceFeed", "FeedOptions", "SocketFeed", "UpbitFeed", "known_venues", "open_feed"]
