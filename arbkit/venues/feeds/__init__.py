@@ -2,8 +2,21 @@
 
 from arbkit.venues.feeds.base import SocketFeed
 from arbkit.venues.feeds.binance import BinanceFeed
+from arbkit.venues.feeds.market_data import FundingRate, MarketData, UpcomingFunding, open_market_data
 from arbkit.venues.feeds.opening import FEEDS, known_venues, open_feed
 from arbkit.venues.feeds.options import FeedOptions
 from arbkit.venues.feeds.upbit import UpbitFeed
 
-__all__ = ["FEEDS", "BinanceFeed", "FeedOptions", "SocketFeed", "UpbitFeed", "known_venues", "open_feed"]
+__all__ = [
+    "FEEDS",
+    "BinanceFeed",
+    "FeedOptions",
+    "FundingRate",
+    "MarketData",
+    "SocketFeed",
+    "UpbitFeed",
+    "UpcomingFunding",
+    "known_venues",
+    "open_feed",
+    "open_market_data",
+]
