@@ -1,34 +1,49 @@
 """Clients of venues: books that arrive, orders that leave."""
 
-from arbkit.venues.protocol import (
-    FINAL_STATUSES,
-    AccountSink,
-    Balance,
-    BookEvent,
-    FeedState,
-    FeedStatus,
-    Fill,
-    GapEvent,
-    Instrument,
-    InstrumentState,
-    MarketFeed,
-    MarketSink,
-    OrderRejectedError,
-    OrderReport,
-    OrderRequest,
-    OrderSide,
-    OrderStatus,
-    OrderUnknownError,
-    TimeInForce,
-    TradingClient,
-    VenueError,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from arbkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from arbkit.venues.grid import common_lot, contract_of
+    from arbkit.venues.protocol import (
+        FINAL_STATUSES,
+        AccountSink,
+        Balance,
+        BookEvent,
+        FeedState,
+        FeedStatus,
+        Fill,
+        GapEvent,
+        Instrument,
+        InstrumentState,
+        MarketFeed,
+        MarketSink,
+        OrderRejectedError,
+        OrderReport,
+        OrderRequest,
+        OrderSide,
+        OrderStatus,
+        OrderUnknownError,
+        TimeInForce,
+        TradingClient,
+        VenueError,
+    )
+    from arbkit.venues.secret import Credentials, Secret, read_credentials
+    from arbkit.venues.spot_client import BinanceSpotClient
+    from arbkit.venues.upbit_client import UpbitClient
+    from arbkit.venues.usdm_client import BinanceUsdmClient
 
 __all__ = [
     "FINAL_STATUSES",
     "AccountSink",
     "Balance",
+    "BinanceSpotClient",
+    "BinanceUsdmClient",
     "BookEvent",
+    "Credentials",
     "FeedState",
     "FeedStatus",
     "Fill",
@@ -43,7 +58,53 @@ __all__ = [
     "OrderSide",
     "OrderStatus",
     "OrderUnknownError",
+    "Secret",
     "TimeInForce",
     "TradingClient",
+    "UpbitClient",
     "VenueError",
+    "common_lot",
+    "contract_of",
+    "read_credentials",
 ]
+
+_HOMES: Final = {
+    "BinanceSpotClient": "arbkit.venues.spot_client",
+    "BinanceUsdmClient": "arbkit.venues.usdm_client",
+    "UpbitClient": "arbkit.venues.upbit_client",
+    "common_lot": "arbkit.venues.grid",
+    "contract_of": "arbkit.venues.grid",
+    **dict.fromkeys(("Credentials", "Secret", "read_credentials"), "arbkit.venues.secret"),
+    **dict.fromkeys(
+        (
+            "FINAL_STATUSES",
+            "AccountSink",
+            "Balance",
+            "BookEvent",
+            "FeedState",
+            "FeedStatus",
+            "Fill",
+            "GapEvent",
+            "Instrument",
+            "InstrumentState",
+            "MarketFeed",
+            "MarketSink",
+            "OrderRejectedError",
+            "OrderReport",
+            "OrderRequest",
+            "OrderSide",
+            "OrderStatus",
+            "OrderUnknownError",
+            "TimeInForce",
+            "TradingClient",
+            "VenueError",
+        ),
+        "arbkit.venues.protocol",
+    ),
+}
+
+__getattr__ = lazy_names(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__

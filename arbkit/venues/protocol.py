@@ -45,15 +45,20 @@ __all__ = [
 
 
 class VenueError(ArbkitError):
-    """A venue could not be reached, or refused a request that is no order."""
+    """A venue could not be reached, or refused a request that is no order.
+
+    `code` is the venue's own code or name, or one of ours (`rate_limited`, `no_answer`, ...); `retry_after_s`
+    is how long nothing more may be asked, where a limit was met.
+    """
+
+    def __init__(self, message: str, code: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class OrderRejectedError(VenueError):
     """The venue has said that the order was not placed; `code` is the venue's own code or name."""
-
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class OrderUnknownError(VenueError):
