@@ -29,7 +29,7 @@ __all__ = ["Explorer"]
 class Explorer(Widget):
     """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
 
-    _esm = front_end("explore.js")
+    _esm = front_end("controls.js", "marks.js", "explore.js")
     _css = look()
     _setup = traitlets.Dict().tag(sync=True)
     _wire: Wire | None = None

@@ -24,11 +24,11 @@ class Widget(anywidget.AnyWidget):
     """What every widget of arbkit is."""
 
 
-def front_end(name: str) -> str:
+def front_end(*names: str) -> str:
     """Return one module for the browser: the chart library, what all widgets share, and the widget's own."""
     parts = [
         asset_text(UPLOT_JS),
-        *((_STATIC / file).read_text(encoding="utf-8") for file in ("shared.js", name)),
+        *((_STATIC / file).read_text(encoding="utf-8") for file in ("shared.js", *names)),
     ]
     return "\n".join(parts)
 

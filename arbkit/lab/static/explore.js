@@ -1,190 +1,14 @@
 // The explorer: spread with trades, equity, drawdown, metrics; a slider for every parameter.
 
-const HEIGHTS = { spread: 270, equity: 150, drawdown: 98 };
+const HEIGHTS = { spread: 292, equity: 158, drawdown: 116 };
 const OPEN_GROUPS = new Set(["Entry", "Exit", "Costs"]);
-const FEW_TRADES = 250;
 const REACH = 9;
+const GLANCE_MS = 60;
 
-function draggable(control, value, changed) {
-  const id = `ak-${control.name}-${Math.random().toString(36).slice(2, 8)}`;
-  const off = Boolean(control.why_not);
-  const label = make("label", { for: id, title: control.name }, control.title);
-  const row = make("div", { class: `ak-control${off ? " ak-idle" : ""}`, title: off ? control.why_not : control.name });
-  if (control.kind === "flag") {
-    const box = make("input", { type: "checkbox", id, disabled: off });
-    box.addEventListener("input", (event) => changed(box.checked, event));
-    row.append(make("div", { class: "ak-line" }, box, label));
-    return { row, show: (v) => (box.checked = Boolean(v)), focused: () => document.activeElement === box, show0: value };
-  }
-  if (control.kind === "choice") {
-    const select = make("select", { id, disabled: off });
-    for (const choice of control.choices) select.append(make("option", { value: choice }, choice.replaceAll("_", " ")));
-    select.addEventListener("input", (event) => changed(select.value, event));
-    row.append(make("div", { class: "ak-line" }, label), select);
-    return { row, show: (v) => (select.value = v), focused: () => document.activeElement === select };
-  }
-  return numeric(control, id, label, row, off, changed);
-}
-
-function numeric(control, id, label, row, off, changed) {
-  const step = control.whole ? 1 : control.step;
-  const slider = make("input", { type: "range", min: String(control.low), max: String(control.high), step: String(step) });
-  slider.setAttribute("aria-label", control.title);
-  slider.dataset.name = control.name;
-  const field = make("input", { type: "number", id, step: "any", class: "ak-field" });
-  field.dataset.name = control.name;
-  const unit = make("span", { class: "ak-unit" }, control.unit);
-  const on = control.optional ? make("input", { type: "checkbox", "aria-label": `${control.title}: on` }) : null;
-  let last = control.at_first;
-  const enable = (yes) => {
-    slider.disabled = field.disabled = off || !yes;
-    row.classList.toggle("ak-off", !yes);
-  };
-  const tell = (value, event) => {
-    last = control.whole ? Math.round(value) : value;
-    changed(last, event);
-  };
-  slider.addEventListener("input", (event) => {
-    const value = Number(slider.value);
-    field.value = String(+value.toPrecision(12));
-    tell(value, event);
-  });
-  field.addEventListener("input", (event) => {
-    if (field.value === "" || !Number.isFinite(Number(field.value))) return;
-    slider.value = field.value;
-    tell(Number(field.value), event);
-  });
-  if (on) {
-    on.disabled = off;
-    on.addEventListener("input", (event) => {
-      enable(on.checked);
-      if (on.checked) {
-        slider.value = field.value = String(last);
-        tell(last, event);
-      } else {
-        field.value = "";
-        changed(null, event);
-      }
-    });
-  }
-  row.append(make("div", { class: "ak-line" }, on, label, field, unit), slider);
-  if (off && on) on.disabled = true;
-  return {
-    row,
-    show(value) {
-      const yes = value !== null;
-      if (on) on.checked = yes;
-      enable(yes);
-      field.value = yes ? String(+Number(value).toPrecision(12)) : "";
-      if (yes) {
-        last = value;
-        slider.value = String(value);
-      }
-    },
-    focused: () => [slider, field, on].includes(document.activeElement),
-  };
-}
-
-function triangle(path, x, y, size) {
-  path.moveTo(x, y - size);
-  path.lineTo(x + 0.9 * size, y + 0.7 * size);
-  path.lineTo(x - 0.9 * size, y + 0.7 * size);
-  path.closePath();
-}
-
-function cross(path, x, y, size) {
-  path.moveTo(x - size, y - size);
-  path.lineTo(x + size, y + size);
-  path.moveTo(x + size, y - size);
-  path.lineTo(x - size, y + size);
-}
-
-// A canvas above a chart: what moves with the sliders is drawn there, so that the ten thousand lines below stay.
-function overlayOn(u) {
-  const canvas = make("canvas", { class: "ak-overlay" });
-  u.over.append(canvas);
-  return {
-    draw(paint) {
-      const [width, height] = [u.over.clientWidth, u.over.clientHeight];
-      const scale = devicePixelRatio;
-      if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-        canvas.width = Math.round(width * scale);
-        canvas.height = Math.round(height * scale);
-      }
-      const ctx = canvas.getContext("2d");
-      ctx.setTransform(scale, 0, 0, scale, 0, 0);
-      ctx.clearRect(0, 0, width, height);
-      paint(ctx, width, height);
-    },
-  };
-}
-
-// Trades on the spread: a triangle where one was entered, a cross where it was left, a thin line between.
-function drawTrades(ctx, u, trades, tints) {
-  const [entered, entrySignal, left, exitSignal, side, , pnl] = trades;
-  const few = entered.length <= FEW_TRADES;
-  const scale = few ? 1 : 0.72;
-  const shapes = { ab: new Path2D(), ba: new Path2D(), gain: new Path2D(), loss: new Path2D() };
-  const lines = { gain: new Path2D(), loss: new Path2D() };
-  for (let k = 0; k < entered.length; k++) {
-    const [x, y] = [u.valToPos(entered[k], "x"), u.valToPos(entrySignal[k], "y")];
-    triangle(shapes[side[k] === 0 ? "ab" : "ba"], x, y, 6 * scale);
-    if (Number.isNaN(left[k])) continue;
-    const good = pnl[k] >= 0 ? "gain" : "loss";
-    const [x2, y2] = [u.valToPos(left[k], "x"), u.valToPos(exitSignal[k], "y")];
-    cross(shapes[good], x2, y2, 3.4 * scale);
-    if (few) {
-      lines[good].moveTo(x, y);
-      lines[good].lineTo(x2, y2);
-    }
-  }
-  for (const good of ["gain", "loss"]) {
-    ctx.strokeStyle = tints[good];
-    ctx.globalAlpha = 0.45;
-    ctx.lineWidth = 1;
-    ctx.stroke(lines[good]);
-    ctx.globalAlpha = 1;
-    ctx.strokeStyle = tints.paper;
-    ctx.lineWidth = 4 * scale;
-    ctx.stroke(shapes[good]);
-    ctx.strokeStyle = tints[good];
-    ctx.lineWidth = 2 * scale;
-    ctx.stroke(shapes[good]);
-  }
-  for (const way of ["ab", "ba"]) {
-    ctx.fillStyle = tints[way];
-    ctx.strokeStyle = tints.paper;
-    ctx.lineWidth = 1.2 * scale;
-    ctx.fill(shapes[way]);
-    ctx.stroke(shapes[way]);
-  }
-}
-
-// Where an entry and an exit need the signal to be; beyond the picture, an arrow says which way.
-function drawLevel(ctx, u, width, height, bps, tints, color, name, dash, below) {
-  if (bps === null || bps === undefined || Number.isNaN(bps)) return;
-  const y = u.valToPos(bps, "y");
-  const inside = y >= 0 && y <= height;
-  ctx.strokeStyle = ctx.fillStyle = color;
-  if (inside) {
-    ctx.lineWidth = 1.4;
-    ctx.setLineDash(dash);
-    ctx.beginPath();
-    ctx.moveTo(0, y);
-    ctx.lineTo(width, y);
-    ctx.stroke();
-    ctx.setLineDash([]);
-  }
-  const arrow = inside ? "" : y < 0 ? " \u2191" : " \u2193";
-  const text = `${name} ${fixed(bps, 1)}${arrow}`;
-  ctx.font = "600 11px system-ui, sans-serif";
-  ctx.textAlign = "right";
-  ctx.textBaseline = below && inside ? "top" : "bottom";
-  const place = inside ? y + (below ? 3 : -3) : Math.min(height - 4, Math.max(16, y));
-  ctx.lineWidth = 3;
-  ctx.strokeStyle = tints.paper;
-  ctx.strokeText(text, width - 4, place);
-  ctx.fillText(text, width - 4, place);
+// The venues alone, where they tell the legs apart.
+function shortly(legs) {
+  const venues = legs.map((leg) => leg.split("/")[0]);
+  return venues[0] === venues[1] ? legs : venues;
 }
 
 class ExploreView {
@@ -225,6 +49,7 @@ class ExploreView {
   end() {
     this.model.off("msg:custom", this.listen);
     this.drawer.forget();
+    clearTimeout(this.glance);
     this.way.close();
     this.showStills();
     this.endTheme();
@@ -242,6 +67,8 @@ class ExploreView {
     this.flags = make("div", { class: "ak-flags" });
     this.note = make("div", { class: "ak-note", hidden: true });
     this.plots = make("div", { class: "ak-plots" });
+    this.headline = make("strong", {}, document.createTextNode(""));
+    this.headlineTitle = make("span", { class: "ak-caption" });
     this.measures = make("tbody", {});
     this.keptTable = make("div", { class: "ak-kept", hidden: true });
     const button = (text, title, act, extra) =>
@@ -259,11 +86,12 @@ class ExploreView {
       button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
       button("Copy code", "The code that makes the same backtest", () => this.model.send({ kind: "code" }), "ak-code"),
     );
+    const [a, b] = shortly(setup.legs);
     const legend = make(
       "div",
       { class: "ak-legend" },
-      make("span", { class: "ak-key ak-ab" }, `buy ${setup.legs[0]}, sell ${setup.legs[1]}`),
-      make("span", { class: "ak-key ak-ba" }, `buy ${setup.legs[1]}, sell ${setup.legs[0]}`),
+      make("span", { class: "ak-key ak-ab", title: setup.legs.join(", ") }, `buy ${a}, sell ${b}`),
+      make("span", { class: "ak-key ak-ba", title: setup.legs.join(", ") }, `buy ${b}, sell ${a}`),
       make("span", { class: "ak-mark" }, "\u25B2 entry"),
       make("span", { class: "ak-mark ak-won" }, "\u2715 exit at a gain"),
       make("span", { class: "ak-mark ak-lost" }, "\u2715 at a loss"),
@@ -288,7 +116,12 @@ class ExploreView {
         { class: "ak-body" },
         make("div", { class: "ak-controls" }, ...this.buildControls()),
         make("div", { class: "ak-middle" }, legend, this.plots, this.readout),
-        make("div", { class: "ak-numbers" }, make("table", { class: "ak-measures" }, this.measures)),
+        make(
+          "div",
+          { class: "ak-numbers" },
+          make("div", { class: "ak-headline" }, this.headlineTitle, this.headline),
+          make("table", { class: "ak-measures" }, this.measures),
+        ),
       ),
       this.keptTable,
       make("div", { class: "ak-foot" }, this.status),
@@ -327,7 +160,11 @@ class ExploreView {
     const stepped = uPlot.paths.stepped({ align: 1 });
     const linear = uPlot.paths.linear();
     const paths = (u, ...rest) => (this.eachRow ? stepped : linear)(u, ...rest);
-    const line = (name, extra) => ({ stroke: tint(name), width: 1, points: { show: false }, paths, ...extra });
+    // The direction that is not traded stands back.
+    const faint = (name) => this.values.direction === (name === "ab" ? "long_b_short_a" : "long_a_short_b");
+    const stroke = (name) => () => (faint(name) ? soft(name)() : this.tints[name]);
+    const fill = (name) => () => (faint(name) ? `color-mix(in srgb, ${this.tints[name]} 10%, transparent)` : soft(name)());
+    const line = (name, extra) => ({ stroke: stroke(name), width: 1, points: { show: false }, paths, ...extra });
     const padded = (low, high) => {
       const room = Math.max(1e-9, (high - low) * 0.07);
       return [low - room, high + room];
@@ -337,12 +174,13 @@ class ExploreView {
       height: HEIGHTS[name],
       tzDate: utc,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [20, 88, 0, 0],
       axes,
       ...extra,
       cursor: {
         sync: { key: this.model.cid || "arbkit", setSeries: false },
         drag: { x: true, y: false, setScale: false },
+        y: false,
         points: { show: false },
         bind: {
           dblclick: () => () => {
@@ -364,11 +202,11 @@ class ExploreView {
         scales: { x: { ...xScale }, y: { range: (u, low, high) => (low === null ? [-1, 1] : padded(low, high)) } },
         series: [{}, line("ab"), line("ab"), line("ba"), line("ba")],
         bands: [
-          { series: [2, 1], fill: soft("ab") },
-          { series: [4, 3], fill: soft("ba") },
+          { series: [2, 1], fill: fill("ab") },
+          { series: [4, 3], fill: fill("ba") },
         ],
         hooks: {
-          draw: [() => this.drawMarks()],
+          draw: [() => this.drawMarks(), () => this.placeLevels()],
         },
       }),
       [[this.span.min, this.span.max], [null, null], [null, null], [null, null], [null, null]],
@@ -401,6 +239,10 @@ class ExploreView {
       [[this.span.min, this.span.max], [null, null]],
       this.plots,
     );
+    this.entry = new Level(this.charts.spread, "enter", "enter", (bps, event) =>
+      this.drag("min_spread_bps", bps - this.costs(), event),
+    );
+    this.exit = new Level(this.charts.spread, "leave", "leave", (bps, event) => this.drag("exit_spread_bps", bps, event));
     for (const [name, text] of [
       ["spread", "signal, bps"],
       ["equity", `gain, ${this.setup.currency}: equity filled, balance thin`],
@@ -416,12 +258,21 @@ class ExploreView {
     const u = this.charts.spread;
     if (!u) return;
     this.overlay = this.overlay || overlayOn(u);
-    this.overlay.draw((ctx, width, height) => {
-      const { tints, levels } = this;
-      if (this.trades) drawTrades(ctx, u, this.trades, tints);
-      drawLevel(ctx, u, width, height, levels.exit, tints, tints.muted, "leave below", [5, 4], true);
-      drawLevel(ctx, u, width, height, levels.entry, tints, tints.entry, "enter at", [], false);
+    this.overlay.draw((ctx) => {
+      if (this.trades) drawTrades(ctx, u, this.trades, this.tints);
     });
+  }
+
+  placeLevels() {
+    const u = this.charts.spread;
+    if (!u) return;
+    const above = this.entry.place(this.levels.entry);
+    const below = this.exit.place(this.levels.exit);
+    if (above === null || below === null || Math.abs(below - above) >= 19) return;
+    const room = (19 - Math.abs(below - above)) / 2;
+    const sign = below >= above ? 1 : -1;
+    this.entry.place(this.levels.entry, -sign * room);
+    this.exit.place(this.levels.exit, sign * room);
   }
 
   // -- what the hand does -----------------------------------------------------------------------------------
@@ -432,14 +283,31 @@ class ExploreView {
     this.ask({ values: { ...this.values }, moved: event ? event.timeStamp : performance.now() });
   }
 
+  // A level in the hand moves like its slider, in the slider's steps.
+  drag(name, value, event) {
+    const { step } = this.setup.controls.find((control) => control.name === name);
+    const rounded = +(Math.round(value / step) * step).toPrecision(12);
+    if (rounded === this.values[name]) return;
+    this.controls.get(name).show(rounded);
+    this.moved(name, rounded, event);
+  }
+
+  costs() {
+    const v = this.values;
+    return v.taker_fee_a_bps + v.taker_fee_b_bps + v.slippage_bps;
+  }
+
   // Levels follow before the kernel has answered.
   echo() {
     const v = this.values;
     this.levels = {
-      entry: v.min_spread_bps + v.taker_fee_a_bps + v.taker_fee_b_bps + v.slippage_bps,
+      entry: v.min_spread_bps + this.costs(),
       exit: v.close_on_spread_reversal ? v.exit_spread_bps : null,
     };
-    this.drawMarks();
+    if (this.direction !== v.direction) {
+      this.direction = v.direction;
+      this.charts.spread.redraw(false);
+    } else this.placeLevels();
   }
 
   ask(wish) {
@@ -459,8 +327,12 @@ class ExploreView {
     const begin = Math.min(Math.max(min, start), end - width);
     this.span = { min: begin, max: begin + width };
     if (width >= (end - start) * 0.9999) this.span = { min: start, max: end };
-    for (const chart of Object.values(this.charts)) chart.setScale("x", this.span);
     this.ask({ spread: true, moved: performance.now() });
+    // What is known of the new stretch is shown where its picture takes longer than a glance.
+    clearTimeout(this.glance);
+    this.glance = setTimeout(() => {
+      for (const chart of Object.values(this.charts)) chart.setScale("x", this.span);
+    }, GLANCE_MS);
   }
 
   zoom(factor, around) {
@@ -601,15 +473,23 @@ class ExploreView {
       this.rows = message.rows;
     }
     if (this.drawer.idle) {
-      this.levels = message.levels;
       const first = !Object.keys(this.values).length;
       if (first || asked.values === undefined) {
         this.values = message.values;
         this.showValues(first || asked.refresh);
       }
+      this.levels = message.levels;
+      this.direction = this.values.direction;
+      if (!this.fresh.spread) this.placeLevels();
     }
+    if (this.fresh.spread) clearTimeout(this.glance);
     for (const name of ["equity", "drawdown", "spread"]) {
-      if (this.fresh[name]) this.charts[name].setData(this.fresh[name]);
+      const chart = this.charts[name];
+      if (!this.fresh[name]) continue;
+      chart.batch(() => {
+        chart.setData(this.fresh[name], false);
+        chart.setScale("x", this.span);
+      });
     }
     if (!this.fresh.spread) this.drawMarks();
     this.fresh = {};
@@ -650,19 +530,21 @@ class ExploreView {
     const names = message.measures.map(([name]) => name).join();
     if (names !== this.measured) {
       this.measured = names;
-      this.cells = message.measures.map(() => make("td", {}));
+      this.cells = message.measures.map((_, k) => (k ? make("td", {}, document.createTextNode("")) : this.headline));
+      this.headlineTitle.textContent = message.measures[0][1];
       this.measures.replaceChildren(
-        ...message.measures.map(([name, title], k) =>
-          make("tr", {}, make("th", { scope: "row", title: name }, title), this.cells[k]),
-        ),
+        ...message.measures
+          .slice(1)
+          .map(([name, title], k) => make("tr", {}, make("th", { scope: "row", title: name }, title), this.cells[k + 1])),
       );
+      message.measures.forEach(([name], k) => (this.cells[k].dataset.metric = name));
     }
     message.measures.forEach(([name, , text, tone], k) => {
       const cell = this.cells[k];
-      if (cell.textContent !== text) cell.textContent = text;
-      cell.dataset.metric = name;
+      if (cell.firstChild.data !== text) cell.firstChild.data = text;
       cell.dataset.value = String(message.metrics[name]);
-      cell.className = tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "";
+      const look = tone > 0 ? "ak-won" : tone < 0 ? "ak-lost" : "";
+      if (cell.className !== look) cell.className = look;
     });
     const flags = message.flags.join("\n");
     if (flags !== this.flagged) {
