@@ -2,8 +2,8 @@
 
 python docs/img/draw_lab.py [NAME ...]
 
-Needs the notebook packages, playwright and Chromium. The market is the synthetic one of `make demo`, made in
-a folder that is gone afterwards; NAME is explore, dark, watch or compare, and stands for all where none is given.
+Needs the notebook packages, playwright and Chromium. The market is the synthetic one of `make demo`, made
+in a folder that is gone afterwards. NAME is explore, dark, watch or compare; without one all are drawn.
 """
 
 from __future__ import annotations
