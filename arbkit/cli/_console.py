@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -45,6 +46,10 @@ err_console: Final = _Piped(stderr=True, highlight=False)
 #: Off a terminal, progress is one plain line at most this often.
 _PLAIN_EVERY_S: Final = 5.0
 _GAP: Final = "  "
+#: A rate is that of the last half minute, looked at so often, and said after so long.
+_PACE_OF_S: Final = 30.0
+_PACE_EVERY_S: Final = 0.2
+_PACE_FROM_S: Final = 0.5
 
 
 def print_json(value: Any) -> None:
@@ -128,87 +133,162 @@ def _is_numeric(text: str) -> bool:
 class Progress:
     """Progress of one task, as made by `progress`: a bar on a terminal, plain lines elsewhere."""
 
-    def __init__(self, show: Callable[[int, str], None]) -> None:
-        self.done = 0
-        self._show = show
-
-    def update(self, done: int, note: str = "") -> None:
-        """Say that `done` units are finished in all; `note` is shown beside the count."""
+    def __init__(self, show: Callable[[_State], None], total: float | None, done: float) -> None:
         self.done = done
-        self._show(done, note)
+        self._total = total
+        self._show = show
+        self._pace = _Pace(done)
 
-    def advance(self, units: int = 1, note: str = "") -> None:
+    def update(
+        self, done: float, note: str = "", *, total: float | None = None, rate: float | None = None
+    ) -> None:
+        """Say that `done` units are finished in all.
+
+        Args:
+            done: how many, with the part of one that is being worked on.
+            note: shown beside the count.
+            total: how many units there are, where that is known only now.
+            rate: units per second, from who knows better than the clock.
+        """
+        self.done, self._total = done, self._total if total is None else total
+        measured = self._pace.after(done)
+        self._show(_State(done, self._total, note, measured if rate is None else rate))
+
+    def advance(self, units: float = 1, note: str = "") -> None:
         """Say that `units` more are finished."""
         self.update(self.done + units, note)
 
 
+class _State(NamedTuple):
+    """How far a task is, as it was last told; `rate` is None while it is not known."""
+
+    done: float
+    total: float | None
+    note: str
+    rate: float | None
+
+    @property
+    def count(self) -> str:
+        """The units that are finished, of all."""
+        return f"{int(self.done):,}" + ("" if self.total is None else f"/{int(self.total):,}")
+
+    @property
+    def pace(self) -> str:
+        """Rate and remaining time; empty while they are not known."""
+        if not self.rate:
+            return ""
+        said = _per_time(self.rate)
+        if self.total is not None and self.done < self.total:
+            said += f"{_GAP}{_time((self.total - self.done) / self.rate)} left"
+        return said
+
+
+class _Pace:
+    """How many units a task finishes per second, over its last half minute: they come in bursts."""
+
+    def __init__(self, done: float) -> None:
+        self._seen = deque([(_now(), done)])
+
+    def after(self, done: float) -> float | None:
+        """Return the rate now that `done` units are finished; None while nothing can be said."""
+        now = _now()
+        while len(self._seen) > 1 and self._seen[1][0] <= now - _PACE_OF_S:
+            self._seen.popleft()
+        if now - self._seen[-1][0] >= _PACE_EVERY_S:
+            self._seen.append((now, done))
+        since, before = self._seen[0]
+        return (done - before) / (now - since) if now - since >= _PACE_FROM_S and done > before else None
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def _per_time(rate: float) -> str:
+    return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s" if rate >= 0.5 else f"{60 * rate:.3g}/min"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Progress]:
-    """Show how far a long task is, on stderr.
+def progress(description: str, total: float | None = None, done: float = 0) -> Iterator[Progress]:
+    """Show how far a long task is, how fast it goes and how long it still takes, on stderr.
 
     Args:
         description: what is counted, such as "trials".
         total: how many units there are; None when that is not known.
+        done: how many of them were finished before.
 
     Yields:
         A `Progress` to be told of each step.
     """
     if err_console.is_terminal:
-        with _bar(description, total) as bar:
+        with _bar(description, total, done) as bar:
             yield bar
     else:
-        lines = _PlainLines(description, total)
+        lines = _PlainLines(description, done)
         try:
-            yield Progress(lines.show)
+            yield Progress(lines.show, total, done)
         finally:
             lines.finish()
 
 
 @contextmanager
-def _bar(description: str, total: int | None) -> Iterator[Progress]:
+def _bar(description: str, total: float | None, done: float) -> Iterator[Progress]:
     # Imported here: most commands never draw a bar, and rich.progress is half of rich's import time.
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[pace]}"),
         TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
-        TimeRemainingColumn(compact=True),
     )
     with RichProgress(*columns, console=err_console) as bar:
-        task = bar.add_task(description, total=total, note="")
-        yield Progress(lambda done, note: bar.update(task, completed=done, note=note))
+        task = bar.add_task(description, total=total, count="", pace="", note="")
+
+        def show(state: _State) -> None:
+            bar.update(
+                task,
+                completed=state.done,
+                total=state.total,
+                count=state.count,
+                pace=state.pace,
+                note=state.note,
+            )
+
+        yield Progress(show, total, done)
 
 
 class _PlainLines:
     """Progress off a terminal: a line every few seconds, and one at the end."""
 
-    def __init__(self, description: str, total: int | None) -> None:
+    def __init__(self, description: str, done: float) -> None:
         self._description = description
-        self._of = "" if total is None else f"/{total}"
-        self._said_at = time.monotonic()
-        self._said = self._last = (0, "")
+        self._first = done
+        self._began = self._said_at = _now()
+        self._last = self._said = _State(done, None, "", None)
 
-    def show(self, done: int, note: str) -> None:
-        self._last = (done, note)
-        if time.monotonic() - self._said_at >= _PLAIN_EVERY_S:
-            self._write()
+    def show(self, state: _State) -> None:
+        self._last = state
+        if _now() - self._said_at >= _PLAIN_EVERY_S:
+            self._write(state.pace)
 
     def finish(self) -> None:
-        if self._last[0] and self._last != self._said:
-            self._write()
+        took, units = _now() - self._began, self._last.done - self._first
+        if self._last.done and self._last != self._said:
+            spent = took >= _PACE_FROM_S and units > 0
+            self._write(f"{_per_time(units / took)}{_GAP}in {_time(took)}" if spent else "")
 
-    def _write(self) -> None:
-        done, note = self._said = self._last
-        self._said_at = time.monotonic()
-        sys.stderr.write(f"{self._description} {done}{self._of}{_GAP + note if note else ''}\n")
+    def _write(self, pace: str) -> None:
+        self._said, self._said_at = self._last, _now()
+        parts = (f"{self._description} {self._last.count}", pace, self._last.note)
+        sys.stderr.write(_GAP.join(part for part in parts if part) + "\n")
         sys.stderr.flush()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli._console import print_json, say
+from arbkit.cli._console import print_json, progress, say
 from arbkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,8 +98,10 @@ def _parts(job: Job, part: str) -> Iterator[Panel]:
     begin = max(leg.start_ns for leg in legs) if job.start is None else to_ns(job.start)
     stop = min(leg.end_ns for leg in legs) if job.end is None else to_ns(job.end)
     borders = [job.start, *map(_text, range(begin + length, stop, length)), job.end]
-    for lo, hi in itertools.pairwise(borders):
-        yield dataclasses.replace(job, start=lo, end=hi).load(cache=False)
+    with progress("parts", len(borders) - 1) as bar:
+        for lo, hi in itertools.pairwise(borders):
+            yield dataclasses.replace(job, start=lo, end=hi).load(cache=False)
+            bar.advance()
 
 
 def _text(ns: int) -> str:

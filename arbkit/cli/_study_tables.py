@@ -31,11 +31,12 @@ def _copy(
 
       arbkit study copy sqlite:///studies/demo.db postgresql://me@localhost/research --study demo
     """
-    from arbkit.cli._console import print_json, say
+    from arbkit.cli._console import print_json, progress, say
     from arbkit.study import copy_studies
     from arbkit.study.storages import redacted
 
-    copied = copy_studies(source, target, study)
+    with progress("trials") as bar:
+        copied = copy_studies(source, target, study, progress=bar.update)
     if json:
         print_json({"to": redacted(target), "studies": [item._asdict() for item in copied]})
         return

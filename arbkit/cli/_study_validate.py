@@ -83,10 +83,10 @@ def _validate(
 def _shown() -> Iterator[Callable[[Progress], None]]:
     from arbkit.cli._console import progress
 
-    with progress("steps", None) as bar:
+    with progress("steps") as bar:
 
         def report(step: Progress) -> None:
-            bar.update(int(step.done), f"of {step.total}: {step.note}")
+            bar.update(step.done, step.note, total=step.total)
 
         yield report
 

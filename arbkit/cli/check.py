@@ -149,7 +149,7 @@ def _answer(kind: str, config: dict[str, Any]) -> None:
     panel = job.load(None)
     flags = backtest(panel, params).flags
     with progress(f"{kind}: runs") as shown:
-        found = CHECKS[kind].run(panel, params, own, lambda done, total: shown.update(done, f"of {total}"))
+        found = CHECKS[kind].run(panel, params, own, lambda done, total: shown.update(done, total=total))
     notes = [*found.notes, *flags]
     document = {
         "check": kind,

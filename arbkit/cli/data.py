@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arbkit.cli import _data_ingest, _data_store, _data_synth
-from arbkit.cli._console import print_json, print_table, say, warn
+from arbkit.cli._console import print_json, print_table, progress, say, warn
 from arbkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -160,7 +160,10 @@ def validate_command(
         examples=examples,
         verify_content=verify,
     )
-    report = validate(dataset, limits)
+    with progress("rows") as bar:
+        report = validate(
+            dataset, limits, progress=lambda done, total, leg: bar.update(done, leg, total=total)
+        )
     if json:
         print_json(report.to_dict())
     else:

@@ -166,17 +166,19 @@ def aggregate(
 
       arbkit jobs aggregate results/sess001 --max-drawdown-pct 20 --min-trades 5 --max-results 10
     """
-    from arbkit.cli._console import print_json
+    from arbkit.cli._console import print_json, progress
     from arbkit.jobs import aggregate as aggregated
     from arbkit.jobs.document import write_document
 
-    found = aggregated(
-        results_dir,
-        max_drawdown_pct=max_drawdown_pct,
-        min_trades=min_trades,
-        max_results=max_results,
-        metric=metric,
-    )
+    with progress("results") as bar:
+        found = aggregated(
+            results_dir,
+            max_drawdown_pct=max_drawdown_pct,
+            min_trades=min_trades,
+            max_results=max_results,
+            metric=metric,
+            progress=lambda done, total: bar.update(done, total=total),
+        )
     if output_json is not None:
         write_document(found.to_dict(), output_json)
     if json:

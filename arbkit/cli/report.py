@@ -52,6 +52,7 @@ def report(
 
       arbkit report index
     """
+    from arbkit.cli._console import progress
     from arbkit.errors import ConfigError
     from arbkit.report import write_comparison, write_index, write_report
     from arbkit.study import load_study
@@ -69,7 +70,11 @@ def report(
         _told(" ".join(item.name for item in opened), path, as_json)
         return
     one = load_study(studies[0], storage)
-    path = write_report(one, to, format=format, lang=lang, hurdle_pct=hurdle, checks=not quick)
+    with progress("steps") as bar:
+        path = write_report(
+            one, to, format=format, lang=lang, hurdle_pct=hurdle, checks=not quick,
+            progress=lambda done, total, step: bar.update(done, step, total=total),
+        )  # fmt: skip
     _told(one.name, path, as_json)
 
 

@@ -66,7 +66,7 @@ def screen(
             level_bps=level_bps,
             days=days,
             half_spread_bps=half_spread_bps,
-            progress=lambda done, total, asset: bar.update(done, f"of {total}, {asset}"),
+            progress=lambda done, total, asset: bar.update(done, asset, total=total),
         )
     page = to or Path("reports") / f"{dataset.name}-screen.html"
     paths = write_screen(found, page, title=f"{dataset.name}: {found.pair}")

@@ -192,7 +192,7 @@ def _answer(subject: _Subject, own: dict[str, Any], stem: str) -> None:
     with progress("stress: scenarios") as shown:
         found = stress_test(
             subject.market, subject.params, scenarios=scenarios, hits=hits, seed=seed,
-            progress=lambda done, total: shown.update(done, f"of {total}"),
+            progress=lambda done, total: shown.update(done, total=total),
         )  # fmt: skip
     notes = [*found.notes, *subject.notes]
     document = {

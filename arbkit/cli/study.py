@@ -136,7 +136,7 @@ def resume(
         return
     from arbkit.study import resume_study
 
-    with _shown(n_trials or opened.record.n_trials, opened.name) as report:
+    with _shown(n_trials or opened.record.n_trials, opened.name, opened.n_trials) as report:
         finished = resume_study(
             opened.name,
             storage=opened.url,
@@ -364,30 +364,26 @@ _study_decide.register(app)
 
 
 @contextmanager
-def _shown(total: int, name: str) -> Iterator[Any]:
+def _shown(total: int, name: str, stored: int = 0) -> Iterator[Any]:
     """Show progress; on Ctrl-C say how to go on."""
     from arbkit.cli._console import err_console, progress
 
-    with progress("trials", total) as bar:
-        bar.update(0, "reading the data, compiling")
+    with progress("trials", total, stored) as bar:
+        bar.update(stored, "reading the data, compiling")
 
         def report(step: Progress) -> None:
             best_value = "-" if step.best is None else f"{step.best:,.6g}"
             note = f"best in training {best_value}"
             if step.pruned:
                 note += f"  {step.pruned:,} pruned"
-            if step.rate is not None:
-                note += f"  {step.rate:,.3g}/s"
-            if step.remaining_s is not None and not err_console.is_terminal:
-                note += f"  {step.remaining_s:,.0f} s left"
-            bar.update(step.done, note)
+            bar.update(step.done, note, rate=step.rate)
 
         try:
             yield report
         except KeyboardInterrupt:
             if bar.done:
                 err_console.print(
-                    f"stopped after {bar.done} of {total} trials; go on with: arbkit study resume {name}"
+                    f"stopped after {bar.done:.0f} of {total} trials; go on with: arbkit study resume {name}"
                 )
             raise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,8 @@ KIND: Final = "arbkit jobs aggregate"
 _LOWER: Final = ("max_drawdown_pct", "max_drawdown_mtm_pct", "fees_usd", "avg_hold_s", "max_hold_seen_s")
 #: Folder beside the results with rows that a database did not take yet.
 ASIDE: Final = "tuning_results_aside"
+#: Progress is told every so many files.
+_TOLD_EVERY: Final = 100
 #: Stands for the metrics of a job that failed.
 _FAILED: Final[dict[str, Any]] = {}
 _SEARCHED: Final = (*PARAM_NAMES, "reference")
@@ -92,6 +94,7 @@ def aggregate(
     min_trades: int | None = None,
     max_results: int | None = None,
     metric: str = "mtm_pnl_usd",
+    progress: Callable[[int, int], None] | None = None,
 ) -> Aggregate:
     """Rank the results of a folder, its sub-folders included.
 
@@ -101,6 +104,7 @@ def aggregate(
         min_trades: leave out results with fewer trades.
         max_results: return the best so many.
         metric: what to rank by; results that are equal stand in the order of their files.
+        progress: called with the files read and all of them.
 
     Raises:
         DataError: when the folder does not exist, or holds no result file.
@@ -112,8 +116,11 @@ def aggregate(
     searched = _Searched()
     broken: list[tuple[str, str]] = []
     files = failed = filtered = undefined = 0
-    for file in _files(folder):
+    every = list(_files(folder))
+    for place, file in enumerate(every, 1):
         read = _read(file)
+        if progress is not None and (place % _TOLD_EVERY == 0 or place == len(every)):
+            progress(place, len(every))
         if read is None:
             continue
         files += 1

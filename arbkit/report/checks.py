@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from arbkit.realism import (
 from arbkit.stress import Scenario, Stress, parse_scenarios, stress_test
 from arbkit.study import Study
 
-__all__ = ["AUDIT_GRID", "AUDIT_LATENCY_MS", "Checks", "checks_of"]
+__all__ = ["AUDIT_GRID", "AUDIT_LATENCY_MS", "CHECK_NAMES", "Checks", "checks_of"]
 
 #: What the audit puts in the place of fills without delay, and of acting on every update.
 AUDIT_LATENCY_MS: Final = 200.0
@@ -39,7 +39,7 @@ AUDIT_GRID: Final = "1s"
 #: Longer stretches are checked on their last rows: a hundred runs over ten million rows would take minutes.
 _MOST_ROWS: Final = 1_000_000
 #: The checks, in the order in which a page says why one is missing.
-_NAMES: Final = ("latency", "fee", "capacity", "audit", "stress")
+CHECK_NAMES: Final = ("latency", "fee", "capacity", "audit", "stress")
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,16 @@ class Checks:
     skipped: dict[str, str]
 
 
-def checks_of(study: Study, params: Params, reference: str) -> Checks:
+def checks_of(
+    study: Study, params: Params, reference: str, told: Callable[[str], None] | None = None
+) -> Checks:
     """Make the checks of a set out of sample.
 
     Args:
         study: whose data are used.
         params: the set.
         reference: its fair ratio.
+        told: called with the name of each check that is done.
 
     Raises:
         StudyError: when the data changed since the study began.
@@ -77,7 +80,7 @@ def checks_of(study: Study, params: Params, reference: str) -> Checks:
     panel = _books(study, reference)
     shortened = len(panel) > _MOST_ROWS
     return checks_on(
-        panel.rows(len(panel) - _MOST_ROWS, len(panel)) if shortened else panel, params, shortened
+        panel.rows(len(panel) - _MOST_ROWS, len(panel)) if shortened else panel, params, shortened, told
     )
 
 
@@ -94,7 +97,9 @@ def _books(study: Study, reference: str) -> Panel:
     return books.replace(fair=plain.fair, entry_ok=plain.entry_ok, meta=plain.meta)
 
 
-def checks_on(panel: Panel, params: Params, shortened: bool = False) -> Checks:
+def checks_on(
+    panel: Panel, params: Params, shortened: bool = False, told: Callable[[str], None] | None = None
+) -> Checks:
     """Make the checks of a set on a panel, several at once: the engine's kernels release the interpreter."""
     scenarios = parse_scenarios("standard")
     audit: dict[str, Any] = {"latency_ms": AUDIT_LATENCY_MS, "grid": AUDIT_GRID}
@@ -109,9 +114,13 @@ def checks_on(panel: Panel, params: Params, shortened: bool = False) -> Checks:
     if panel.ladders is not None and panel.levels > 0:
         makers["capacity"] = lambda: capacity(panel, params)
     with ThreadPoolExecutor(min(len(makers), os.cpu_count() or 1)) as pool:
-        found = dict(zip(makers, pool.map(_tried, makers.values()), strict=True))
-    skipped = {name: str(found.pop(name)) for name in _NAMES if isinstance(found.get(name), ArbkitError)}
-    made = {name: found.get(name) for name in _NAMES}
+        waiting = {pool.submit(_tried, make): name for name, make in makers.items()}
+        for done in as_completed(waiting):
+            if told is not None:
+                told(waiting[done])
+        found = {name: done.result() for done, name in waiting.items()}
+    skipped = {name: str(found.pop(name)) for name in CHECK_NAMES if isinstance(found.get(name), ArbkitError)}
+    made = {name: found.get(name) for name in CHECK_NAMES}
     return Checks(panel=panel, shortened=shortened, scenarios=scenarios, skipped=skipped, **made)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -25,7 +25,13 @@ __all__ = ["view_of"]
 _TOP = 10
 
 
-def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True) -> StudyView:
+def view_of(
+    study: Study,
+    *,
+    hurdle_pct: float = HURDLE_PCT,
+    checks: bool = True,
+    told: Callable[[str], None] | None = None,
+) -> StudyView:
     """Take from a study what its report shows, and run the chosen set on the training and the test segment.
 
     That is the set of the stored validation; without one the highest trial.
@@ -35,11 +41,14 @@ def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True
         hurdle_pct: what money earns elsewhere, per cent a year.
         checks: whether the sets around the chosen one are run, and what latency, fees, size and stress leave
             is measured: some 200 runs of the engine.
+        told: called with the name of each step that is done: `trials`, `runs`, and with `checks` also
+            `neighbourhood` and those of `arbkit.report.checks.CHECK_NAMES`.
 
     Raises:
         StudyError: when no completed trial keeps the constraints, or the data changed since the study began.
     """
     spec, record = study.spec, study.record
+    told = told or _silent
     trials = _named(study.trials(metrics=False), spec)
     top = _named(study.best_trials(_TOP), spec)
     if top.is_empty():
@@ -51,8 +60,13 @@ def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True
     chosen, number = top.select(list(spec.space)).row(0, named=True), int(top["number"][0])
     if validation is not None and validation.params is not None:
         chosen, number = _of(spec, validation.params), validation.finalists[0].number
+    told("trials")
     params, reference = study.params_of(chosen)
     train, test = (_segment(study, params, reference, name) for name in ("train", "test"))
+    told("runs")
+    around = around_of(study, chosen) if checks else None
+    if checks:
+        told("neighbourhood")
     again = f"{study.name}-again"
     return StudyView(
         name=study.name,
@@ -79,10 +93,14 @@ def view_of(study: Study, *, hurdle_pct: float = HURDLE_PCT, checks: bool = True
         code_version=record.code_version,
         command=f"{study.command} --name {again}\narbkit report {again}",
         validation=validation,
-        around=around_of(study, chosen) if checks else None,
-        checks=checks_of(study, params, reference) if checks else None,
+        around=around,
+        checks=checks_of(study, params, reference, told) if checks else None,
         hurdle_pct=hurdle_pct,
     )
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 def _of(spec: StudySpec, params: Mapping[str, Any]) -> dict[str, Any]:

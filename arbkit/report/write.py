@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from arbkit._typing import PathLike
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.report.checks import CHECK_NAMES
 from arbkit.report.comparison import check_comparable, comparison_facts, render_comparison
 from arbkit.report.facts import facts_of
 from arbkit.report.from_study import view_of
@@ -29,6 +30,10 @@ FORMATS: Final = ("html", "md", "json")
 #: Where reports go, from the folder arbkit is started in.
 REPORTS: Final = Path("reports")
 
+#: What is told of a report as it is made.
+_STEPS: Final = ("trials", "runs")
+_CHECK_STEPS: Final = ("neighbourhood", *CHECK_NAMES)
+
 
 def write_report(
     study: Study | str,
@@ -38,6 +43,7 @@ def write_report(
     lang: str = "en",
     hurdle_pct: float = HURDLE_PCT,
     checks: bool = True,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
     """Write the report of a study: one file that needs no network.
 
@@ -48,6 +54,7 @@ def write_report(
         lang: language of the words, en or ko.
         hurdle_pct: what money earns elsewhere, per cent a year.
         checks: whether neighbourhood, latency, fees, size, stress and audit are measured: some 200 runs.
+        progress: called with the steps done, all of them, and what was done last.
 
     Returns:
         The path written; the file appears whole or not at all.
@@ -60,10 +67,20 @@ def write_report(
     opened = load_study(study) if isinstance(study, str) else study
     target = REPORTS / f"{opened.name}.{format}" if path is None else Path(path)
     check_place(target)
-    view = view_of(opened, hurdle_pct=hurdle_pct, checks=checks)
-    if format == "json":
-        return write_file(_json(facts_of(view, text)), target)
-    return write_file(render_markdown(view, text) if format == "md" else render(view, text), target)
+    steps = (*_STEPS, *(_CHECK_STEPS if checks else ()), "page")
+    done: list[str] = []
+
+    def told(step: str) -> None:
+        done.append(step)
+        if progress is not None:
+            progress(len(done), len(steps), step)
+
+    view = view_of(opened, hurdle_pct=hurdle_pct, checks=checks, told=told)
+    makers = {"html": render, "md": render_markdown, "json": lambda *given: _json(facts_of(*given))}
+    path = write_file(makers[format](view, text), target)
+    if progress is not None:
+        progress(len(steps), len(steps), "page")
+    return path
 
 
 def write_comparison(

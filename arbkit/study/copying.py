@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from optuna.storages import BaseStorage
@@ -37,7 +38,13 @@ class CopiedStudy(NamedTuple):
     trials: int
 
 
-def copy_studies(source: str, target: str, study: str | None = None) -> list[CopiedStudy]:
+def copy_studies(
+    source: str,
+    target: str,
+    study: str | None = None,
+    *,
+    progress: Callable[[int, str], None] | None = None,
+) -> list[CopiedStudy]:
     """Copy all studies of a storage, or one of them, into another storage.
 
     States, parameters with their distributions, values, constraints, attributes, intermediate values, times
@@ -48,6 +55,7 @@ def copy_studies(source: str, target: str, study: str | None = None) -> list[Cop
         source: URL of the storage that is read; it is not changed.
         target: URL of the storage that is written, made where it is missing.
         study: name of the one study to copy.
+        progress: called with the trials copied so far, of all studies, and the study they are of.
 
     Raises:
         StudyError: when there is no such study, or the target has one of that name.
@@ -65,7 +73,8 @@ def copy_studies(source: str, target: str, study: str | None = None) -> list[Cop
             try:
                 with storage_errors(target):
                     _check_free(to, target, chosen)
-                    copied = [_copy(from_, to, item) for item in chosen]
+                    told = _Told(progress)
+                    copied = [_copy(from_, to, item, told) for item in chosen]
             finally:
                 close_storage(to)
     finally:
@@ -95,28 +104,46 @@ def _check_free(storage: BaseStorage, url: str, chosen: list[FrozenStudy]) -> No
             )
 
 
-def _copy(source: BaseStorage, target: BaseStorage, study: FrozenStudy) -> CopiedStudy:
+class _Told:
+    """Adds up the trials that were copied, and tells."""
+
+    def __init__(self, progress: Callable[[int, str], None] | None) -> None:
+        self._progress = progress
+        self._done = 0
+
+    def more(self, trials: int, study: str) -> None:
+        self._done += trials
+        if self._progress is not None:
+            self._progress(self._done, study)
+
+
+def _copy(source: BaseStorage, target: BaseStorage, study: FrozenStudy, told: _Told) -> CopiedStudy:
     study_id = target.create_new_study(study.directions, study.study_name)
     try:
         for key, value in study.user_attrs.items():
             target.set_study_user_attr(study_id, key, value)
         for key, value in study.system_attrs.items():
             target.set_study_system_attr(study_id, key, value)
-        _copy_trials(source, study._study_id, target, study_id)
+        _copy_trials(source, study, target, study_id, told)
     except BaseException:
         target.delete_study(study_id)
         raise
     return CopiedStudy(study.study_name, count_trials(target, study_id))
 
 
-def _copy_trials(source: BaseStorage, source_id: int, target: BaseStorage, target_id: int) -> None:
+def _copy_trials(
+    source: BaseStorage, study: FrozenStudy, target: BaseStorage, target_id: int, told: _Told
+) -> None:
+    source_id = study._study_id
     try:
         block = read_block(source, source_id)
     except StudyError:  # a parameter has several distributions
         append_trials(target, target_id, source.get_all_trials(source_id, deepcopy=False))
         return
     for start in range(0, len(block), _PART):
-        append_block(target, target_id, block.rows(start, start + _PART))
+        part = block.rows(start, start + _PART)
+        append_block(target, target_id, part)
+        told.more(len(part), study.study_name)
 
 
 def _copy_files(source: str, target: str, name: str) -> None:

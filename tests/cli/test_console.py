@@ -79,4 +79,61 @@ def test_progress_on_a_terminal_draws_a_bar(
     monkeypatch.setattr(_console, "err_console", terminal)
     with progress("trials", 3) as bar:
         bar.update(3, "best [2]")
-    assert "3/3 best [2]" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "3/3" in err
+    assert "best [2]" in err
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time as the test says it: one number."""
+    now = [100.0]
+    monkeypatch.setattr(_console, "_now", lambda: now[0])
+    return now
+
+
+def test_progress_off_a_terminal_says_rate_and_remaining_time(
+    capsys: pytest.CaptureFixture[str], clock: list[float]
+) -> None:
+    with progress("rows") as bar:
+        for _ in range(6):
+            clock[0] += 1.0
+            bar.update(bar.done + 50, "demo", total=1_000)
+        clock[0] += 0.6
+        bar.update(1_000, "demo")
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "rows 250/1,000  50/s  15 s left  demo"
+    assert last == "rows 1,000/1,000  152/s  in 7 s  demo"
+
+
+def test_rate_is_that_of_the_last_half_minute(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
+    with progress("jobs", 1_000) as bar:
+        for step in range(60):
+            clock[0] += 1.0
+            bar.advance(1 if step < 20 else 3)
+    assert capsys.readouterr().err.splitlines()[-2].split("  ")[1:] == ["3/s", "5 min left"]
+
+
+def test_what_was_done_before_counts_for_no_rate(
+    capsys: pytest.CaptureFixture[str], clock: list[float]
+) -> None:
+    with progress("trials", 1_000, done=900) as bar:
+        clock[0] += 10.0
+        bar.update(920)
+        clock[0] += 10.0
+        bar.update(940, rate=0.01)
+    assert capsys.readouterr().err.splitlines() == [
+        "trials 920/1,000  2/s  40 s left",
+        "trials 940/1,000  0.6/min  100 min left",
+    ]
+
+
+def test_rate_and_remaining_time_stand_beside_the_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    terminal = _console.Console(width=100, stderr=True, force_terminal=True, color_system=None)
+    monkeypatch.setattr(_console, "err_console", terminal)
+    with progress("trials", 300) as bar:
+        clock[0] += 2.0
+        bar.update(100)
+    assert "100/300 50/s  4 s left" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -74,7 +75,13 @@ class LegScan(NamedTuple):
     damaged: list[FileInfo]
 
 
-def scan_leg(dataset: Dataset, info: InstrumentInfo, limits: Limits, grid: Grid) -> LegScan:
+def scan_leg(
+    dataset: Dataset,
+    info: InstrumentInfo,
+    limits: Limits,
+    grid: Grid,
+    told: Callable[[InstrumentInfo, int], None],
+) -> LegScan:
     """Read an instrument once, a row group at a time, and return what was found."""
     scan = _Pass(info, limits, grid)
     content = _ContentCheck()
@@ -82,6 +89,7 @@ def scan_leg(dataset: Dataset, info: InstrumentInfo, limits: Limits, grid: Grid)
         if limits.verify_content:
             content.take(item, frame)
         scan.take(frame)
+        told(info, frame.height)
     return scan.result(content.finish())
 
 

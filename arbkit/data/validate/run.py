@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,12 +28,18 @@ _STEPS_NS: Final = (
 )
 
 
-def validate(dataset: PathLike | Dataset, limits: Limits | None = None) -> ValidationReport:
+def validate(
+    dataset: PathLike | Dataset,
+    limits: Limits | None = None,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> ValidationReport:
     """Hold a dataset against every check; each instrument is read once, a row group at a time.
 
     Args:
         dataset: an open dataset or its folder.
         limits: where to draw the lines; the defaults suit order books and candles alike.
+        progress: called with the rows read, all of them, and the instrument that is being read.
 
     Returns:
         The report; `report.ok` is False where a finding is an error.
@@ -43,7 +50,15 @@ def validate(dataset: PathLike | Dataset, limits: Limits | None = None) -> Valid
     began = time.perf_counter()
     source, limits = open_dataset(dataset), limits or Limits()
     grid = _grid(source.instruments)
-    scans = [scan_leg(source, info, limits, grid) for info in source.instruments]
+    read = 0
+
+    def told(info: InstrumentInfo, rows: int) -> None:
+        nonlocal read
+        read += rows
+        if progress is not None:
+            progress(read, source.manifest.rows, info.leg)
+
+    scans = [scan_leg(source, info, limits, grid, told) for info in source.instruments]
     found = [finding for scan in scans for finding in _leg_findings(scan, limits)]
     found += pair_findings(scans, grid, limits)
     found += _quarantine_findings(source, limits)
