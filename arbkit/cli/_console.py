@@ -168,7 +168,7 @@ class _State(NamedTuple):
     rate: float | None
 
     @property
-    def count(self) -> str:
+    def units(self) -> str:
         """The units that are finished, of all."""
         return f"{int(self.done):,}" + ("" if self.total is None else f"/{int(self.total):,}")
 
@@ -259,7 +259,7 @@ def _bar(description: str, total: float | None, done: float) -> Iterator[Progres
                 task,
                 completed=state.done,
                 total=state.total,
-                count=state.count,
+                count=state.units,
                 pace=state.pace,
                 note=state.note,
             )
@@ -289,6 +289,6 @@ class _PlainLines:
 
     def _write(self, pace: str) -> None:
         self._said, self._said_at = self._last, _now()
-        parts = (f"{self._description} {self._last.count}", pace, self._last.note)
+        parts = (f"{self._description} {self._last.units}", pace, self._last.note)
         sys.stderr.write(_GAP.join(part for part in parts if part) + "\n")
         sys.stderr.flush()
