@@ -29,10 +29,11 @@ class SocketFeed(ABC):
     Args:
         symbols: the venue's own names.
         depth: levels a side to bring; what the venue does not offer is rounded up and cut.
-        ws_url, rest_url: other addresses than the venue's own.
+        ws_url, rest_url: other hosts than the venue's own, without the paths behind them.
         clock: where stamps come from.
         options: times and limits.
-        on_frame: called with (stamp, payload) for every frame before it is read, for recorders.
+        on_frame: called with (stamp, payload) for every frame before it is read, and with the address as a
+            third argument for answers over REST; for recorders.
 
     Raises:
         ConfigError: when a symbol or the depth breaks its rule.

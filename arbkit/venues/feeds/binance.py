@@ -56,6 +56,7 @@ class BinanceFeed(SocketFeed):
 
     rule: ClassVar[Rule]
     depth_path: ClassVar[str]
+    stream_path: ClassVar[str]
     #: (levels up to, weight of a snapshot).
     weights: ClassVar[tuple[tuple[int, int], ...]]
     weight_per_minute: ClassVar[float]
@@ -96,7 +97,7 @@ class BinanceFeed(SocketFeed):
     def url_of(self, symbols: Sequence[str]) -> str:
         """Return the address with the first streams in it."""
         streams = "/".join(self.stream_of(name) for name in symbols[:_IN_ADDRESS])
-        return f"{self.ws_url}/stream?streams={streams}"
+        return f"{self.ws_url}{self.stream_path}?streams={streams}"
 
     async def subscribe(self, socket: Socket, symbols: Sequence[str]) -> None:
         """Ask for the streams that the address does not name, slowly enough."""
@@ -262,6 +263,9 @@ class BinanceFeed(SocketFeed):
         params = {"symbol": symbol, "limit": self.snapshot_limit}
         body = await self._rest.get(self.depth_path, params, weight)
         self.counters.snapshots += 1
+        if self.on_frame is not None:
+            query = "&".join(f"{name}={value}" for name, value in params.items())
+            self.on_frame(self.clock(), body, f"{self.rest_url}{self.depth_path}?{query}")
         return parse_snapshot(body)
 
     def _failed_snapshot(self, reason: str) -> None:
@@ -275,6 +279,8 @@ class BinanceFeed(SocketFeed):
         if builder is None:
             return self._whole_top(state, snapshot, ts)
         if builder.trusted and snapshot.last_id <= builder.last_id:
+            if probing and snapshot.last_id == builder.last_id:
+                self._bring_built(state, builder, ts, snapshot.event_ms)
             return True
         state.behind = probing and builder.trusted
         outcome = builder.on_snapshot(snapshot)
@@ -286,8 +292,8 @@ class BinanceFeed(SocketFeed):
         return outcome is Outcome.STALE
 
     def _whole_top(self, state: SymbolState, snapshot: DepthSnapshot, ts: int) -> bool:
-        if snapshot.last_id > state.last_event:
-            state.behind, state.last_event = state.last_event > 0, snapshot.last_id
+        if snapshot.last_id >= state.last_event:
+            state.behind, state.last_event = 0 < state.last_event < snapshot.last_id, snapshot.last_id
             ts_event = None if snapshot.event_ms is None else snapshot.event_ms * MS_NS
             self._bring(state, ts, ts_event, (snapshot.bids, snapshot.asks), snapshot.last_id)
         return True
@@ -336,10 +342,11 @@ class BinanceUsdmFeed(BinanceFeed):
     """Books of Binance USD-M futures."""
 
     venue = "binance_usdm"
-    default_ws_url = "wss://fstream.binance.com/public"
+    default_ws_url = "wss://fstream.binance.com"
     default_rest_url = "https://fapi.binance.com"
     rule = "futures"
     depth_path = "/fapi/v1/depth"
+    stream_path = "/public/stream"
     weights = ((50, 2), (100, 5), (500, 10), (1000, 20))
     weight_per_minute = 1200.0
 
@@ -352,5 +359,6 @@ class BinanceSpotFeed(BinanceFeed):
     default_rest_url = "https://api.binance.com"
     rule = "spot"
     depth_path = "/api/v3/depth"
+    stream_path = "/stream"
     weights = ((100, 5), (500, 25), (1000, 50), (5000, 250))
     weight_per_minute = 3000.0

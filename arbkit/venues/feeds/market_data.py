@@ -130,7 +130,7 @@ class UpbitData(MarketData):
     """Upbit: markets with their warnings, price steps."""
 
     venue = "upbit"
-    default_rest_url = "https://api.upbit.com/v1"
+    default_rest_url = "https://api.upbit.com"
     _details: ClassVar[str] = "is_details"
     _has_ticks: ClassVar[bool] = True
     _fee: ClassVar[Decimal] = Decimal("0.0005")
@@ -164,14 +164,14 @@ class UpbitData(MarketData):
         }
 
     async def _markets(self) -> dict[str, _Market]:
-        found = await self._read(list[_Market], "/market/all", {self._details: "true"})
+        found = await self._read(list[_Market], "/v1/market/all", {self._details: "true"})
         return {item.market: item for item in found}
 
     async def _ticks(self, names: Sequence[str]) -> dict[str, Decimal]:
         ticks: dict[str, Decimal] = {}
         for at in range(0, len(names), 100):
             params = {"markets": ",".join(names[at : at + 100])}
-            found = await self._read(list[_Tick], "/orderbook/instruments", params)
+            found = await self._read(list[_Tick], "/v1/orderbook/instruments", params)
             ticks |= {item.market: item.tick_size for item in found}
         return ticks
 
@@ -203,7 +203,7 @@ class BithumbData(UpbitData):
     """Bithumb: markets with their warnings."""
 
     venue = "bithumb"
-    default_rest_url = "https://api.bithumb.com/v1"
+    default_rest_url = "https://api.bithumb.com"
     _details = "isDetails"
     _has_ticks = False
     _fee = Decimal("0.0004")

@@ -37,14 +37,14 @@ class UpbitFeed(SocketFeed):
     """
 
     venue = "upbit"
-    default_ws_url = "wss://api.upbit.com/websocket/v1"
-    default_rest_url = "https://api.upbit.com/v1"
+    default_ws_url = "wss://api.upbit.com"
+    default_rest_url = "https://api.upbit.com"
     #: Depths to choose from, by the suffix of a code; none where the venue takes no suffix.
     offered: ClassVar[tuple[int, ...]] = (1, 5, 15, 30)
 
     def url_of(self, symbols: Sequence[str]) -> str:
         """Return the one address there is."""
-        return self.ws_url
+        return f"{self.ws_url}/websocket/v1"
 
     async def subscribe(self, socket: Socket, symbols: Sequence[str]) -> None:
         """Ask for the whole list, which replaces the one before."""
@@ -127,6 +127,6 @@ class BithumbFeed(UpbitFeed):
     """Books of Bithumb: `wss://ws-api.bithumb.com/websocket/v1`, at the one depth it sends, then cut."""
 
     venue = "bithumb"
-    default_ws_url = "wss://ws-api.bithumb.com/websocket/v1"
-    default_rest_url = "https://api.bithumb.com/v1"
+    default_ws_url = "wss://ws-api.bithumb.com"
+    default_rest_url = "https://api.bithumb.com"
     offered = ()

@@ -97,8 +97,8 @@ def test_spot_reads_its_notional_filter_and_its_clock() -> None:
 
 def test_upbit_tells_steps_and_warnings() -> None:
     answers = {
-        "/market/all": MARKETS,
-        "/orderbook/instruments": [{"market": "KRW-BTC", "tick_size": "1000", "supported_levels": ["0"]}],
+        "/v1/market/all": MARKETS,
+        "/v1/orderbook/instruments": [{"market": "KRW-BTC", "tick_size": "1000", "supported_levels": ["0"]}],
     }
     found, every, states, *_ = ask(
         "upbit",
@@ -117,7 +117,7 @@ def test_upbit_tells_steps_and_warnings() -> None:
 
 def test_bithumb_names_its_parameters_otherwise() -> None:
     markets = [{"market": "KRW-BTC", "market_warning": "CAUTION"}]
-    found, asked = ask("bithumb", {"/market/all": markets}, lambda it: it.instruments(["KRW-BTC"]))
+    found, asked = ask("bithumb", {"/v1/market/all": markets}, lambda it: it.instruments(["KRW-BTC"]))
     assert found["KRW-BTC"].warnings == ("CAUTION",)
     assert asked == {"isDetails": "true"}
 

@@ -145,10 +145,6 @@ class TinyUpbit(Venue):
         self.stamp = 1_746_601_573_000
         self.deaf: set[str] = set()
 
-    @property
-    def ws(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/websocket/v1"
-
     def book(self, code: str, bid: float, ask: float, **other: Any) -> str:
         self.stamp += 1
         unit = {"ask_price": ask, "bid_price": bid, "ask_size": 2, "bid_size": 1}
@@ -174,7 +170,7 @@ class TinyBinance(Venue):
         self.deaf: set[str] = set()
         self.answers: list[web.Response] = []
         self.asked_for: list[str] = []
-        self.app.router.add_get("/stream", self.on_socket)
+        self.app.router.add_get("/stream" if spot else "/public/stream", self.on_socket)
         self.app.router.add_get("/api/v3/depth" if spot else "/fapi/v1/depth", self.on_depth)
 
     async def joined(self, ws: web.WebSocketResponse, request: web.Request) -> None:
