@@ -8,6 +8,9 @@ from arbkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from arbkit.venues.grid import common_lot, contract_of
+    from arbkit.venues.intents import Intent, IntentFile, IntentLog, Recorded, read_intents
+    from arbkit.venues.ledger import Ledger
+    from arbkit.venues.orders import Order, OrderKeeper, OrderState
     from arbkit.venues.protocol import (
         FINAL_STATUSES,
         AccountSink,
@@ -50,14 +53,22 @@ __all__ = [
     "GapEvent",
     "Instrument",
     "InstrumentState",
+    "Intent",
+    "IntentFile",
+    "IntentLog",
+    "Ledger",
     "MarketFeed",
     "MarketSink",
+    "Order",
+    "OrderKeeper",
     "OrderRejectedError",
     "OrderReport",
     "OrderRequest",
     "OrderSide",
+    "OrderState",
     "OrderStatus",
     "OrderUnknownError",
+    "Recorded",
     "Secret",
     "TimeInForce",
     "TradingClient",
@@ -66,9 +77,15 @@ __all__ = [
     "common_lot",
     "contract_of",
     "read_credentials",
+    "read_intents",
 ]
 
 _HOMES: Final = {
+    **dict.fromkeys(("Ledger",), "arbkit.venues.ledger"),
+    **dict.fromkeys(
+        ("Intent", "IntentFile", "IntentLog", "Recorded", "read_intents"), "arbkit.venues.intents"
+    ),
+    **dict.fromkeys(("Order", "OrderKeeper", "OrderState"), "arbkit.venues.orders"),
     "BinanceSpotClient": "arbkit.venues.spot_client",
     "BinanceUsdmClient": "arbkit.venues.usdm_client",
     "UpbitClient": "arbkit.venues.upbit_client",

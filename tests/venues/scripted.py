@@ -36,6 +36,8 @@ class Scripted:
 
     def __init__(self) -> None:
         self.replies: dict[tuple[str, str], list[Reply]] = {}
+        #: What is asked of a path here is answered by the part of the query that occurs in it.
+        self.by_query: dict[str, list[Reply]] = {}
         self.asked: list[Asked] = []
         self.url = ""
 
@@ -52,6 +54,7 @@ class Scripted:
             Asked(request.method, request.path, request.query_string, dict(request.headers), body)
         )
         script = self.replies.get((request.method, request.path), [Reply(404, "not in the script")])
+        script = next((own for part, own in self.by_query.items() if part in request.query_string), script)
         reply = script.pop(0) if len(script) > 1 else script[0]
         if reply.late_s:
             await asyncio.sleep(reply.late_s)
