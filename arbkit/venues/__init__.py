@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from arbkit.venues.intents import Intent, IntentFile, IntentLog, Recorded, read_intents
     from arbkit.venues.ledger import Ledger
     from arbkit.venues.orders import Order, OrderKeeper, OrderState
+    from arbkit.venues.paper import PaperClient
     from arbkit.venues.protocol import (
         FINAL_STATUSES,
         AccountSink,
@@ -68,6 +69,7 @@ __all__ = [
     "OrderState",
     "OrderStatus",
     "OrderUnknownError",
+    "PaperClient",
     "Recorded",
     "Secret",
     "TimeInForce",
@@ -81,6 +83,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    **dict.fromkeys(("PaperClient",), "arbkit.venues.paper"),
     **dict.fromkeys(("Ledger",), "arbkit.venues.ledger"),
     **dict.fromkeys(
         ("Intent", "IntentFile", "IntentLog", "Recorded", "read_intents"), "arbkit.venues.intents"
