@@ -10,7 +10,8 @@ from arbkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from arbkit.engine.views import equity_frame, trades_frame
-    from arbkit.lab.comparing import Compared, compare
+    from arbkit.lab.comparer import Comparer, compare
+    from arbkit.lab.comparing import Compared
     from arbkit.lab.explore import explore
     from arbkit.lab.explorer import Explorer
     from arbkit.lab.watcher import Watcher, watch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Compared",
+    "Comparer",
     "Explorer",
     "Watcher",
     "compare",
@@ -32,9 +34,10 @@ __all__ = [
 
 _HOMES: Final = {
     "Compared": "arbkit.lab.comparing",
+    "Comparer": "arbkit.lab.comparer",
     "Explorer": "arbkit.lab.explorer",
     "Watcher": "arbkit.lab.watcher",
-    "compare": "arbkit.lab.comparing",
+    "compare": "arbkit.lab.comparer",
     "equity_frame": "arbkit.engine.views",
     "explore": "arbkit.lab.explore",
     "history_frame": "arbkit.study.views",

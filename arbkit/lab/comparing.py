@@ -1,4 +1,4 @@
-"""`compare`: several runs side by side, and two of them trade by trade."""
+"""Several runs side by side, and two of them trade by trade: the numbers behind `compare`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, as_times, stacked, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Compared", "compare"]
+__all__ = ["Compared"]
 
 _COLORS: Final = (AB, BA, GAIN, INK, LOSS, GREY)
 _PIXELS: Final = 900
@@ -30,14 +30,30 @@ _PIXELS: Final = 900
 class Compared:
     """Runs side by side.
 
+    Args:
+        results: two or more runs over one panel.
+        names: what each is called; default: "1", "2", ...
+
     Attributes:
         results: the runs.
         names: what each is called.
+
+    Raises:
+        ConfigError: for fewer than two runs, runs over different times, or names that are not one each.
     """
 
-    def __init__(self, results: Sequence[BacktestResult], names: Sequence[str]) -> None:
+    def __init__(self, results: Sequence[BacktestResult], names: Sequence[str] | None = None) -> None:
         self.results = list(results)
-        self.names = list(names)
+        if len(self.results) < 2 or not all(isinstance(one, BacktestResult) for one in self.results):
+            raise ConfigError("`compare` takes a list of two or more results of arbkit.backtest")
+        count_ = len(self.results)
+        self.names = [str(k + 1) for k in range(count_)] if names is None else [str(name) for name in names]
+        if len(self.names) != count_ or len(set(self.names)) != count_:
+            raise ConfigError(f"every run needs a name of its own, {count_} runs had names {self.names}")
+        first = self.results[0].panel
+        for one in self.results[1:]:
+            if not np.array_equal(one.panel.ts, first.ts):
+                raise ConfigError("runs that are compared must be over the same rows: slice panels alike")
 
     def __repr__(self) -> str:
         return f"Compared({', '.join(self.names)})"
@@ -86,7 +102,7 @@ class Compared:
         Raises:
             ConfigError: for a name that no run has.
         """
-        one, two = (self._named(name, place) for place, name in enumerate((first, second)))
+        one, two = (self.place(name, default) for default, name in enumerate((first, second)))
         key = ["side", "entry_index", "entry_ts"]
         kept = ["exit_ts", "exit_reason", "pnl_usd"]
         frames = [
@@ -126,37 +142,34 @@ class Compared:
             time_axis(bottom)
         return figure
 
-    def _named(self, name: str | None, place: int) -> int:
+    def place(self, name: str | None, default: int = 0) -> int:
+        """Return which run has a name; without a name, the one at a place.
+
+        Raises:
+            ConfigError: for a name that no run has.
+        """
         if name is None:
-            return min(place, len(self.names) - 1)
+            return default
         if name not in self.names:
             raise ConfigError(f"`{name}` is no run of this comparison; it has {', '.join(self.names)}")
         return self.names.index(name)
 
-    def _repr_html_(self) -> str:
-        lines = [measures_of(result.metrics, result.panel.meta.currency) for result in self.results]
-        texts = [{line.name: line.text for line in one} for one in lines]
-        titles = {line.name: line.title for one in lines for line in one}
+    def lines(self) -> list[tuple[str, list[str]]]:
+        """Return the table as texts: parameters that differ, then what each run earned, one text per run."""
+        texts = [
+            {line.title: line.text for line in measures_of(one.metrics, one.panel.meta.currency)}
+            for one in self.results
+        ]
+        titles = dict.fromkeys(title for text in texts for title in text)
         rows = [(row["parameter"], [row[name] for name in self.names]) for row in self.params().to_dicts()]
-        rows += [(title, [text.get(name, "") for text in texts]) for name, title in titles.items()]
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.names)
-        body = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
-            + "".join(f"<td>{html.escape(text)}</td>" for text in cells)
-            + "</tr>"
-            for title, cells in rows
-        )
-        picture = base64.b64encode(png_of(self.plot())).decode()
-        alt = html.escape(f"gain and drawdown of {', '.join(self.names)}", quote=True)
-        return (
-            f"<img alt='{alt}' style='max-width:100%' src='data:image/png;base64,{picture}'>"
-            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>{self._told()}"
-        )
+        return rows + [(title, [text.get(title, "") for text in texts]) for title in titles]
 
-    def _told(self) -> str:
+    def told(self, first: str | None = None, second: str | None = None) -> str:
         """Say in a sentence what the second run did that the first did not."""
-        frame = self.trades()
-        (one, two) = (self.names[0], self.names[1])
+        one, two = (self.names[self.place(name, k)] for k, name in enumerate((first, second)))
+        if one == two:
+            return f"{one} and {two} are the same run"
+        frame = self.trades(one, two)
         sums = {name: frame.filter(pl.col("in") == name)["difference_usd"] for name in ("both", one, two)}
         currency = self.results[0].panel.meta.currency
         parts = [
@@ -164,33 +177,26 @@ class Compared:
             f"{count(sums[one].len())} only in {one} ({signed(float(sums[one].sum()))} {currency})",
             f"{count(sums[two].len())} only in {two} ({signed(float(sums[two].sum()))} {currency})",
         ]
-        return f"<p>{html.escape(f'From {one} to {two}: ' + ', '.join(parts))}</p>"
+        return f"From {one} to {two}: " + ", ".join(parts)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.names)
+        body = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
+            + "".join(f"<td>{html.escape(text)}</td>" for text in cells)
+            + "</tr>"
+            for title, cells in self.lines()
+        )
+        picture = base64.b64encode(png_of(self.plot())).decode()
+        alt = html.escape(f"gain and drawdown of {', '.join(self.names)}", quote=True)
+        return (
+            f"<img alt='{alt}' style='max-width:100%' src='data:image/png;base64,{picture}'>"
+            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{html.escape(self.told())}</p>"
+        )
 
 
 _NAMED: Final[Any] = {"name": pl.String, "gain_usd": pl.Float64, "drawdown_pct": pl.Float64}
-
-
-def compare(results: Sequence[BacktestResult], names: Sequence[str] | None = None) -> Compared:
-    """Put runs side by side: equity and metrics, what differs in their parameters, two trade by trade.
-
-    Args:
-        results: two or more runs over one panel.
-        names: what each is called; default: "1", "2", ...
-
-    Raises:
-        ConfigError: for fewer than two runs, runs over different times, or names that are not one each.
-    """
-    found = list(results)
-    if len(found) < 2 or not all(isinstance(one, BacktestResult) for one in found):
-        raise ConfigError("`compare` takes a list of two or more results of arbkit.backtest")
-    called = [str(k + 1) for k in range(len(found))] if names is None else list(names)
-    if len(called) != len(found) or len(set(called)) != len(called):
-        raise ConfigError(f"every run needs a name of its own, {len(found)} runs had names {called}")
-    first = found[0].panel
-    for one in found[1:]:
-        if not np.array_equal(one.panel.ts, first.ts):
-            raise ConfigError("runs that are compared must be over the same rows; slice their panels alike")
-    return Compared(found, called)
 
 
 def _said(value: Any) -> str:

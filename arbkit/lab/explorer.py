@@ -122,8 +122,9 @@ class Explorer(Widget):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_widget
+        from arbkit.lab.still import show_widget, still_html
         from arbkit.show import measures_of
 
         lines = measures_of(self.result.metrics, self.panel.meta.currency)
-        show_widget(self, self.plot(), lines, f"{self!r}, {self.result!r}", self._setup["mark"])
+        about = f"{self!r}, {self.result!r}"
+        show_widget(self, still_html(self.plot(), lines, about, self._setup["mark"]), about)

@@ -1,8 +1,9 @@
 """What a saved notebook shows where no kernel runs: a picture and the metrics, beneath the widget.
 
 The widget and its still are two outputs of one cell. The widget hides its still while it is alive, so that
-a reader never sees both. (A style rule with `:has` would do so without a script, but the browser then looks
-at it whenever the page changes, which while a slider moves is all the time.)
+a reader never sees both; where it is not, a rule of the still hides the line in which JupyterLab says that it
+looks for the widget. (The rule alone would do for both, but the browser looks at `:has` whenever the page
+changes, which while a slider moves is all the time: so the widget switches the rule off.)
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from arbkit.show import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["png_of", "show_widget", "still_html"]
+__all__ = ["framed", "png_of", "show_widget", "still_html"]
+
+#: The output before a still, unless a widget lives in it.
+_ALONE: Final = (
+    "<style>.jp-OutputArea-child:not(:has(.arbkit-lab)):has(+ .jp-OutputArea-child .arbkit-still)"
+    "{display:none}</style>"
+)
 
 
 def png_of(figure: Figure) -> bytes:
@@ -44,19 +51,23 @@ def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: st
         for line in measures
     )
     table = f"<table>{rows}</table>" if rows else ""
-    return (
-        f"<div class='arbkit-still' data-mark='{mark}'>"
+    shown = (
         f"<img alt='{html.escape(about, quote=True)}' style='max-width:100%' "
-        f"src='data:image/png;base64,{picture}'>{table}</div>"
+        f"src='data:image/png;base64,{picture}'>{table}"
     )
+    return framed(shown, mark)
 
 
-def show_widget(widget: Any, figure: Figure, measures: Sequence[Measure], about: str, mark: str) -> None:
-    """Show a widget, then its still."""
+def framed(shown: str, mark: str) -> str:
+    """Return HTML as the still of the widget with that mark."""
+    return f"<div class='arbkit-still' data-mark='{mark}'>{_ALONE}{shown}</div>"
+
+
+def show_widget(widget: Any, still: str, about: str) -> None:
+    """Show a widget, then its still; `about` stands where only text can."""
     from IPython import display as shown
 
     bundle = widget._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     shown.display(data, raw=True)  # type: ignore[no-untyped-call]
-    still = still_html(figure, measures, about, mark)
     shown.display({"text/html": still, "text/plain": about}, raw=True)  # type: ignore[no-untyped-call]

@@ -64,14 +64,14 @@ class Watcher(Widget):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_widget
+        from arbkit.lab.still import show_widget, still_html
 
         if self.study.n_trials == 0:
             from IPython.display import display
 
             display(self._repr_mimebundle_()[0], raw=True)  # type: ignore[no-untyped-call,index]
             return
-        show_widget(self, self.plot(), (), repr(self), self._setup["mark"])
+        show_widget(self, still_html(self.plot(), (), repr(self), self._setup["mark"]), repr(self))
 
 
 def watch(study: Study | str, storage: str | None = None) -> Watcher:

@@ -81,8 +81,13 @@ def time_axis(ax: Axes) -> None:
 
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    ax.set_xlabel("UTC", loc="right", fontsize=8)
+    below = ["", "%Y", "%b %Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator,
+        zero_formats=["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"],
+        offset_formats=[f"{one} UTC".strip() for one in below],
+    )
+    ax.xaxis.set_major_formatter(formatter)
 
 
 def step_axis(axis: Any, unit: str = "") -> None:

@@ -31,7 +31,7 @@ params = arbkit.Params(
     taker_fee_a_bps=5, taker_fee_b_bps=5, slippage_bps=5, max_position_usd=1000,
 )"""
 STUDY: Final = """spec = arbkit.StudySpec.from_dict({
-    "name": "premium", "panel": str(panel.store("studies/premium.panel").folder), "n_trials": 3000, "seed": 1,
+    "name": "premium", "panel": str(panel.store("studies/premium.panel").folder), "n_trials": 6000, "seed": 1,
     "sampler": "tpe", "storage": "sqlite:///studies/premium.db",
     "space": {
         "min_spread_bps": {"type": "float", "low": 5, "high": 45},
@@ -49,10 +49,9 @@ threading.Thread(target=arbkit.run_study, args=(spec,), daemon=True).start()
 import time
 time.sleep(3)
 lab.watch("premium", spec.storage)"""
-COMPARE: Final = """lab.compare(
-    [arbkit.backtest(panel, params.replace(min_spread_bps=x)) for x in (20, 30, 40)],
-    ["20 bps", "30 bps", "40 bps"],
-)"""
+COMPARE: Final = """exits = {"leave at -20": -20, "leave at -10": -10, "leave at 0": 0}
+runs = [arbkit.backtest(panel, params.replace(exit_spread_bps=x)) for x in exits.values()]
+lab.compare(runs, list(exits))"""
 EXPLORE: Final = "lab.explore(panel, params)"
 
 
@@ -97,6 +96,8 @@ def watch(notebook: Notebook) -> Any:
     page = notebook.page
     page.locator(".ak-watch[data-trials]").wait_for()
     page.wait_for_function("Number(document.querySelector('.ak-watch').dataset.trials) > 700")
+    # The rate needs two looks.
+    page.wait_for_timeout(2_500)
     return page.locator(".arbkit-lab")
 
 

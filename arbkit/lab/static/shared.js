@@ -57,6 +57,8 @@ function hideStills(mark) {
     for (const still of document.querySelectorAll(`.arbkit-still[data-mark="${mark}"]`)) {
       const whole = still.closest(".jp-OutputArea-child") || still;
       whole.style.display = "none";
+      // Its rule holds for the whole page, and is looked at whenever anything changes.
+      for (const rule of still.querySelectorAll("style")) rule.disabled = true;
       hidden.add(whole);
     }
   };
@@ -192,7 +194,7 @@ const minus = (text) => String(text).replace("-", "\u2212");
 const fixed = (value, digits) =>
   value === null || value === undefined || Number.isNaN(value)
     ? "\u2013"
-    : minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    : minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" }));
 const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -176,7 +176,7 @@ class WatchView {
   }
 
   // A frame with four ticks each way; returns where a value stands.
-  frame(ctx, width, height, xs, ys, words) {
+  frame(ctx, width, height, xs, ys, words, log) {
     const [left, right, top, bottom] = [58, 10, 6, 20];
     const x = (value) => left + ((value - xs[0]) / (xs[1] - xs[0])) * (width - left - right);
     const y = (value) => height - bottom - ((value - ys[0]) / (ys[1] - ys[0])) * (height - top - bottom);
@@ -184,7 +184,7 @@ class WatchView {
     ctx.strokeStyle = this.tints.grid;
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
-    for (const value of ticksOf(ys, Math.max(2, Math.floor(height / 45)))) {
+    for (const value of ticksOf(ys, Math.max(2, Math.floor(height / 30)))) {
       ctx.beginPath();
       ctx.moveTo(left, y(value));
       ctx.lineTo(width - right, y(value));
@@ -193,8 +193,9 @@ class WatchView {
     }
     ctx.textAlign = "center";
     ctx.textBaseline = "bottom";
-    const marks = words ? words.map((_, k) => k) : ticksOf(xs, Math.max(2, Math.floor(width / 90)));
-    for (const value of marks) ctx.fillText(words ? words[value] : minus(+value.toPrecision(8)), x(value), height - 2);
+    const marks = words ? words.map((_, k) => k) : log ? decades(xs, width / 55) : ticksOf(xs, Math.max(2, Math.floor(width / 60)));
+    const named = (value) => (words ? words[value] : log ? short(10 ** value) : minus(+value.toPrecision(8)));
+    for (const value of marks) ctx.fillText(named(value), x(value), height - 2);
     ctx.save();
     ctx.beginPath();
     ctx.rect(left, top, width - left - right, height - top - bottom);
@@ -239,7 +240,7 @@ class WatchView {
     const scale = this.scales.find((one) => one.name === name);
     const shown = scale.log ? xs.map((value) => Math.log10(value)) : xs;
     const range = scale.words ? [-0.5, scale.words.length - 0.5] : rangeOf(shown);
-    const [x, y] = this.frame(ctx, width, height, range, worthSeeing(this.points[2], this.setup.maximize[0]), scale.words);
+    const [x, y] = this.frame(ctx, width, height, range, worthSeeing(this.points[2], this.setup.maximize[0]), scale.words, scale.log);
     this.dots(ctx, x, y, shown, this.points[2]);
     ctx.restore();
   }
@@ -274,7 +275,7 @@ class WatchView {
     const ranges = shown.map((column, k) =>
       k === names.length - 1 ? worthSeeing(column, this.setup.maximize[0]) : rangeOf(column),
     );
-    const [top, bottom, side] = [10, 34, 60];
+    const [top, bottom, side] = [12, 30, 60];
     const x = (k) => side + (k * (width - 2 * side)) / Math.max(1, names.length - 1);
     const y = (k, value) => height - bottom - ((value - ranges[k][0]) / (ranges[k][1] - ranges[k][0])) * (height - top - bottom);
     const values = this.points[2];
@@ -315,10 +316,34 @@ class WatchView {
       ctx.textAlign = k === names.length - 1 ? "left" : "right";
       const beside = k === names.length - 1 ? 5 : -5;
       const words = this.scales.find((scale) => scale.name === name).words;
-      ctx.fillText(words ? words[words.length - 1] : minus(+real(ranges[k][1]).toPrecision(4)), x(k) + beside, top + 8);
-      ctx.fillText(words ? words[0] : minus(+real(ranges[k][0]).toPrecision(4)), x(k) + beside, height - bottom);
+      ctx.lineWidth = 3;
+      ctx.strokeStyle = this.tints.paper;
+      for (const [end, at] of [
+        [1, top + 8],
+        [0, height - bottom],
+      ]) {
+        const text = words ? words[end * (words.length - 1)] : short(real(ranges[k][end]));
+        ctx.strokeText(text, x(k) + beside, at);
+        ctx.fillText(text, x(k) + beside, at);
+      }
+      ctx.strokeStyle = this.tints.muted;
     });
   }
+}
+
+// Four digits at most, thousands apart.
+const short = (value) => minus((+value.toPrecision(4)).toLocaleString("en-US", { maximumFractionDigits: 6 }));
+
+// Where 1, 2 and 5 times a power of ten stand on a logarithmic range, or fewer where they would be too many.
+function decades([low, high], most) {
+  for (const times of [[1, 2, 5], [1, 3], [1]]) {
+    const marks = [];
+    for (let power = Math.floor(low); power <= high; power++) {
+      marks.push(...times.map((one) => power + Math.log10(one)).filter((at) => at >= low && at <= high));
+    }
+    if (marks.length <= most || times.length === 1) return marks;
+  }
+  return [];
 }
 
 // Round numbers inside a range, about so many.
