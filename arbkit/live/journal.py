@@ -1,0 +1,165 @@
+"""The journal of a run: one JSON object per line, only ever appended to, each line with its checksum.
+
+A process that is killed may leave a last line that was cut off; it is dropped when the journal is read or
+opened again. Any other damage is an error: what a run did must not be guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from arbkit._typing import PathLike
+from arbkit.errors import DataError
+
+__all__ = ["Journal", "plain_record", "read_journal"]
+
+_CRC: Final = b',"crc":"'
+_TAIL: Final = len(_CRC) + 8 + 2  # the checksum, a quote, a brace
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a journal holds no {type(value).__name__}")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_encoded)
+
+
+class Journal:
+    """Appends to a journal; one process at a time, which the run's lock sees to.
+
+    Args:
+        path: the file; it is made where it does not exist.
+        clock: nanoseconds since the epoch.
+
+    Raises:
+        DataError: when a line other than the last is damaged.
+    """
+
+    def __init__(self, path: PathLike, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        whole, self._seq = _whole_bytes(self.path)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.ftruncate(self._file, whole)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last line."""
+        return self._seq
+
+    def append(self, kind: str, *, sync: bool = False, **fields: Any) -> int:
+        """Write one line and return its number.
+
+        Args:
+            kind: what it is.
+            sync: return only once it is on the disk, as an order must before it is sent.
+            fields: what it says; `ts` is the time unless given.
+        """
+        return self.extend([(kind, fields)], sync=sync)
+
+    def extend(self, lines: list[tuple[str, dict[str, Any]]], *, sync: bool = False) -> int:
+        """Write several lines at once, so that all or none outlive the process."""
+        text = b""
+        for kind, fields in lines:
+            self._seq += 1
+            head = {"seq": self._seq, "ts": fields.pop("ts", None) or self._clock(), "kind": kind}
+            text += _line(_ENCODER.encode(head | fields))
+        while text:
+            text = text[os.write(self._file, text) :]
+        if sync:
+            os.fdatasync(self._file)
+        return self._seq
+
+    def sync(self) -> None:
+        """Put everything written onto the disk."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Put everything onto the disk and close the file; idempotent."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+
+def read_journal(path: PathLike, *kinds: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of a journal in order; a last line that was cut off is not one.
+
+    Args:
+        path: the file.
+        kinds: only these; all by default.
+
+    Raises:
+        DataError: when the file cannot be read or a line other than the last is damaged.
+    """
+    for record in _records(Path(path)):
+        if not kinds or record["kind"] in kinds:
+            yield record
+
+
+def _line(body: bytes) -> bytes:
+    return body[:-1] + _CRC + b"%08x" % zlib.crc32(body) + b'"}\n'
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line without its end, or None where it is damaged."""
+    body, mark = line[:-_TAIL] + b"}", line[-_TAIL:]
+    if mark[:-10] != _CRC or mark[-10:-2] != b"%08x" % zlib.crc32(body):
+        return None
+    record: dict[str, Any] = msgspec.json.decode(body)
+    return record
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            bad = 0
+            for number, line in enumerate(file, 1):
+                if bad:
+                    raise DataError(f"{path}: line {bad} is damaged; a journal is only ever appended to")
+                record = _parsed(line[:-1]) if line.endswith(b"\n") else None
+                if record is None:
+                    bad = number
+                else:
+                    yield record
+    except OSError as error:
+        raise DataError(f"a journal must be readable, {path} is not: {error.strerror}") from error
+
+
+def _whole_bytes(path: Path) -> tuple[int, int]:
+    """Return how many bytes of a journal are whole lines, and the number of the last one."""
+    if not path.exists():
+        return 0, 0
+    size, seq = 0, 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            record = _parsed(line[:-1]) if line.endswith(b"\n") else None
+            if record is None:
+                if file.readline():
+                    raise DataError(f"{path}: line {number} is damaged; a journal is only ever appended to")
+                return size, seq
+            size, seq = size + len(line), int(record["seq"])
+    return size, seq
+
+
+def plain_record(record: Any) -> dict[str, Any]:
+    """Return a numpy record by field name; NaN as None, so that it is JSON."""
+    names = record.dtype.names
+    values = {name: record[name].item() for name in names}
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

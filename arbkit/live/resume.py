@@ -1,0 +1,165 @@
+"""Going on with a run: its state as of the last line, then the rows of the tape that came after it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from arbkit.errors import ConfigError, DataError
+from arbkit.live.config import LiveConfig
+from arbkit.live.folder import RunFolder, read_json, write_json
+from arbkit.live.journal import read_journal
+from arbkit.live.session import Session
+from arbkit.live.tape import read_tape
+
+__all__ = ["Resumed", "about_run", "check_same_run", "resume", "save_checkpoint"]
+
+
+class Resumed(NamedTuple):
+    """What a run took up: trades open, rows redone, and the stamp of its last row."""
+
+    trades: int
+    open_trades: int
+    redone: int
+    last_ts: int
+
+
+def about_run(config: LiveConfig, created: str, version: str) -> dict[str, Any]:
+    """Return what `run.json` says of a run."""
+    pairs = [
+        {
+            "name": pair.name,
+            "a": pair.legs[0],
+            "b": pair.legs[1],
+            "reference": pair.reference,
+            "max_age_ns": list(pair.max_age_ns),
+            "params": pair.params.to_dict(),
+        }
+        for pair in config.pairs
+    ]
+    limits = {name: value for name, value in vars(config.limits).items() if value is not None}
+    return {
+        "name": config.name,
+        "created": created,
+        "arbkit": version,
+        "mode": config.mode,
+        "currency": config.currency,
+        "fills": config.execution.fills,
+        "size_share": config.size_share,
+        "limits": limits,
+        "pairs": pairs,
+    }
+
+
+def check_same_run(folder: RunFolder, about: dict[str, Any]) -> None:
+    """Refuse to go on with a run whose pairs, parameters or mode were others.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    before = folder.about()
+    for key in ("mode", "currency", "fills", "limits", "pairs"):
+        if before.get(key) != about[key]:
+            raise ConfigError(
+                f"run {folder.name!r} was begun with other {key}; a run goes on as it began, "
+                "give the changed one another `name`"
+            )
+
+
+def save_checkpoint(session: Session, folder: RunFolder) -> None:
+    """Write the state of every pair, with what its reference remembers."""
+    kept = [
+        session.desk.snapshot(p) | {"reference": lane.rows.reference.state()}
+        for p, lane in enumerate(session.lanes)
+    ]
+    write_json(folder.checkpoint, {"seq": session.journal.seq, "pairs": kept})
+
+
+def resume(session: Session, folder: RunFolder) -> Resumed:
+    """Bring a fresh session to where the run stopped, whichever way it did.
+
+    Raises:
+        DataError: when the journal or a tape is damaged.
+    """
+    kept, closed, owners = _read(session, folder)
+    for _, p, snapshot in sorted(kept.values(), key=lambda item: item[0]):
+        session.desk.restore(p, snapshot)
+    desk = session.desk
+    for trades in closed.values():
+        for number, record in trades:
+            if number < desk.n_trades:
+                _put(desk.trades, number, record)
+    desk.pair_of = [owners[trade] for trade in range(desk.n_trades)]
+    for p, lane in enumerate(session.lanes):
+        session.take_up(p, closed.get(lane.config.name, []), desk.open_ids(p))
+    redone, last_ts = _redo(session, folder)
+    opened = sum(len(lane.open) for lane in session.lanes)
+    return Resumed(desk.n_trades, opened, redone, last_ts)
+
+
+def _read(
+    session: Session, folder: RunFolder
+) -> tuple[dict[int, tuple[int, int, Any]], dict[str, list[tuple[int, Any]]], dict[int, int]]:
+    """Return the latest state of each pair, the closed trades of each, and whose each trade is."""
+    place = {lane.config.name: p for p, lane in enumerate(session.lanes)}
+    kept: dict[int, tuple[int, int, Any]] = {}
+    closed: dict[str, list[tuple[int, Any]]] = {}
+    owners: dict[int, int] = {}
+    for line in read_journal(folder.journal, "checkpoint", "trade_opened", "trade_closed"):
+        if line["kind"] == "checkpoint":
+            kept[place[line["pair"]]] = (line["seq"], place[line["pair"]], line)
+        else:
+            owners[line["trade"]] = place[line["pair"]]
+            if line["kind"] == "trade_closed":
+                closed.setdefault(line["pair"], []).append((line["trade"], line["record"]))
+    if folder.checkpoint.is_file():
+        saved = read_json(folder.checkpoint)
+        for snapshot in saved["pairs"]:
+            p = place[snapshot["pair"]]
+            session.lanes[p].rows.reference.restore(snapshot["reference"])
+            session.lanes[p].seen = int(snapshot["next_row"])
+            if p not in kept or kept[p][0] <= saved["seq"]:
+                kept[p] = (saved["seq"], p, snapshot)
+    return kept, closed, owners
+
+
+def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
+    """Put the rows of the tapes that the state has not seen through the rules, in the order of time."""
+    waiting: list[tuple[int, int, Any, Any]] = []
+    last_ts = 0
+    for p, lane in enumerate(session.lanes):
+        levels, done, told = lane.config.params.depth_levels, session.desk.row_number(p) + 1, lane.seen
+        first = min(done, told)
+        rows, ladders = read_tape(folder.tape(lane.config.name), levels, first=first)
+        if first + rows.size < done:
+            raise DataError(
+                f"{folder.tape(lane.config.name)}: the tape must reach the state of the run, row {done}, "
+                f"it ends at {first + rows.size}"
+            )
+        for n, row in enumerate(rows, first):
+            if n >= told:
+                lane.rows.reference.fair(int(row["ts"]))
+                if _is_good(row):
+                    ts, *prices = (row[name].item() for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"))
+                    lane.rows.reference.see(ts, *prices)
+            if n >= done:
+                ladder = ladders[:, n - first] if levels else None
+                waiting.append((int(row["ts"]), p, row, ladder))
+        lane.seen = lane.tape.rows
+        if rows.size:
+            lane.rows.last_ts = int(rows[-1]["ts"])
+        elif session.desk.row_number(p) >= 0:
+            lane.rows.last_ts = int(session.desk.last_row(p)["ts"])
+        last_ts = max(last_ts, lane.rows.last_ts)
+    for _, p, row, ladder in sorted(waiting, key=lambda item: item[:2]):
+        session.redo(p, row, ladder)
+    return len(waiting), last_ts
+
+
+def _put(trades: Any, number: int, record: dict[str, Any]) -> None:
+    for name, value in record.items():
+        trades[number][name] = float("nan") if value is None else value
+
+
+def _is_good(row: Any) -> bool:
+    inf = float("inf")
+    return bool(0 < row["bid_a"] < row["ask_a"] < inf and 0 < row["bid_b"] < row["ask_b"] < inf)

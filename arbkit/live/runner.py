@@ -1,0 +1,344 @@
+"""`LiveRunner`: feeds, session, heartbeat and kill switch of one run in one asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from arbkit._typing import PathLike
+from arbkit.errors import ConfigError
+from arbkit.live.config import LiveConfig
+from arbkit.live.folder import RunFolder, write_json
+from arbkit.live.journal import Journal
+from arbkit.live.replay import ReplayFeed
+from arbkit.live.reporting import Reporter
+from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
+from arbkit.live.session import Session, Sizer
+from arbkit.live.stores import StateStore, open_store
+
+__all__ = ["LIVE_VARIABLE", "LiveRunner"]
+
+#: Trading with money needs this variable, set to the name of the run.
+LIVE_VARIABLE: Final = "ARBKIT_LIVE"
+_CHECKPOINT_S: Final = 30.0
+
+
+class LiveRunner:
+    """Runs a configuration until it is stopped.
+
+    Args:
+        config: the configuration, or its file.
+        mode: `paper` or `live`; live trading needs it here, in the configuration, and the variable
+            `ARBKIT_LIVE` set to the name of the run.
+        sizer: scales entries.
+        say: told in words what a person watching should know.
+        environ: the environment.
+
+    Raises:
+        ConfigError: when the configuration breaks a rule, or live trading is not asked for three times.
+    """
+
+    def __init__(
+        self,
+        config: LiveConfig | PathLike,
+        *,
+        mode: str | None = None,
+        sizer: Sizer | None = None,
+        say: Callable[[str], None] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        read = config if isinstance(config, LiveConfig) else LiveConfig.load(config)
+        self.config = _in_mode(read, mode, environ)
+        self.folder = RunFolder(self.config.runs / self.config.name)
+        self._say = say or (lambda text: None)
+        self._sizer = sizer
+        self._environ = environ
+        self._stop = asyncio.Event()
+        self._replay: ReplayFeed | None = None
+        self._moments: Iterator[Any] | None = None
+        self._held = contextlib.ExitStack()
+        self._session: Session | None = None
+        self._store: StateStore | None = None
+        self._reporter: Reporter | None = None
+        self._started = 0.0
+        self._saved = 0.0
+        self._halted: dict[str, Any] | None = None
+
+    # The life of a run.
+
+    def open(self) -> Resumed | None:
+        """Take the run's folder, begin it or take it up; returns what was taken up.
+
+        Raises:
+            ConfigError: when another process holds the run, or it was begun with other parameters.
+            DataError: when its journal or a tape is damaged.
+        """
+        from arbkit import __version__
+
+        config, folder = self.config, self.folder
+        self._held.enter_context(folder.locked())
+        try:
+            created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+            about = about_run(config, created, __version__)
+            goes_on = folder.exists
+            if goes_on:
+                check_same_run(folder, about)
+            else:
+                folder.begin(config, about)
+            if config.replay is not None:
+                self._replay = ReplayFeed(
+                    config.replay.dataset,
+                    config.legs,
+                    speed=config.replay.speed,
+                    levels=config.levels,
+                    start=config.replay.start,
+                    end=config.replay.end,
+                )
+            clock = self._replay.clock if self._replay else time.time_ns
+            journal = Journal(folder.journal)
+            self._held.callback(journal.close)
+            pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
+            session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)
+            self._held.callback(session.close)
+            taken = resume(session, folder) if goes_on else None
+            self._begin(session, taken)
+        except BaseException:
+            self._held.close()
+            raise
+        return taken
+
+    def _begin(self, session: Session, taken: Resumed | None) -> None:
+        self._session = session
+        self._started = self._saved = time.monotonic()
+        url = self.config.store or f"sqlite:///{self.folder.path / 'state.sqlite'}"
+        self._store = open_store(url, say=self._say)
+        self._held.callback(self._store.close, 5.0)
+        self._reporter = Reporter(session, self._store, self.config)
+        session.on_trade = self._reporter.on_trade
+        kind = "start" if taken is None else "resume"
+        more = {} if taken is None else taken._asdict()
+        session.journal.append(kind, pid=os.getpid(), mode=self.config.mode, **more)
+        if taken is not None:
+            self._say(
+                f"run {self.config.name} goes on: {taken.trades} trades so far, {taken.open_trades} open, "
+                f"{taken.redone} rows done again"
+            )
+        self._watch()
+
+    def close(self, why: str = "stopped") -> dict[str, Any]:
+        """Write the end of the run and give its folder back; returns the final statistics. Idempotent."""
+        session = self._session
+        if session is None:
+            return {}
+        final = self.stats() | {"ended": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "why": why}
+        save_checkpoint(session, self.folder)
+        session.journal.append("stop", why=why, trades=session.desk.n_trades)
+        write_json(self.folder.summary, final)
+        if self._reporter is not None:
+            self._reporter.beat(force=True)
+        self._session = None
+        self._held.close()
+        return final
+
+    @property
+    def session(self) -> Session:
+        """The session of a run that is open."""
+        if self._session is None:
+            raise ConfigError("a run must be open for this; call `open`, `run_once` or `run_forever` first")
+        return self._session
+
+    def run_once(self) -> int:
+        """Take the next books and decide on them; returns how many rows were decided on.
+
+        From a replay it takes the next moment. It opens the run if need be; `close` ends it.
+        """
+        if self._session is None:
+            taken = self.open()
+            if self._replay is not None:
+                self._moments = self._replay.moments(taken.last_ts if taken else 0)
+        before = self._rows()
+        if self._replay is None:
+            return asyncio.run(self._poll_once())
+        assert self._moments is not None
+        for ts, events in self._moments:
+            self._replay.now_ns = ts
+            self.session.on_moment(events)
+            self._watch()
+            break
+        return self._rows() - before
+
+    def _rows(self) -> int:
+        return sum(lane.seen for lane in self.session.lanes)
+
+    async def _poll_once(self) -> int:
+        raise ConfigError("`run_once` needs a replay or a polling interval")
+
+    def run_forever(
+        self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
+    ) -> dict[str, Any]:
+        """Run until stopped, until the replay has ended or the time is up; returns the final statistics."""
+        return asyncio.run(self.run(max_runtime_s=max_runtime_s, poll_interval_s=poll_interval_s))
+
+    async def run(
+        self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
+    ) -> dict[str, Any]:
+        """Do as `run_forever`, in a loop that runs already."""
+        taken = self.open()
+        why = "error"
+        try:
+            with self._signals():
+                why = await self._run(max_runtime_s, poll_interval_s, taken)
+        finally:
+            final = self.close(why)
+        return final
+
+    async def _run(
+        self, max_runtime_s: float | None, poll_interval_s: float | None, taken: Resumed | None
+    ) -> str:
+        feeds = [asyncio.ensure_future(feed) for feed in self._feeds(poll_interval_s, taken)]
+        beat = asyncio.ensure_future(self._heartbeat())
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {*feeds, beat, stop}, timeout=max_runtime_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+            if not done:
+                return "time is up"
+            return "stopped" if stop in done else "end of data"
+        finally:
+            for task in (*feeds, beat, stop):
+                task.cancel()
+            await asyncio.gather(*feeds, beat, stop, return_exceptions=True)
+
+    def _feeds(self, poll_interval_s: float | None, taken: Resumed | None) -> list[Any]:
+        """Return the coroutines that bring books."""
+        if self._replay is not None:
+            return [self._replay.run(self.session, taken.last_ts if taken else 0)]
+        from arbkit.live.feeds import live_feeds
+
+        return [feed.run(self.session) for feed in live_feeds(self.config, poll_interval_s)]
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM, halt on SIGUSR1, while the loop runs in the main thread."""
+        loop, added = asyncio.get_running_loop(), []
+        actions = {
+            signal.SIGINT: self.stop,
+            signal.SIGTERM: self.stop,
+            signal.SIGUSR1: self._halt_by_signal,
+        }
+        for number, action in actions.items():
+            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, action)
+                added.append(number)
+        try:
+            yield
+        finally:
+            for number in added:
+                loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Ask the run to end."""
+        self._stop.set()
+
+    def halt(self, *, flatten: bool = False, reason: str = "by hand") -> None:
+        """Throw the kill switch; it stays thrown until `clear`, across restarts."""
+        self.folder.halt(flatten=flatten, reason=reason)
+        self._watch()
+
+    def clear(self) -> None:
+        """Take the kill switch back."""
+        self.folder.clear()
+        self._watch()
+
+    def _halt_by_signal(self) -> None:
+        self.halt(reason="signal")
+
+    # What is done every now and then.
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self.beat()
+            await asyncio.sleep(self.config.heartbeat_s)
+
+    def beat(self) -> None:
+        """Look at the kill switch, tell the state store, and save the state from time to time."""
+        self._watch()
+        if self._reporter is not None:
+            self._reporter.beat()
+        now = time.monotonic()
+        if now - self._saved >= _CHECKPOINT_S:
+            self._saved = now
+            save_checkpoint(self.session, self.folder)
+            write_json(self.folder.summary, self.stats())
+
+    def _watch(self) -> None:
+        """Follow the kill switch and the date of the parameters."""
+        session = self._session
+        if session is None:
+            return
+        halted = self.folder.halted()
+        if halted != self._halted:
+            self._halted = halted
+            if halted is not None:
+                reason = str(halted.get("reason", ""))
+                session.guard.set("kill_switch", True, detail=reason)
+                session.flatten(bool(halted.get("flatten")))
+                self._say(f"HALTED: {reason}; `arbkit live clear {self.config.name}` lets it go on")
+            else:
+                session.guard.set("kill_switch", False)
+                session.flatten(False)
+                self._say("the kill switch was taken back")
+        decided = self.config.decided
+        if decided is not None:
+            now = dt.datetime.fromtimestamp(self._now_ns() / 1e9, dt.UTC)
+            session.guard.set(
+                "stale_params", now > decided.valid_until, detail=f"since {decided.valid_until:%Y-%m-%d}"
+            )
+
+    def _now_ns(self) -> int:
+        return self._replay.now_ns if self._replay is not None else time.time_ns()
+
+    def stats(self) -> dict[str, Any]:
+        """Return what a person or a program watching wants to know, ready for JSON."""
+        if self._reporter is None:
+            return {}
+        self.session.desk.marked()
+        about = {
+            "run": self.config.name,
+            "mode": self.config.mode,
+            "currency": self.config.currency,
+            "runtime_s": round(time.monotonic() - self._started, 3),
+        }
+        return about | self._reporter.stats(self._now_ns())
+
+
+def _in_mode(config: LiveConfig, mode: str | None, environ: Mapping[str, str]) -> LiveConfig:
+    """Return the configuration in the mode asked for; live only when it is asked for three times."""
+    wanted = mode or config.mode
+    if wanted not in ("paper", "live"):
+        raise ConfigError(f"`mode` must be paper or live, was {wanted!r}")
+    if wanted == "paper":
+        return config.with_mode("paper") if config.mode != "paper" else config
+    missing = []
+    if mode != "live":
+        missing.append("`--mode live`")
+    if config.mode != "live":
+        missing.append("`mode: live` in the configuration")
+    if environ.get(LIVE_VARIABLE) != config.name:
+        missing.append(f"the variable {LIVE_VARIABLE}={config.name}")
+    if missing:
+        raise ConfigError(
+            f"trading with money is asked for three times, missing: {', '.join(missing)}; "
+            "`--mode paper` trades on paper"
+        )
+    return config
