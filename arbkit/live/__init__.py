@@ -1,5 +1,49 @@
-"""Live trading, on paper by default: what the runner is made of."""
+"""Live trading, on paper by default: a runner that decides with the compiled rules of the backtest.
+
+    runner = LiveRunner("configs/paper.yaml")
+    print(runner.run_forever(max_runtime_s=60))
+    print(open_run("runs/paper").trades)
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING, Final
+
+from arbkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from arbkit.live.config import LiveConfig
+    from arbkit.live.guard import TradingGuard, TradingState
+    from arbkit.live.journal import Journal, read_journal
+    from arbkit.live.parity import Parity
+    from arbkit.live.replay import ReplayFeed
+    from arbkit.live.result import RunResult, open_run
+    from arbkit.live.runner import LiveRunner
+
+__all__ = [
+    "Journal",
+    "LiveConfig",
+    "LiveRunner",
+    "Parity",
+    "ReplayFeed",
+    "RunResult",
+    "TradingGuard",
+    "TradingState",
+    "open_run",
+    "read_journal",
+]
+
+_HOMES: Final = {
+    "Journal": "arbkit.live.journal",
+    "LiveConfig": "arbkit.live.config",
+    "LiveRunner": "arbkit.live.runner",
+    "Parity": "arbkit.live.parity",
+    "ReplayFeed": "arbkit.live.replay",
+    "RunResult": "arbkit.live.result",
+    "TradingGuard": "arbkit.live.guard",
+    "TradingState": "arbkit.live.guard",
+    "open_run": "arbkit.live.result",
+    "read_journal": "arbkit.live.journal",
+}
+
+__getattr__ = lazy_names(__name__, _HOMES)

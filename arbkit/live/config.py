@@ -228,7 +228,7 @@ class LiveConfig:
             execution=_execution(block.raw("execution", {})),
             store=block.text("store", None),
             runs=Path(block.text("runs", "runs")),
-            heartbeat_s=block.duration("heartbeat", SECOND_NS) / 1e9,
+            heartbeat_s=block.duration("heartbeat", SECOND_NS // 2) / 1e9,
             envelope_half_life_s=block.duration("envelope_half_life", 600 * SECOND_NS) / 1e9,
             size_share=share,
             replay=_replay(block, Path(folder)),

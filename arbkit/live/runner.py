@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from arbkit._typing import PathLike
 from arbkit.errors import ConfigError
+from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.live.config import LiveConfig
+from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder, write_json
 from arbkit.live.journal import Journal
 from arbkit.live.replay import ReplayFeed
@@ -122,6 +124,7 @@ class LiveRunner:
         self._held.callback(self._store.close, 5.0)
         self._reporter = Reporter(session, self._store, self.config)
         session.on_trade = self._reporter.on_trade
+        _warm_up(self.config)
         kind = "start" if taken is None else "resume"
         more = {} if taken is None else taken._asdict()
         session.journal.append(kind, pid=os.getpid(), mode=self.config.mode, **more)
@@ -261,7 +264,9 @@ class LiveRunner:
         self._watch()
 
     def _halt_by_signal(self) -> None:
-        self.halt(reason="signal")
+        if self.folder.halted() is None:
+            self.folder.halt(reason="signal")
+        self._watch()
 
     # What is done every now and then.
 
@@ -320,6 +325,18 @@ class LiveRunner:
             "runtime_s": round(time.monotonic() - self._started, 3),
         }
         return about | self._reporter.stats(self._now_ns())
+
+
+def _warm_up(config: LiveConfig) -> None:
+    """Compile or load the kernels before the first book comes: it takes seconds where they are not kept."""
+    desk = Desk([PairRules(pair.name, pair.params) for pair in config.pairs], config.limits)
+    prices = (1.0, 1.1, 1.0, 1.1)
+    for ts in (1, 2):
+        desk.step(0, (ts, *prices, 1.0, 1.0, 1.0, 1.0, 0, 0, 0, 1, 0))
+    desk.marked()
+    log_ratio(*prices)
+    averaged(0.0, 0.0, 1, 1)
+    fair_between(0.0, 0.0)
 
 
 def _in_mode(config: LiveConfig, mode: str | None, environ: Mapping[str, str]) -> LiveConfig:

@@ -1,0 +1,230 @@
+"""`arbkit live`: run pairs on live books, look at a run, stop it, compare it with the backtest."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arbkit.cli._console import console, print_json, print_table, say, warn
+from arbkit.cli._live_state import register
+from arbkit.errors import ConfigError, nearest_names
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Run pairs on live books, on paper unless told otherwise three times.",
+)
+register(app)
+
+_Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+_Run = Annotated[str, typer.Argument(help="Name of a run below `runs`, or its folder.")]
+_Root = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@app.command("run")
+def run(
+    config: Annotated[Path, typer.Option(help="The configuration, a YAML file.")],
+    mode: Annotated[str | None, typer.Option(help="paper or live (default: as the configuration).")] = None,
+    max_runtime_seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
+    poll_interval_seconds: Annotated[
+        float | None, typer.Option(help="Ask for books over REST this often, instead of websockets.")
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    json: _Json = False,
+) -> None:
+    """Run a configuration until it is stopped; a run that was cut off goes on where it was.
+
+    Ctrl-C ends it: open trades stay open and are taken up by the next start.
+
+    Examples:
+
+      arbkit live run --config configs/replay.yaml
+
+      arbkit live run --config configs/paper.yaml --max-runtime-seconds 3600
+    """
+    from arbkit.live import LiveRunner
+
+    _log(log_level)
+    for name, value in (("max-runtime", max_runtime_seconds), ("poll-interval", poll_interval_seconds)):
+        if value is not None and not value > 0:
+            raise ConfigError(f"`--{name}-seconds` must be above 0, was {value:g}")
+    runner = LiveRunner(config, mode=mode, say=warn)
+    if runner.config.mode == "live":
+        for line in runner.at_risk():
+            warn(line)
+    final = runner.run_forever(max_runtime_s=max_runtime_seconds, poll_interval_s=poll_interval_seconds)
+    if json:
+        print_json(final)
+        return
+    _print_summary(final)
+    say(f"run: {runner.folder.path}; `arbkit live parity {runner.config.name}` compares it with the backtest")
+
+
+def _log(level: str) -> None:
+    if level not in _LEVELS:
+        raise ConfigError(f"`--log-level` must be one of them, was {level!r}; {nearest_names(level, _LEVELS)}")
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _print_summary(stats: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    currency = stats["currency"]
+    table = Table(title=f"run {stats['run']} ({stats['mode']})", title_justify="left")
+    for column in ("pair", "rows", "opened", "closed", "open", f"realised {currency}", f"open {currency}"):
+        table.add_column(column, justify="left" if column == "pair" else "right")
+    for pair in stats["pairs"]:
+        table.add_row(pair["pair"], *_cells(pair, pair["opened"], pair["closed"], pair["open"]))
+    total = {"rows": stats["rows"], **{k: stats[k] for k in ("realized_pnl", "unrealized_pnl")}}
+    opened = sum(pair["open"] for pair in stats["pairs"])
+    table.add_section()
+    table.add_row("portfolio", *_cells(total, stats["trades_opened"], stats["trades_closed"], opened))
+    console.print(table)
+    refusals = ", ".join(f"{name} {count}" for name, count in sorted(stats["refusals"].items())) or "none"
+    state = stats["state"]
+    reasons = f" ({'; '.join(state['reasons'])})" if state["reasons"] else ""
+    say(f"balance {stats['balance']:,.2f}, equity {stats['equity']:,.2f} {currency}; state {state['state']}{reasons}")
+    say(f"refused entries: {refusals}")
+    loop = stats["decide_us"]
+    if loop["n"]:
+        say(f"book to decision: median {loop['p50']:,.0f} us, 99th percentile {loop['p99']:,.0f} us")
+    if "why" in stats:
+        say(f"ended: {stats['why']}")
+
+
+def _cells(values: dict[str, Any], *counts: int) -> list[str]:
+    money = [f"{values[name]:+,.2f}" for name in ("realized_pnl", "unrealized_pnl")]
+    return [f"{values['rows']:,}", *(f"{count:,}" for count in counts), *money]
+
+
+@app.command("ls")
+def list_all(root: _Root = Path("runs"), json: _Json = False) -> None:
+    """List the runs.
+
+    Examples:
+
+      arbkit live ls
+    """
+    from arbkit.live import open_run
+    from arbkit.live.folder import list_runs
+
+    found = []
+    for folder in list_runs(root):
+        result = open_run(folder.path)
+        summary, halted = result.summary, folder.halted()
+        found.append(
+            {
+                "run": folder.name,
+                "mode": result.mode,
+                "pairs": list(result.pairs),
+                "process": folder.running_pid(),
+                "halted": None if halted is None else halted.get("reason", ""),
+                "trades_closed": summary.get("trades_closed"),
+                "realized_pnl": summary.get("realized_pnl"),
+                "currency": result.currency,
+            }
+        )
+    if json:
+        print_json({"runs": found})
+        return
+    if not found:
+        say(f"no runs in {root}; `arbkit live run --config configs/replay.yaml` makes one")
+        return
+    columns = ["run", "mode", "pairs", "process", "halted", "closed", "realised", "currency"]
+    print_table(columns, [[", ".join(v) if isinstance(v, list) else v for v in row.values()] for row in found])
+
+
+@app.command("status")
+def status(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
+    """Show how a run stands, while it runs or afterwards.
+
+    Examples:
+
+      arbkit live status replay
+    """
+    from arbkit.live import open_run
+
+    result = open_run(run, root)
+    summary = dict(result.summary)
+    pid, halted = result.folder.running_pid(), result.folder.halted()
+    if json:
+        print_json({"run": result.name, "process": pid, "halted": halted, "summary": summary})
+        return
+    if not summary:
+        say(f"run {result.name}: no statistics yet")
+    else:
+        _print_summary(summary)
+    say(f"process {pid} runs it" if pid is not None else "no process runs it")
+    if halted is not None:
+        say(f"HALTED since {halted.get('at', '?')}: {halted.get('reason', '')}; `arbkit live clear {run}` lets it go on")
+
+
+@app.command("halt")
+def halt(
+    run: _Run,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Leave every open trade as well.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the journal.")] = "by hand",
+    root: _Root = Path("runs"),
+) -> None:
+    """Throw the kill switch: orders are cancelled, nothing is traded until `arbkit live clear`, restarts included.
+
+    Examples:
+
+      arbkit live halt replay
+
+      arbkit live halt replay --flatten --reason "venue behaves oddly"
+    """
+    from arbkit.live.folder import find_run
+
+    folder = find_run(run, root)
+    folder.halt(flatten=flatten, reason=reason)
+    running = folder.running_pid() is not None
+    done = "leaves every trade and stops" if flatten else "stops trading"
+    say(f"{folder.name} {done} within a heartbeat" if running else f"{folder.name} is halted; no process runs it now")
+
+
+@app.command("clear")
+def clear(run: _Run, root: _Root = Path("runs")) -> None:
+    """Take the kill switch back.
+
+    Examples:
+
+      arbkit live clear replay
+    """
+    from arbkit.live.folder import find_run
+
+    folder = find_run(run, root)
+    was = folder.clear()
+    say(f"{folder.name} may trade again" if was else f"{folder.name} was not halted")
+
+
+@app.command("parity")
+def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
+    """Replay what a run saw through the backtest, and attribute every difference.
+
+    Ends with exit code 1 where a difference has no known cause.
+
+    Examples:
+
+      arbkit live parity replay
+    """
+    from arbkit.live import open_run
+
+    found = open_run(run, root).parity()
+    if json:
+        print_json(found.to_dict())
+    else:
+        say(f"{found.run}: {found.same} of {found.trades} trades as in the backtest of {found.rows:,} rows")
+        rows = [(cause, count, usd) for cause, (count, usd) in found.by_cause().items() if count]
+        if rows:
+            print_table(["cause", "differences", "PnL"], rows)
+        say("every difference has a cause" if found.ok else f"{found.unattributed} differences have no known cause")
+    if not found.ok:
+        raise typer.Exit(1)

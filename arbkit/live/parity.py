@@ -1,0 +1,233 @@
+"""Parity: the tape of a run through the backtest, and each difference with its cause.
+
+Two replays. The first is of the tape as it was run, trading state included, through the engine of
+`arbkit.backtest` (several pairs: `Portfolio`): where the rules filled the orders themselves the trades must be
+the same, to the last bit. The second is of the market alone, with neither kill switch nor envelope nor
+reconciliation: what differs from the first is the guard's doing. Where venues filled, a trade of the run is
+matched to the decision that it came from, and what it earned otherwise is split by replacing one thing at a
+time: the prices at the time of the fill (latency), what was filled at them (fill), fees, exchange rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from arbkit._typing import RecordArray
+from arbkit.config import Params
+from arbkit.engine import Portfolio, backtest
+from arbkit.live.result import RunResult
+from arbkit.panel import Panel
+from arbkit.records import ExitReason
+
+__all__ = ["CAUSES", "Difference", "Parity", "parity_of"]
+
+#: What a difference can come from.
+CAUSES: Final = ("latency", "fill", "fee", "fx", "guard", "none")
+_EXACT: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference between a run and its backtest.
+
+    Attributes:
+        pair: the pair.
+        entry_ts: when the trade was entered, in the run or, where it has none, in the backtest.
+        what: `missing` (the run has no such trade), `extra` (the backtest has none) or `pnl`.
+        cause: one of `CAUSES`; `none` where nothing known explains it.
+        usd: PnL of the run less that of the backtest.
+    """
+
+    pair: str
+    entry_ts: int
+    what: str
+    cause: str
+    usd: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a run and its backtest have in common.
+
+    Attributes:
+        run: the run's name.
+        rows: rows replayed.
+        trades: closed and open trades of the run.
+        same: how many of them the backtest has too, to the last bit.
+        differences: the others, each with its cause.
+    """
+
+    run: str
+    rows: int
+    trades: int
+    same: int
+    differences: tuple[Difference, ...] = field(default=())
+
+    @property
+    def unattributed(self) -> int:
+        """How many differences nothing known explains."""
+        return sum(item.cause == "none" for item in self.differences)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference has a cause."""
+        return self.unattributed == 0
+
+    def by_cause(self) -> dict[str, tuple[int, float]]:
+        """Return number and sum of the differences of each cause."""
+        found = {cause: (0, 0.0) for cause in CAUSES}
+        for item in self.differences:
+            count, usd = found[item.cause]
+            found[item.cause] = (count + 1, usd + item.usd)
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything by name, ready for JSON."""
+        return {
+            "run": self.run,
+            "rows": self.rows,
+            "trades": self.trades,
+            "same": self.same,
+            "ok": self.ok,
+            "unattributed": self.unattributed,
+            "by_cause": {
+                cause: {"count": count, "usd": usd} for cause, (count, usd) in self.by_cause().items()
+            },
+            "differences": [vars(item) for item in self.differences],
+        }
+
+
+def parity_of(run: RunResult) -> Parity:
+    """Replay a run's tape through the backtest and attribute each difference.
+
+    Raises:
+        DataError: when the journal or a tape is damaged.
+    """
+    panels = {pair: run.panel(pair) for pair in run.pairs}
+    panels = {pair: panel for pair, panel in panels.items() if len(panel)}
+    if not panels:
+        return Parity(run.name, 0, len(run.trades), 0)
+    known = _replayed(run, panels)
+    by_venue = run.about["fills"] == "venue"
+    differences: list[Difference] = []
+    same = 0
+    for pair in panels:
+        own = run.trade_records(pair)
+        if by_venue:
+            from arbkit.live.parity_fills import compare_fills
+
+            found, alike = compare_fills(run, pair, panels[pair], known[pair])
+        else:
+            found, alike = _compare(pair, panels[pair], own, known[pair])
+        differences += found
+        same += alike
+    differences += _guarded(run, known)
+    rows = sum(len(panel) for panel in panels.values())
+    return Parity(run.name, rows, len(run.trades), same, tuple(differences))
+
+
+def _replayed(run: RunResult, panels: Mapping[str, Panel]) -> dict[str, RecordArray]:
+    """Return the trades of the backtest of each pair, on one balance where there are several."""
+    params = {pair: _as_run(run, pair) for pair in panels}
+    limits = dict(run.about["limits"])
+    stops = {name: limits.get(name) for name in ("stop_on_drawdown_pct", "stop_on_drawdown_mtm_pct")}
+    shared = {name for name in ("max_total_notional_usd", "max_open_trades_total") if limits.get(name)}
+    if len(panels) == 1 and not shared:
+        ((pair, panel),) = panels.items()
+        own = params[pair].replace(initial_balance_usd=limits["initial_balance_usd"], **stops)
+        return {pair: backtest(panel, own, engine="scan").records}
+    delayed = [pair for pair, own in params.items() if own.depth_levels or _is_delayed(own)]
+    if delayed:
+        # A portfolio fills at once: with delays or depth the pairs are compared one by one.
+        return {
+            pair: backtest(
+                panel,
+                params[pair].replace(initial_balance_usd=limits["initial_balance_usd"], **stops),
+                engine="scan",
+            ).records
+            for pair, panel in panels.items()
+        }
+    result = Portfolio(dict(panels), **limits).backtest(params, engine="scan")
+    names = result.trades["pair"].to_numpy()
+    return {pair: result.records[names == pair] for pair in panels}
+
+
+def _as_run(run: RunResult, pair: str) -> Params:
+    own = run.params(pair).replace(
+        close_at_end=False, funding=False, stop_on_drawdown_pct=None, stop_on_drawdown_mtm_pct=None
+    )
+    return own.replace(initial_balance_usd=10_000.0)
+
+
+def _is_delayed(params: Params) -> bool:
+    return any((params.latency_ms, params.latency_a_ms, params.latency_b_ms))
+
+
+def _compare(
+    pair: str, panel: Panel, own: RecordArray, known: RecordArray
+) -> tuple[list[Difference], int]:
+    """Compare trades that the rules filled: the same rows must give the same numbers."""
+    differences = []
+    theirs = {(int(t["entry_ts"]), int(t["side"])): t for t in known}
+    same = 0
+    for trade in own:
+        twin = theirs.pop((int(trade["entry_ts"]), int(trade["side"])), None)
+        if twin is None:
+            differences.append(
+                Difference(pair, int(trade["entry_ts"]), "extra", "none", _pnl(trade))
+            )
+        elif _alike(trade, twin):
+            same += 1
+        else:
+            cause = "guard" if _was_flattened(trade) else "none"
+            differences.append(
+                Difference(pair, int(trade["entry_ts"]), "pnl", cause, _pnl(trade) - _pnl(twin))
+            )
+    for twin in theirs.values():
+        differences.append(Difference(pair, int(twin["entry_ts"]), "missing", "none", -_pnl(twin)))
+    return differences, same
+
+
+def _alike(trade: Any, twin: Any) -> bool:
+    """Tell whether two trades are one: the same moments, reasons and, once closed, the same PnL."""
+    still = trade["exit_index"] < 0 and twin["exit_index"] < 0
+    if trade["entry_long_px"] != twin["entry_long_px"] or trade["size"] != twin["size"]:
+        return False
+    if still:
+        return True
+    return bool(
+        trade["exit_ts"] == twin["exit_ts"]
+        and trade["reason"] == twin["reason"]
+        and abs(trade["pnl_usd"] - twin["pnl_usd"]) <= _EXACT * max(1.0, abs(twin["pnl_usd"]))
+    )
+
+
+def _was_flattened(trade: Any) -> bool:
+    return bool(trade["reason"] == ExitReason.END_OF_DATA)
+
+
+def _pnl(trade: Any) -> float:
+    value = float(trade["pnl_usd"])
+    return value if trade["exit_index"] >= 0 and np.isfinite(value) else 0.0
+
+
+def _guarded(run: RunResult, known: Mapping[str, RecordArray]) -> Iterator[Difference]:
+    """Yield what the market alone would have given otherwise: the doing of guard and kill switch."""
+    if not any(True for _ in run.records("guard")):
+        return
+    panels = {pair: run.panel(pair, as_run=False) for pair in known}
+    plain = _replayed(run, panels)
+    for pair in known:
+        ran = {(int(t["entry_ts"]), int(t["side"])): t for t in known[pair]}
+        for trade in plain[pair]:
+            twin = ran.pop((int(trade["entry_ts"]), int(trade["side"])), None)
+            if twin is None:
+                yield Difference(pair, int(trade["entry_ts"]), "missing", "guard", -_pnl(trade))
+            elif not _alike(trade, twin):
+                yield Difference(pair, int(trade["entry_ts"]), "pnl", "guard", _pnl(twin) - _pnl(trade))
+        for twin in ran.values():
+            yield Difference(pair, int(twin["entry_ts"]), "extra", "guard", _pnl(twin))

@@ -1,0 +1,233 @@
+"""`RunResult`: a run on disk, also one that is still running, as frames, panels and records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from arbkit._typing import PathLike, RecordArray
+from arbkit.config import Params
+from arbkit.errors import ConfigError, nearest_names
+from arbkit.kernels.live import ACTIVE, HALTED
+from arbkit.live.folder import RunFolder, find_run, read_json
+from arbkit.live.journal import read_journal
+from arbkit.live.tape import read_tape
+from arbkit.panel import Ladders, Panel, PanelMeta
+from arbkit.records import TRADE_DTYPE, ExitReason, Side
+from arbkit.units import DAY_NS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from arbkit.live.parity import Parity
+
+__all__ = ["RunResult", "open_run"]
+
+_COLUMNS = (
+    "entry_index",
+    "exit_index",
+    "entry_ts",
+    "exit_ts",
+    "entry_spread_bps",
+    "entry_signal_bps",
+    "exit_spread_bps",
+    "unwind_bps",
+    "size",
+    "notional_usd",
+    "pnl_usd",
+    "pnl_bps",
+    "fees_usd",
+)
+
+
+class RunResult:
+    """What a run has left on disk so far.
+
+    Attributes:
+        folder: where its files are.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._about = folder.about()
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return str(self._about["name"])
+
+    @property
+    def mode(self) -> str:
+        """`paper` or `live`."""
+        return str(self._about["mode"])
+
+    @property
+    def currency(self) -> str:
+        """The account currency."""
+        return str(self._about["currency"])
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the run is: pairs, parameters, limits, version."""
+        return self._about
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration as it was read."""
+        values: Mapping[str, Any] = yaml.safe_load(self.folder.config.read_text(encoding="utf-8"))
+        return values
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The names of its pairs."""
+        return tuple(pair["name"] for pair in self._about["pairs"])
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The latest statistics; empty where none were written yet."""
+        return read_json(self.folder.summary) if self.folder.summary.is_file() else {}
+
+    def _pair(self, name: str) -> Mapping[str, Any]:
+        for pair in self._about["pairs"]:
+            if pair["name"] == name:
+                return pair  # type: ignore[no-any-return]
+        raise ConfigError(f"run {self.name!r} has no pair {name!r}; {nearest_names(name, self.pairs)}")
+
+    def params(self, pair: str) -> Params:
+        """Return the parameters that a pair ran with.
+
+        Raises:
+            ConfigError: with the nearest names, when there is no such pair.
+        """
+        return Params.from_dict(self._pair(pair)["params"])
+
+    def records(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the journal, all or those of some kinds."""
+        return read_journal(self.folder.journal, *kinds)
+
+    def panel(self, pair: str, *, as_run: bool = True) -> Panel:
+        """Return the tape of a pair as a panel.
+
+        Args:
+            pair: its name.
+            as_run: with the trading state in it: rows on which the run was halted are left out, and
+                `entry_ok` is false where it was reducing. Else as the market was.
+        """
+        about = self._pair(pair)
+        params = self.params(pair)
+        rows, ladders = read_tape(self.folder.tape(pair), params.depth_levels)
+        entry_ok = rows["entry_ok"] == 1
+        if as_run:
+            entry_ok &= rows["state"] == ACTIVE
+            kept = rows["state"] != HALTED
+            rows, ladders, entry_ok = rows[kept], ladders[:, kept], entry_ok[kept]
+        fair = np.ascontiguousarray(rows["fair"])
+        meta = PanelMeta(
+            name=self.name,
+            leg_a=about["a"],
+            leg_b=about["b"],
+            currency=self.currency,
+            clock="ts_recv",
+            source=str(self.folder.path),
+            reference=about["reference"],
+        )
+        plain = bool((rows["fx_a"] == 1).all() and (rows["fx_b"] == 1).all())
+        return Panel(
+            rows["ts"].copy(),
+            *(rows[name].copy() for name in ("bid_a", "ask_a", "bid_b", "ask_b")),
+            fair=None if about["reference"] == "none" else fair,
+            entry_ok=None if entry_ok.all() else entry_ok,
+            ladders=Ladders(*ladders) if params.depth_levels else None,
+            fx_a=None if plain else rows["fx_a"].copy(),
+            fx_b=None if plain else rows["fx_b"].copy(),
+            scale=None if (rows["scale"] == 1).all() else rows["scale"].copy(),
+            meta=meta,
+        )
+
+    def trade_records(self, pair: str) -> RecordArray:
+        """Return the trades of a pair as `TRADE_DTYPE` in entry order; open ones without a mark."""
+        found: dict[int, dict[str, Any]] = {}
+        for line in self.records("trade_opened", "trade_closed"):
+            if line["pair"] == pair:
+                found[line["trade"]] = line["record"]
+        records = np.zeros(len(found), TRADE_DTYPE)
+        for n, trade in enumerate(sorted(found)):
+            for name, value in found[trade].items():
+                records[n][name] = np.nan if value is None else value
+        return records
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """One row per trade: `pair`, and the columns of `BacktestResult.trades`."""
+        import polars as pl
+
+        frames = [_frame(pair, self.trade_records(pair)) for pair in self.pairs]
+        return pl.concat(frames).sort("entry_ts")
+
+    @property
+    def days(self) -> float:
+        """From the first to the last row of any pair, in days."""
+        ends = []
+        for pair in self.pairs:
+            rows, _ = read_tape(self.folder.tape(pair), self.params(pair).depth_levels)
+            if rows.size:
+                ends.append((int(rows["ts"][0]), int(rows["ts"][-1])))
+        return (max(e[1] for e in ends) - min(e[0] for e in ends)) / DAY_NS if ends else 0.0
+
+    @cached_property
+    def pnl_per_day(self) -> pl.DataFrame:
+        """PnL of the trades closed on each UTC day: `day`, `pnl_usd`, `trades`."""
+        import polars as pl
+
+        closed = self.trades.filter(~pl.col("is_open"))
+        per_day = closed.group_by(pl.col("exit_ts").dt.date().alias("day"))
+        return per_day.agg(pl.col("pnl_usd").sum(), pl.len().alias("trades")).sort("day")
+
+    def parity(self) -> Parity:
+        """Replay the tape through the backtest and compare; see `arbkit.live.parity`."""
+        from arbkit.live.parity import parity_of
+
+        return parity_of(self)
+
+    def __repr__(self) -> str:
+        return f"RunResult({self.name!r}: {self.mode}, {', '.join(self.pairs)}, {len(self.trades)} trades)"
+
+
+def open_run(name: PathLike, root: PathLike = "runs") -> RunResult:
+    """Open a run by its folder, or by its name below `root`.
+
+    Raises:
+        DataError: with the nearest names, when there is none.
+    """
+    return RunResult(find_run(name, root))
+
+
+def _frame(pair: str, records: RecordArray) -> pl.DataFrame:
+    import polars as pl
+
+    is_open = records["exit_index"] < 0
+    sides = np.array([side.name for side in Side])
+    reasons = np.array([reason.name.lower() for reason in ExitReason])
+    frame = pl.DataFrame(
+        {
+            "pair": np.full(records.size, pair),
+            "side": sides[records["side"]],
+            **{name: np.ascontiguousarray(records[name]) for name in _COLUMNS},
+            "exit_reason": reasons[records["reason"]],
+            "is_open": is_open,
+        },
+        schema_overrides={"pair": pl.String, "side": pl.String, "exit_reason": pl.String},
+    )
+    stamp = pl.Datetime("ns", "UTC")
+    closed = ~pl.col("is_open")
+    return frame.with_columns(
+        pl.col("entry_ts").cast(stamp),
+        pl.when(closed).then(pl.col("exit_ts").cast(stamp)).alias("exit_ts"),
+        pl.when(closed).then(pl.col("exit_index")).alias("exit_index"),
+        pl.when(closed).then(pl.col("exit_reason")).alias("exit_reason"),
+        pl.col("exit_spread_bps", "unwind_bps", "pnl_usd", "pnl_bps").fill_nan(None),
+    )
