@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from arbkit.cli._console import console, print_json, print_table, say, warn
-from arbkit.cli._live_state import register
 from arbkit.errors import ConfigError, nearest_names
 
 __all__ = ["app"]
@@ -20,7 +19,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Run pairs on live books, on paper unless told otherwise three times.",
 )
-register(app)
 
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 _Run = Annotated[str, typer.Argument(help="Name of a run below `runs`, or its folder.")]
@@ -69,7 +67,9 @@ def run(
 
 def _log(level: str) -> None:
     if level not in _LEVELS:
-        raise ConfigError(f"`--log-level` must be one of them, was {level!r}; {nearest_names(level, _LEVELS)}")
+        raise ConfigError(
+            f"`--log-level` must be one of them, was {level!r}; {nearest_names(level, _LEVELS)}"
+        )
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
@@ -90,7 +90,10 @@ def _print_summary(stats: dict[str, Any]) -> None:
     refusals = ", ".join(f"{name} {count}" for name, count in sorted(stats["refusals"].items())) or "none"
     state = stats["state"]
     reasons = f" ({'; '.join(state['reasons'])})" if state["reasons"] else ""
-    say(f"balance {stats['balance']:,.2f}, equity {stats['equity']:,.2f} {currency}; state {state['state']}{reasons}")
+    say(
+        f"balance {stats['balance']:,.2f}, equity {stats['equity']:,.2f} {currency}; "
+        f"state {state['state']}{reasons}"
+    )
     say(f"refused entries: {refusals}")
     loop = stats["decide_us"]
     if loop["n"]:
@@ -138,7 +141,9 @@ def list_all(root: _Root = Path("runs"), json: _Json = False) -> None:
         say(f"no runs in {root}; `arbkit live run --config configs/replay.yaml` makes one")
         return
     columns = ["run", "mode", "pairs", "process", "halted", "closed", "realised", "currency"]
-    print_table(columns, [[", ".join(v) if isinstance(v, list) else v for v in row.values()] for row in found])
+    print_table(
+        columns, [[", ".join(v) if isinstance(v, list) else v for v in row.values()] for row in found]
+    )
 
 
 @app.command("status")
@@ -163,7 +168,10 @@ def status(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
         _print_summary(summary)
     say(f"process {pid} runs it" if pid is not None else "no process runs it")
     if halted is not None:
-        say(f"HALTED since {halted.get('at', '?')}: {halted.get('reason', '')}; `arbkit live clear {run}` lets it go on")
+        say(
+            f"HALTED since {halted.get('at', '?')}: {halted.get('reason', '')}; "
+            f"`arbkit live clear {run}` lets it go on"
+        )
 
 
 @app.command("halt")
@@ -172,8 +180,9 @@ def halt(
     flatten: Annotated[bool, typer.Option("--flatten", help="Leave every open trade as well.")] = False,
     reason: Annotated[str, typer.Option(help="Why, for the journal.")] = "by hand",
     root: _Root = Path("runs"),
+    json: _Json = False,
 ) -> None:
-    """Throw the kill switch: orders are cancelled, nothing is traded until `arbkit live clear`, restarts included.
+    """Throw the kill switch: nothing is traded until `arbkit live clear`, restarts included.
 
     Examples:
 
@@ -186,12 +195,19 @@ def halt(
     folder = find_run(run, root)
     folder.halt(flatten=flatten, reason=reason)
     running = folder.running_pid() is not None
+    if json:
+        print_json({"run": folder.name, "running": running, "halted": folder.halted()})
+        return
     done = "leaves every trade and stops" if flatten else "stops trading"
-    say(f"{folder.name} {done} within a heartbeat" if running else f"{folder.name} is halted; no process runs it now")
+    say(
+        f"{folder.name} {done} within a heartbeat"
+        if running
+        else f"{folder.name} is halted; no process runs it now"
+    )
 
 
 @app.command("clear")
-def clear(run: _Run, root: _Root = Path("runs")) -> None:
+def clear(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
     """Take the kill switch back.
 
     Examples:
@@ -202,6 +218,9 @@ def clear(run: _Run, root: _Root = Path("runs")) -> None:
 
     folder = find_run(run, root)
     was = folder.clear()
+    if json:
+        print_json({"run": folder.name, "was_halted": was})
+        return
     say(f"{folder.name} may trade again" if was else f"{folder.name} was not halted")
 
 
@@ -225,6 +244,10 @@ def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
         rows = [(cause, count, usd) for cause, (count, usd) in found.by_cause().items() if count]
         if rows:
             print_table(["cause", "differences", "PnL"], rows)
-        say("every difference has a cause" if found.ok else f"{found.unattributed} differences have no known cause")
+        say(
+            "every difference has a cause"
+            if found.ok
+            else f"{found.unattributed} differences have no known cause"
+        )
     if not found.ok:
         raise typer.Exit(1)

@@ -56,6 +56,7 @@ NOUNS: Final[dict[str, Noun]] = {
     "stress": Noun("arbkit.cli.stress", "run", True, "Replay a strategy under scenarios: crash, halt, fees"),
     "screen": Noun("arbkit.cli.screen", "app", False, "Rank every asset that two venues list"),
     "notebook": Noun("arbkit.cli.notebook", "app", False, "Write a ready notebook for a dataset"),
+    "live": Noun("arbkit.cli.live", "app", False, "Run pairs on live books, on paper; watch, stop, compare"),
     "jobs": Noun("arbkit.cli.jobs", "app", False, "Plan a session of jobs, run them, rank the results"),
     "cache": Noun("arbkit.cli.cache", "app", False, "List or clear the panel cache"),
     "doctor": Noun("arbkit.cli.doctor", "app", False, "Examine the installation, and say what to do"),

@@ -409,4 +409,4 @@ def live_mark(
     """Write the marks of a pair's open trades at a tradable row into them, and return their sum."""
     quote, state = _quote(rows, i, base, addresses), states[p]
     mark_trades(quote, rules[p], state, trades, every_open[p])
-    return open_value(quote, rules[p], state, trades, every_open[p])  # type: ignore[no-any-return]
+    return open_value(quote, rules[p], state, trades, every_open[p])

@@ -18,7 +18,7 @@ def log_ratio(bid_a: float, ask_a: float, bid_b: float, ask_b: float) -> float:
 @jit
 def averaged(mean: float, sample: float, since_ns: int, half_life_ns: int) -> float:
     """Return the exponentially weighted mean after a sample that came `since_ns` after the one before."""
-    return mean + (1 - 2.0 ** (-since_ns / half_life_ns)) * (sample - mean)
+    return mean + (1 - 2.0 ** (-since_ns / half_life_ns)) * (sample - mean)  # type: ignore[no-any-return]
 
 
 @jit

@@ -1,8 +1,8 @@
 """Live trading, on paper by default: a runner that decides with the compiled rules of the backtest.
 
-    runner = LiveRunner("configs/paper.yaml")
-    print(runner.run_forever(max_runtime_s=60))
-    print(open_run("runs/paper").trades)
+runner = LiveRunner("configs/paper.yaml")
+print(runner.run_forever(max_runtime_s=60))
+print(open_run("runs/paper").trades)
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from arbkit.live._reading import Block
 from arbkit.live.decide import DeskLimits
 from arbkit.live.reference import live_reference
 from arbkit.units import SECOND_NS
+from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 
 __all__ = ["VENUES", "ExecutionConfig", "FxConfig", "LiveConfig", "PairConfig", "ReplayConfig", "VenueConfig"]
 
@@ -26,8 +27,6 @@ __all__ = ["VENUES", "ExecutionConfig", "FxConfig", "LiveConfig", "PairConfig", 
 VENUES: Final = ("upbit", "binance_usdm", "binance_spot", "bithumb")
 MODES: Final = ("paper", "live")
 _EXECUTIONS: Final = ("together", "lead_a", "lead_b")
-#: Quote currencies at the end of a symbol without a separator, longest first.
-_QUOTES: Final = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "KRW", "EUR", "BTC", "ETH", "BNB", "USD")
 _KEYS: Final = (
     "name",
     "mode",
@@ -364,11 +363,9 @@ def _pair(
     used = block.text("reference", reference)
     live_reference(used)
     age = block if "max_age" in block else outer
-    quotes = [
-        block.text(f"quote_{leg}", None) or _quote_of(legs[n][1], block, leg) for n, leg in enumerate("ab")
-    ]
+    quotes = [block.text(f"quote_{leg}", None) or _parts_of(legs[n][1])[1] for n, leg in enumerate("ab")]
     return PairConfig(
-        name=block.text("name", _base_of(legs[0][1])),
+        name=block.text("name", None) or _parts_of(legs[0][1])[0],
         venue_a=legs[0][0],
         symbol_a=legs[0][1],
         venue_b=legs[1][0],
@@ -393,27 +390,10 @@ def _leg(block: Block, leg: str) -> tuple[str, str]:
     return venue, symbol
 
 
-def _quote_of(symbol: str, block: Block, leg: str) -> str:
-    """Read the quote currency off a symbol: `KRW-BTC` is quoted in KRW, `BTCUSDT` in USDT."""
-    head, dash, _ = symbol.partition("-")
-    if dash:
-        return head
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and symbol != quote:
-            return quote
-    raise ConfigError(
-        f"the quote currency of {symbol} cannot be read off its name; give `{block.path(f'quote_{leg}')}`"
-    )
-
-
-def _base_of(symbol: str) -> str:
-    _, dash, base = symbol.partition("-")
-    if dash:
-        return base
-    for quote in _QUOTES:
-        if symbol.endswith(quote):
-            return symbol.removesuffix(quote)
-    return symbol
+def _parts_of(symbol: str) -> tuple[str, str]:
+    """Read base and quote off a symbol: `KRW-BTC` is BTC in KRW, `BTCUSDT` is BTC in USDT."""
+    base, quote = (split_upbit if "-" in symbol else split_binance)(symbol)
+    return contract_multiple(base)[0], quote
 
 
 def _ages(block: Block) -> tuple[int, int]:
@@ -427,9 +407,8 @@ def _ages(block: Block) -> tuple[int, int]:
 
 def _renamed(pair: PairConfig, currency: str, same: frozenset[str]) -> PairConfig:
     """Call a quote currency that counts as the account's by the account's name."""
-    names = {leg: getattr(pair, f"quote_{leg}") for leg in "ab"}
-    changed = {f"quote_{leg}": currency for leg, name in names.items() if {name, currency} <= same}
-    return replace(pair, **changed)
+    a, b = (currency if {name, currency} <= same else name for name in (pair.quote_a, pair.quote_b))
+    return replace(pair, quote_a=a, quote_b=b)
 
 
 def _fx(block: Block, pairs: list[PairConfig], currency: str, same: frozenset[str]) -> FxConfig | None:
@@ -454,7 +433,9 @@ def _fx(block: Block, pairs: list[PairConfig], currency: str, same: frozenset[st
     keys = ("venue", "symbol", "base", "quote", "price", "max_age")
     own = Block("fx", block.raw("fx"), keys)
     symbol = own.text("symbol")
-    base, quote = own.text("base", _base_of(symbol)), own.text("quote", None) or _quote_of(symbol, own, "")
+    base, quote = own.text("base", None), own.text("quote", None)
+    if base is None or quote is None:
+        base, quote = _parts_of(symbol)
     names = {base, quote}
     for name in (away, currency):
         if name not in names and not any({name, other} <= same for other in names):

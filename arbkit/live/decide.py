@@ -191,7 +191,8 @@ class Desk:
 
     def open_ids(self, p: int) -> list[int]:
         """Return the numbers of the pair's open trades, oldest first."""
-        return self.every_open[p, : int(self.states[p]["n_open"])].tolist()
+        ids: list[int] = self.every_open[p, : int(self.states[p]["n_open"])].tolist()
+        return ids
 
     def orders(self, p: int) -> RecordArray:
         """Return the pair's orders on their way, `ORDER_DTYPE`."""

@@ -1,11 +1,9 @@
 """Parity: the tape of a run through the backtest, and each difference with its cause.
 
 Two replays. The first is of the tape as it was run, trading state included, through the engine of
-`arbkit.backtest` (several pairs: `Portfolio`): where the rules filled the orders themselves the trades must be
-the same, to the last bit. The second is of the market alone, with neither kill switch nor envelope nor
-reconciliation: what differs from the first is the guard's doing. Where venues filled, a trade of the run is
-matched to the decision that it came from, and what it earned otherwise is split by replacing one thing at a
-time: the prices at the time of the fill (latency), what was filled at them (fill), fees, exchange rate.
+`arbkit.backtest` (several pairs: `Portfolio`): where the rules filled the orders themselves the trades must
+be the same, to the last bit. The second is of the market alone, with neither kill switch nor envelope nor
+reconciliation: what differs from the first is the guard's doing.
 """
 
 from __future__ import annotations
@@ -79,7 +77,7 @@ class Parity:
 
     def by_cause(self) -> dict[str, tuple[int, float]]:
         """Return number and sum of the differences of each cause."""
-        found = {cause: (0, 0.0) for cause in CAUSES}
+        found = dict.fromkeys(CAUSES, (0, 0.0))
         for item in self.differences:
             count, usd = found[item.cause]
             found[item.cause] = (count + 1, usd + item.usd)
@@ -112,17 +110,11 @@ def parity_of(run: RunResult) -> Parity:
     if not panels:
         return Parity(run.name, 0, len(run.trades), 0)
     known = _replayed(run, panels)
-    by_venue = run.about["fills"] == "venue"
     differences: list[Difference] = []
     same = 0
     for pair in panels:
         own = run.trade_records(pair)
-        if by_venue:
-            from arbkit.live.parity_fills import compare_fills
-
-            found, alike = compare_fills(run, pair, panels[pair], known[pair])
-        else:
-            found, alike = _compare(pair, panels[pair], own, known[pair])
+        found, alike = _compare(pair, own, known[pair])
         differences += found
         same += alike
     differences += _guarded(run, known)
@@ -167,9 +159,7 @@ def _is_delayed(params: Params) -> bool:
     return any((params.latency_ms, params.latency_a_ms, params.latency_b_ms))
 
 
-def _compare(
-    pair: str, panel: Panel, own: RecordArray, known: RecordArray
-) -> tuple[list[Difference], int]:
+def _compare(pair: str, own: RecordArray, known: RecordArray) -> tuple[list[Difference], int]:
     """Compare trades that the rules filled: the same rows must give the same numbers."""
     differences = []
     theirs = {(int(t["entry_ts"]), int(t["side"])): t for t in known}
@@ -177,9 +167,7 @@ def _compare(
     for trade in own:
         twin = theirs.pop((int(trade["entry_ts"]), int(trade["side"])), None)
         if twin is None:
-            differences.append(
-                Difference(pair, int(trade["entry_ts"]), "extra", "none", _pnl(trade))
-            )
+            differences.append(Difference(pair, int(trade["entry_ts"]), "extra", "none", _pnl(trade)))
         elif _alike(trade, twin):
             same += 1
         else:
@@ -187,8 +175,9 @@ def _compare(
             differences.append(
                 Difference(pair, int(trade["entry_ts"]), "pnl", cause, _pnl(trade) - _pnl(twin))
             )
-    for twin in theirs.values():
-        differences.append(Difference(pair, int(twin["entry_ts"]), "missing", "none", -_pnl(twin)))
+    differences += [
+        Difference(pair, int(twin["entry_ts"]), "missing", "none", -_pnl(twin)) for twin in theirs.values()
+    ]
     return differences, same
 
 

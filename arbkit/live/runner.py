@@ -24,12 +24,14 @@ from arbkit.live.reporting import Reporter
 from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
 from arbkit.live.session import Session, Sizer
 from arbkit.live.stores import StateStore, open_store
+from arbkit.venues import MarketFeed
 
 __all__ = ["LIVE_VARIABLE", "LiveRunner"]
 
 #: Trading with money needs this variable, set to the name of the run.
 LIVE_VARIABLE: Final = "ARBKIT_LIVE"
 _CHECKPOINT_S: Final = 30.0
+_STATES_S: Final = 60.0
 
 
 class LiveRunner:
@@ -64,6 +66,7 @@ class LiveRunner:
         self._environ = environ
         self._stop = asyncio.Event()
         self._replay: ReplayFeed | None = None
+        self._open_feeds: list[MarketFeed] = []
         self._moments: Iterator[Any] | None = None
         self._held = contextlib.ExitStack()
         self._session: Session | None = None
@@ -72,6 +75,23 @@ class LiveRunner:
         self._started = 0.0
         self._saved = 0.0
         self._halted: dict[str, Any] | None = None
+
+    def at_risk(self) -> list[str]:
+        """Return, line by line, what a run may do with the money it is given."""
+        config = self.config
+        lines = [f"{config.name} trades with MONEY: balance {config.balance:,.2f} {config.currency}"]
+        for pair in config.pairs:
+            p, guard = pair.params, pair.params.guard
+            loss = (
+                "no daily limit"
+                if guard is None or guard.max_daily_loss_usd is None
+                else (f"daily loss at most {guard.max_daily_loss_usd:,.2f}")
+            )
+            lines.append(
+                f"{pair.name}: {pair.legs[0]} against {pair.legs[1]}, {p.max_position_usd:,.2f} per trade, "
+                f"{p.max_open_trades} open at most, {loss} {config.currency}"
+            )
+        return lines
 
     # The life of a run.
 
@@ -160,7 +180,8 @@ class LiveRunner:
     def run_once(self) -> int:
         """Take the next books and decide on them; returns how many rows were decided on.
 
-        From a replay it takes the next moment. It opens the run if need be; `close` ends it.
+        From a replay it takes the next moment, else it asks every venue once over REST. It opens the run if
+        need be; `close` ends it.
         """
         if self._session is None:
             taken = self.open()
@@ -168,7 +189,9 @@ class LiveRunner:
                 self._moments = self._replay.moments(taken.last_ts if taken else 0)
         before = self._rows()
         if self._replay is None:
-            return asyncio.run(self._poll_once())
+            asyncio.run(self._poll_once())
+            self.beat()
+            return self._rows() - before
         assert self._moments is not None
         for ts, events in self._moments:
             self._replay.now_ns = ts
@@ -180,8 +203,16 @@ class LiveRunner:
     def _rows(self) -> int:
         return sum(lane.seen for lane in self.session.lanes)
 
-    async def _poll_once(self) -> int:
-        raise ConfigError("`run_once` needs a replay or a polling interval")
+    async def _poll_once(self) -> None:
+        """Ask every venue for its books once, over REST."""
+        from arbkit.live.feeds import PollingFeed, live_feeds
+
+        for feed in live_feeds(self.config, 1.0):
+            assert isinstance(feed, PollingFeed)
+            try:
+                await feed.once(self.session)
+            finally:
+                await feed.close()
 
     def run_forever(
         self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
@@ -228,7 +259,32 @@ class LiveRunner:
             return [self._replay.run(self.session, taken.last_ts if taken else 0)]
         from arbkit.live.feeds import live_feeds
 
-        return [feed.run(self.session) for feed in live_feeds(self.config, poll_interval_s)]
+        self._open_feeds = live_feeds(self.config, poll_interval_s)
+        return [*(feed.run(self.session) for feed in self._open_feeds), self._follow_states()]
+
+    async def _follow_states(self) -> None:
+        """Ask every minute whether the venues take orders in the instruments."""
+        from arbkit.live.feeds import open_states
+        from arbkit.venues import VenueError
+
+        sources = open_states(self.config)
+        try:
+            while True:
+                for venue, source in sources.items():
+                    symbols = [
+                        leg.partition("/")[2] for leg in self.config.legs if leg.startswith(venue + "/")
+                    ]
+                    try:
+                        states = await source.states(symbols)
+                    except VenueError as error:
+                        self.session.journal.append("error", what="states", venue=venue, detail=str(error))
+                        continue
+                    for symbol, state in states.items():
+                        self.session.set_entry_ok(venue, symbol, state.entry_ok)
+                await asyncio.sleep(_STATES_S)
+        finally:
+            for source in sources.values():
+                await source.close()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -318,13 +374,14 @@ class LiveRunner:
         if self._reporter is None:
             return {}
         self.session.desk.marked()
-        about = {
+        about: dict[str, Any] = {
             "run": self.config.name,
             "mode": self.config.mode,
             "currency": self.config.currency,
             "runtime_s": round(time.monotonic() - self._started, 3),
         }
-        return about | self._reporter.stats(self._now_ns())
+        feeds = {feed.venue: dict(feed.stats()) for feed in self._open_feeds}
+        return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds}
 
 
 def _warm_up(config: LiveConfig) -> None:

@@ -153,6 +153,9 @@ class Session:
         leg.on_book(event)
         for p in self._pairs_of.get((event.venue, event.symbol), ()):
             self.process(p, event.ts_recv)
+        late = self._clock() - event.ts_recv
+        if late >= 0:
+            self.latency_ns.add(late)
 
     def on_moment(self, events: Sequence[BookEvent]) -> None:
         """Take all books of one stamp: one row for each pair that they touch, in the order of the pairs."""
