@@ -234,9 +234,9 @@ def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
 
       arbkit live parity replay
     """
-    from arbkit.live import open_run
+    from arbkit.live import open_run, parity_of
 
-    found = open_run(run, root).parity()
+    found = parity_of(open_run(run, root))
     if json:
         print_json(found.to_dict())
     else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from arbkit.live.config import LiveConfig
     from arbkit.live.guard import TradingGuard, TradingState
     from arbkit.live.journal import Journal, read_journal
-    from arbkit.live.parity import Parity
+    from arbkit.live.parity import Parity, parity_of
     from arbkit.live.replay import ReplayFeed
     from arbkit.live.result import RunResult, open_run
     from arbkit.live.runner import LiveRunner
@@ -30,6 +30,7 @@ __all__ = [
     "TradingGuard",
     "TradingState",
     "open_run",
+    "parity_of",
     "read_journal",
 ]
 
@@ -43,6 +44,7 @@ _HOMES: Final = {
     "TradingGuard": "arbkit.live.guard",
     "TradingState": "arbkit.live.guard",
     "open_run": "arbkit.live.result",
+    "parity_of": "arbkit.live.parity",
     "read_journal": "arbkit.live.journal",
 }
 

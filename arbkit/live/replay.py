@@ -141,6 +141,11 @@ class ReplayFeed:
         if events:
             yield events[0].ts_recv, events
 
+    def latest(self, ts: int) -> list[BookEvent]:
+        """Return the last book of each instrument at or before a stamp."""
+        places = [(leg, int(np.searchsorted(leg.ts, ts, side="right")) - 1) for leg in self._legs]
+        return [leg.event(place) for leg, place in places if place >= 0]
+
     def stats(self) -> Mapping[str, Any]:
         """Return counters, as every feed does."""
         return {"books": self._books, "gaps": 0, "reconnects": 0, "malformed": 0}

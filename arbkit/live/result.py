@@ -23,8 +23,6 @@ from arbkit.units import DAY_NS
 if TYPE_CHECKING:
     import polars as pl
 
-    from arbkit.live.parity import Parity
-
 __all__ = ["RunResult", "open_run"]
 
 _COLUMNS = (
@@ -186,12 +184,6 @@ class RunResult:
         closed = self.trades.filter(~pl.col("is_open"))
         per_day = closed.group_by(pl.col("exit_ts").dt.date().alias("day"))
         return per_day.agg(pl.col("pnl_usd").sum(), pl.len().alias("trades")).sort("day")
-
-    def parity(self) -> Parity:
-        """Replay the tape through the backtest and compare; see `arbkit.live.parity`."""
-        from arbkit.live.parity import parity_of
-
-        return parity_of(self)
 
     def __repr__(self) -> str:
         return f"RunResult({self.name!r}: {self.mode}, {', '.join(self.pairs)}, {len(self.trades)} trades)"

@@ -130,6 +130,8 @@ class LiveRunner:
             session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)
             self._held.callback(session.close)
             taken = resume(session, folder) if goes_on else None
+            if taken is not None and self._replay is not None:
+                session.prime(self._replay.latest(taken.last_ts))
             self._begin(session, taken)
         except BaseException:
             self._held.close()

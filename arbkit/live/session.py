@@ -168,6 +168,13 @@ class Session:
         for p in sorted(touched):
             self.process(p, events[0].ts_recv)
 
+    def prime(self, events: Sequence[BookEvent]) -> None:
+        """Take the books that were known when a run stopped; they make no rows."""
+        for event in events:
+            leg = self.legs.get((event.venue, event.symbol))
+            if leg is not None:
+                leg.on_book(event)
+
     def on_gap(self, event: GapEvent) -> None:
         """Take note that a book is not known: void until the next one."""
         leg = self.legs.get((event.venue, event.symbol))
