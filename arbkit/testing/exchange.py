@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -21,9 +22,11 @@ from arbkit.testing.clock import ServerClock
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Faults
 from arbkit.testing.listings import Listing, default_listing
-from arbkit.testing.spot_books import SpotBooks
-from arbkit.testing.upbit import Bithumb, UpbitBooks
-from arbkit.testing.usdm_books import UsdmBooks
+from arbkit.testing.signing import Keys
+from arbkit.testing.spot import Spot
+from arbkit.testing.upbit import Bithumb
+from arbkit.testing.upbit_orders import Upbit
+from arbkit.testing.usdm import Usdm
 from arbkit.testing.venue import Venue
 from arbkit.testing.world import Frame
 from arbkit.units import SECOND_NS
@@ -40,6 +43,12 @@ DEFAULT_MARKETS: Final[Mapping[str, Sequence[str]]] = {
     "bithumb": ("KRW-BTC",),
 }
 _V = TypeVar("_V", bound=Venue)
+#: What each account holds at the start when nothing is said.
+DEFAULT_BALANCES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "upbit": {"KRW": 100_000_000},
+    "binance_usdm": {"USDT": 100_000},
+    "binance_spot": {"USDT": 100_000},
+}
 Source = Callable[[], Iterable[Frame]] | Sequence[Frame]
 
 
@@ -50,6 +59,8 @@ class PracticeExchange:
 
     Args:
         markets: venue -> symbols or `Listing` objects; a venue that is left out is not served.
+        balances: venue -> asset -> amount (number or text); venues that are left out start with 100 million
+            KRW or 100,000 USDT.
         clock: the exchange's clock; None takes one that runs as ours does.
         limits: whether rate limits are enforced.
         conflate: gather the changes of Binance's books per 100, 250, ... ms, as the real venue does; without
@@ -67,6 +78,7 @@ class PracticeExchange:
         self,
         markets: Mapping[str, Iterable[str | Listing]] | None = None,
         *,
+        balances: Mapping[str, Mapping[str, Any]] | None = None,
         clock: ServerClock | None = None,
         limits: bool = True,
         conflate: bool = False,
@@ -81,7 +93,9 @@ class PracticeExchange:
             listings = [
                 item if isinstance(item, Listing) else default_listing(name, item) for item in symbols
             ]
-            self.venues[name] = _venue(name, self.core, listings, conflate)
+            given = {**DEFAULT_BALANCES, **(balances or {})}.get(name, {})
+            money = {asset: Decimal(str(amount)) for asset, amount in given.items()}
+            self.venues[name] = _venue(name, self.core, listings, money, conflate)
 
     def __repr__(self) -> str:
         served = ", ".join(f"{name}:{venue.port}" for name, venue in self.venues.items())
@@ -93,24 +107,32 @@ class PracticeExchange:
         return self.core.faults
 
     @property
-    def upbit(self) -> UpbitBooks:
+    def upbit(self) -> Upbit:
         """Upbit."""
-        return self._served("upbit", UpbitBooks)
+        return self._served("upbit", Upbit)
 
     @property
-    def binance_usdm(self) -> UsdmBooks:
+    def binance_usdm(self) -> Usdm:
         """Binance USD-M futures."""
-        return self._served("binance_usdm", UsdmBooks)
+        return self._served("binance_usdm", Usdm)
 
     @property
-    def binance_spot(self) -> SpotBooks:
+    def binance_spot(self) -> Spot:
         """Binance spot."""
-        return self._served("binance_spot", SpotBooks)
+        return self._served("binance_spot", Spot)
 
     @property
     def bithumb(self) -> Bithumb:
         """Bithumb (books only)."""
         return self._served("bithumb", Bithumb)
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the exchange's own truth, from any thread: per venue `balances`, `positions` and `fills`.
+
+        Balances are totals (a futures wallet as it is booked), positions signed base units; both `Decimal`.
+        `fills` are `Trade` objects in the order of booking, `open` the working orders.
+        """
+        return self.core.call(self._ledger)
 
     def push(self, frame: Frame) -> None:
         """Make a frame the book of its symbol, from any thread."""
@@ -187,6 +209,25 @@ class PracticeExchange:
             for socket in tuple(venue.sockets):
                 await socket.flush()
 
+    def _ledger(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, venue in self.venues.items():
+            if isinstance(venue, (Upbit, Spot)):
+                balances, positions = venue.account.balances(), {}
+            elif isinstance(venue, Usdm):
+                balances = dict(venue.account.wallet)
+                held = venue.account.positions.items()
+                positions = {symbol: item.amount for symbol, item in held if item.amount}
+            else:
+                continue
+            found[name] = {
+                "balances": balances,
+                "positions": positions,
+                "fills": list(venue.desk.trades),
+                "open": venue.desk.working(),
+            }
+        return found
+
     def _served(self, name: str, kind: type[_V]) -> _V:
         venue = self.venues.get(name)
         if not isinstance(venue, kind):
@@ -196,15 +237,18 @@ class PracticeExchange:
         return venue
 
 
-def _venue(name: str, core: Core, listings: list[Listing], conflate: bool) -> Venue:
+def _venue(
+    name: str, core: Core, listings: list[Listing], balances: Mapping[str, Decimal], conflate: bool
+) -> Venue:
+    keys = Keys(f"practice-{name}-key", f"practice-{name}-secret")
     if name == "upbit":
-        return UpbitBooks(core, listings)
+        return Upbit(core, listings, keys, balances)
     if name == "bithumb":
         return Bithumb(core, listings)
     if name == "binance_usdm":
-        return UsdmBooks(core, listings, conflate=conflate)
+        return Usdm(core, listings, keys, balances, conflate=conflate)
     if name == "binance_spot":
-        return SpotBooks(core, listings, conflate=conflate)
+        return Spot(core, listings, keys, balances, conflate=conflate)
     raise ConfigError(f"no venue `{name}`; {nearest_names(name, DEFAULT_MARKETS)}")
 
 

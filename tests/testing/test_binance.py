@@ -153,7 +153,7 @@ def test_a_pong_that_stays_away_and_24_hours_end_the_connection() -> None:
 
 def test_weight_is_counted_and_refused_with_a_time_to_wait() -> None:
     async def main() -> None:
-        async with PracticeExchange(USDM) as exchange:
+        async with PracticeExchange(USDM, clock=ServerClock(speed=0.001)) as exchange:
             push(exchange.binance_usdm, 97_000.0)
             url = exchange.binance_usdm.rest_url + "/fapi/v1/depth?symbol=BTCUSDT&limit=1000"
             exchange.binance_usdm.weight.use(2370)

@@ -155,7 +155,7 @@ def test_more_than_five_messages_a_second_end_the_connection() -> None:
 
 def test_429_and_then_418_for_who_does_not_stop() -> None:
     async def main() -> None:
-        async with PracticeExchange({"upbit": ["KRW-BTC"]}) as exchange:
+        async with PracticeExchange({"upbit": ["KRW-BTC"]}, clock=ServerClock(speed=0.001)) as exchange:
             url = exchange.upbit.rest_url + "/v1/market/all"
             codes = [(await fetch(url))[0] for _ in range(24)]
             assert codes[:10] == [200] * 10
