@@ -54,6 +54,7 @@ NOUNS: Final[dict[str, Noun]] = {
     "backtest": Noun("arbkit.cli.backtest", "run", True, "Run one backtest and write its JSON"),
     "check": Noun("arbkit.cli.check", "run", True, "Ask what would be left of a backtest in practice"),
     "stress": Noun("arbkit.cli.stress", "run", True, "Replay a strategy under scenarios: crash, halt, fees"),
+    "record": Noun("arbkit.cli.record", "app", False, "Record live order books into a dataset"),
     "screen": Noun("arbkit.cli.screen", "app", False, "Rank every asset that two venues list"),
     "notebook": Noun("arbkit.cli.notebook", "app", False, "Write a ready notebook for a dataset"),
     "live": Noun("arbkit.cli.live", "app", False, "Run pairs on live books, on paper; watch, stop, compare"),

@@ -11,8 +11,8 @@ import polars as pl
 from arbkit._typing import PathLike
 from arbkit.data._parts import row_groups
 from arbkit.data.manifest import MANIFEST_NAME, FileInfo, InstrumentInfo, Manifest
-from arbkit.data.schema import QUARANTINE_SCHEMA, check_parquet
-from arbkit.data.writer import DatasetWriter, locked, stamp_text
+from arbkit.data.schema import EVENT_SCHEMAS, QUARANTINE_SCHEMA, check_parquet
+from arbkit.data.writer import OWN_NAMES, DatasetWriter, locked, stamp_text
 from arbkit.errors import CoverageError, DataError, nearest_names
 
 __all__ = ["Dataset", "DatasetWriter", "is_dataset", "list_datasets", "open_dataset", "remove_dataset"]
@@ -127,6 +127,26 @@ class Dataset:
         frames = [pl.read_parquet(self.path / name) for name in self.manifest.quarantine_files]
         return pl.concat(frames) if frames else pl.DataFrame(schema=QUARANTINE_SCHEMA)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The event tables that the dataset holds, of `states`, `instruments`, `funding` and `gaps`."""
+        return tuple(item.name for item in self.manifest.tables)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return an event table, sorted by `ts`; without rows where the dataset has none of that name.
+
+        Raises:
+            DataError: when there is no such kind of table, or its file is gone or damaged.
+        """
+        if name not in EVENT_SCHEMAS:
+            raise DataError(f"no event table `{name}`; {nearest_names(name, EVENT_SCHEMAS)}")
+        schema = EVENT_SCHEMAS[name]
+        for item in self.manifest.tables:
+            if item.name == name:
+                check_parquet(self.path / item.path, schema)
+                return pl.read_parquet(self.path / item.path, hive_partitioning=False)
+        return pl.DataFrame(schema=schema)
+
     def _checked_path(self, item: FileInfo, schema: pl.Schema) -> Path:
         path = self.path / item.path
         if item.path not in self._checked:
@@ -174,8 +194,7 @@ def remove_dataset(path: PathLike) -> Manifest:
     """
     folder = Path(path)
     manifest = Manifest.load(folder)
-    ours = ("venue=", "quarantine", ".", MANIFEST_NAME)
-    foreign = sorted(item.name for item in folder.iterdir() if not item.name.startswith(ours))
+    foreign = sorted(item.name for item in folder.iterdir() if not item.name.startswith(OWN_NAMES))
     if foreign:
         raise DataError(
             f"{folder}: the folder also holds {', '.join(foreign[:3])}; "

@@ -24,6 +24,7 @@ __all__ = [
     "Kind",
     "Manifest",
     "Partition",
+    "TableInfo",
     "utc_now",
 ]
 
@@ -47,6 +48,16 @@ class FileInfo(_Frozen):
     rows: int = Field(ge=0)
     start_ns: int
     end_ns: int
+    bytes: int = Field(ge=0)
+    content: str
+
+
+class TableInfo(_Frozen):
+    """One event table beside the books; `content` hashes its values."""
+
+    name: str
+    path: str
+    rows: int = Field(ge=0)
     bytes: int = Field(ge=0)
     content: str
 
@@ -137,6 +148,7 @@ class Manifest(_Frozen):
     quarantined: int = Field(default=0, ge=0)
     files: tuple[FileInfo, ...] = ()
     quarantine_files: tuple[str, ...] = ()
+    tables: tuple[TableInfo, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -163,12 +175,14 @@ class Manifest(_Frozen):
         It depends on values, instruments and how the rows are cut into files, not on when, in which order or
         under which name they were written.
         """
-        parts = {
+        parts: dict[str, Any] = {
             "instruments": sorted(
                 (json.dumps(item.descriptor(), sort_keys=True) for item in self.instruments),
             ),
             "files": sorted((item.leg, item.start_ns, item.content) for item in self.files),
         }
+        if self.tables:
+            parts["tables"] = sorted((item.name, item.content) for item in self.tables)
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return self.model_copy(update={"fingerprint": digest[:32]})
 

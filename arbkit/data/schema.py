@@ -8,6 +8,10 @@ volume`.
 rows of an instrument or on none. Prices are in the quote currency per unit of base, sizes in units of base
 (contracts where the instrument has a `contract_size`). A price or size that is missing is null, never NaN and
 never 0; a level the venue did not show is null in all four columns.
+
+Event tables (`EVENT_SCHEMAS`), one row per change or payment, sorted by `ts` (ns UTC): what a venue said of
+an instrument (`states`), its filters (`instruments`), funding payments (`funding`), and from when on a book
+was not known (`gaps`).
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from arbkit.errors import DataError, nearest_names
 
 __all__ = [
     "BAR_COLUMNS",
+    "EVENT_SCHEMAS",
     "MAX_LEVELS",
     "QUARANTINE_SCHEMA",
     "TIMESTAMP",
@@ -43,6 +48,40 @@ BAR_COLUMNS: Final = ("open", "high", "low", "close", "volume")
 QUARANTINE_SCHEMA: Final = pl.Schema(
     {"source": pl.String(), "line": pl.Int64(), "reason": pl.String(), "text": pl.String()}
 )
+_WHO: Final = {"ts": TIMESTAMP, "venue": pl.String(), "symbol": pl.String()}
+
+#: The event tables of a dataset. `entry_ok` is false where something known speaks against an entry; `rate` is
+#: the fraction of its value that a long position pays; prices and sizes are per coin.
+EVENT_SCHEMAS: Final[dict[str, pl.Schema]] = {
+    "states": pl.Schema(
+        {
+            **_WHO,
+            "entry_ok": pl.Boolean(),
+            "trading": pl.Boolean(),
+            "can_deposit": pl.Boolean(),
+            "can_withdraw": pl.Boolean(),
+            "warnings": pl.List(pl.String()),
+        }
+    ),
+    "instruments": pl.Schema(
+        {
+            **_WHO,
+            "base": pl.String(),
+            "quote": pl.String(),
+            "kind": pl.String(),
+            "tick": pl.Float64(),
+            "lot": pl.Float64(),
+            "min_size": pl.Float64(),
+            "max_size": pl.Float64(),
+            "min_notional": pl.Float64(),
+            "contract_size": pl.Float64(),
+            "taker_fee": pl.Float64(),
+            "trading": pl.Boolean(),
+        }
+    ),
+    "funding": pl.Schema({**_WHO, "rate": pl.Float64(), "mark_price": pl.Float64()}),
+    "gaps": pl.Schema({**_WHO, "reason": pl.String(), "detail": pl.String()}),
+}
 _LEVEL_COLUMN = re.compile(r"(?:bid|ask)_(?:px|sz)_(\d\d)")
 
 

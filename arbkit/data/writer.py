@@ -41,10 +41,30 @@ try:
 except ImportError:  # pragma: no cover - only where there is no POSIX file lock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["DatasetWriter", "WriteMode", "locked", "stamp_text"]
+__all__ = [
+    "EVENTS_FOLDER",
+    "OWN_NAMES",
+    "RAW_FOLDER",
+    "STAGING",
+    "DatasetWriter",
+    "WriteMode",
+    "check_same_instrument",
+    "existing_manifest",
+    "free_name",
+    "live_paths",
+    "locked",
+    "partition_folder",
+    "remove_unlisted",
+    "stamp_text",
+]
 
 WriteMode = Literal["create", "append", "replace"]
-_STAGING: Final = ".staging"
+STAGING: Final = ".staging"
+#: Where event tables lie, and the frames of a recorder.
+EVENTS_FOLDER: Final = "events"
+RAW_FOLDER: Final = "raw"
+#: How the names in a dataset's folder begin.
+OWN_NAMES: Final = ("venue=", "quarantine", ".", EVENTS_FOLDER, RAW_FOLDER, MANIFEST_NAME)
 _LOCK: Final = ".lock"
 _OPEN_PARTS: Final = 8
 _TRUNCATE: Final = {"day": "1d", "month": "1mo", "year": "1y"}
@@ -81,7 +101,7 @@ class DatasetWriter:
         self, path: PathLike, *, name: str | None = None, source: str = "", mode: WriteMode = "create"
     ) -> None:
         self.path = Path(path)
-        self._old = _existing(self.path, mode)
+        self._old = existing_manifest(self.path, mode)
         self._mode = mode
         self._name = name or (self._old.name if self._old else self.path.resolve().name)
         self._source = source
@@ -89,7 +109,7 @@ class DatasetWriter:
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = locked(self.path)
         self._lock.__enter__()
-        self._staging = self.path / _STAGING
+        self._staging = self.path / STAGING
         remove_unlisted(self.path, self._old)
         self._staging.mkdir()
         self._streams: dict[str, _Stream] = {}
@@ -140,6 +160,7 @@ class DatasetWriter:
             files=tuple(old.files if old else ()) + tuple(files),
             quarantined=(old.quarantined if old else 0) + sum(frame.height for frame in self._refused),
             quarantine_files=tuple(old.quarantine_files if old else ()) + refused_file,
+            tables=tuple(old.tables if old else ()),
         ).with_fingerprint()
         manifest.save(self.path)
         self._done = True
@@ -167,7 +188,7 @@ class DatasetWriter:
         old = self._old if self._mode == "append" else None
         known = [item for item in old.instruments if item.leg == info.leg] if old else []
         if known:
-            _check_same_instrument(known[0], info, self.path)
+            check_same_instrument(known[0], info, self.path)
         staging = self._staging / str(len(self._streams))
         staging.mkdir()
         stored = old.files_of(info.leg) if old else []
@@ -175,12 +196,9 @@ class DatasetWriter:
 
     def _publish(self, stream: _Stream, part: Part) -> FileInfo:
         info = stream.info
-        day = datetime.fromtimestamp(part.period_ns // SECOND_NS, tz=UTC).strftime("%Y-%m-%d")
-        folder = Path(
-            f"venue={quote(info.venue, safe='')}", f"symbol={quote(info.symbol, safe='')}", f"date={day}"
-        )
+        folder = partition_folder(info, part.period_ns)
         (self.path / folder).mkdir(parents=True, exist_ok=True)
-        live = _free_name(folder, part.content[:16], self._old)
+        live = free_name(folder, part.content[:16], self._old)
         size = part.path.stat().st_size
         part.path.replace(self.path / live)
         return FileInfo(
@@ -339,17 +357,24 @@ def locked(folder: Path) -> Iterator[None]:
 
 def remove_unlisted(folder: Path, manifest: Manifest | None) -> None:
     """Remove what an interrupted write or a replaced dataset left behind: files no manifest lists."""
-    shutil.rmtree(folder / _STAGING, ignore_errors=True)
-    live = {item.path for item in manifest.files} | set(manifest.quarantine_files) if manifest else set()
-    for path in [*folder.glob("venue=*/symbol=*/date=*/*"), *folder.glob("quarantine*.parquet")]:
+    shutil.rmtree(folder / STAGING, ignore_errors=True)
+    live = live_paths(manifest) if manifest else set()
+    patterns = ("venue=*/symbol=*/date=*/*", "quarantine*.parquet", f"{EVENTS_FOLDER}/*")
+    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
         if path.relative_to(folder).as_posix() not in live:
             path.unlink(missing_ok=True)
     for path in folder.glob(f".{MANIFEST_NAME}.*"):
         path.unlink(missing_ok=True)
-    for pattern in ("venue=*/symbol=*/date=*", "venue=*/symbol=*", "venue=*"):
+    for pattern in ("venue=*/symbol=*/date=*", "venue=*/symbol=*", "venue=*", EVENTS_FOLDER):
         for path in folder.glob(pattern):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
+
+
+def live_paths(manifest: Manifest) -> set[str]:
+    """Return every file that belongs to the dataset, relative to its folder."""
+    tables = {item.path for item in manifest.tables}
+    return {item.path for item in manifest.files} | set(manifest.quarantine_files) | tables
 
 
 def stamp_text(ns: int) -> str:
@@ -362,7 +387,12 @@ def stamp_text(ns: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{millis:03d}" if millis else "") + "Z"
 
 
-def _existing(path: Path, mode: WriteMode) -> Manifest | None:
+def existing_manifest(path: Path, mode: WriteMode) -> Manifest | None:
+    """Return the manifest of a folder that may be written in this mode; None where there is none yet.
+
+    Raises:
+        DataError: when the folder is something else, or the mode does not fit.
+    """
     if not path.exists():
         if mode == "append":
             raise DataError(f"{path}: no such dataset to append to; `arbkit data ls` lists what there is")
@@ -374,15 +404,19 @@ def _existing(path: Path, mode: WriteMode) -> Manifest | None:
                 f"`arbkit data rm {path}`"
             )
         return Manifest.load(path)
-    ours = ("venue=", "quarantine", ".")
-    if not path.is_dir() or any(not item.name.startswith(ours) for item in path.iterdir()):
+    if not path.is_dir() or any(not item.name.startswith(OWN_NAMES) for item in path.iterdir()):
         raise DataError(f"{path}: a dataset is written to a new or empty folder, this one holds other files")
     if mode == "append":
         raise DataError(f"{path}: not a dataset, it has no {MANIFEST_NAME}; write it in mode `create`")
     return None
 
 
-def _check_same_instrument(stored: InstrumentInfo, new: InstrumentInfo, path: Path) -> None:
+def check_same_instrument(stored: InstrumentInfo, new: InstrumentInfo, path: Path) -> None:
+    """Check that rows of `new` may follow those of `stored`.
+
+    Raises:
+        DataError: naming the field in which they differ.
+    """
     for field in _FIXED:
         was, now = getattr(stored, field), getattr(new, field)
         if was != now:
@@ -408,7 +442,13 @@ def _merged(new: list[InstrumentInfo], old: Manifest | None) -> tuple[Instrument
     return tuple(merged[leg] for leg in sorted(merged))
 
 
-def _free_name(folder: Path, content: str, old: Manifest | None) -> Path:
+def partition_folder(info: InstrumentInfo, period_ns: int) -> Path:
+    """Return the folder, relative to the dataset's, of an instrument's rows of one period."""
+    day = datetime.fromtimestamp(period_ns // SECOND_NS, tz=UTC).strftime("%Y-%m-%d")
+    return Path(f"venue={quote(info.venue, safe='')}", f"symbol={quote(info.symbol, safe='')}", f"date={day}")
+
+
+def free_name(folder: Path, content: str, old: Manifest | None) -> Path:
     """Return a path no live file has: a live file must stay as it is until the manifest is replaced."""
     taken = {item.path for item in old.files} if old else set()
     endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))

@@ -62,6 +62,12 @@ class BookRows:
 
     def take(self) -> pl.DataFrame:
         """Hand over the rows so far, in the order they came."""
+        frame = self.frame()
+        self._values, self._event, self._recv = array("d"), array("q"), array("q")
+        return frame
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows so far, in the order they came."""
         values = np.array(self._values, dtype=np.float64).reshape(-1, 4 * self.levels)
         if self._contract_size is not None:
             prices, sizes = values[:, 0::2], values[:, 1::2]
@@ -75,7 +81,6 @@ class BookRows:
             pl.Series(name, np.ascontiguousarray(values[:, index])).fill_nan(None)
             for index, name in enumerate(names)
         ]
-        self._values, self._event, self._recv = array("d"), array("q"), array("q")
         return pl.DataFrame(columns)
 
 

@@ -43,7 +43,10 @@ class Source:
         if self.member:
             archive = zipfile.ZipFile(raw)
             return cast("BinaryIO", archive.open(self.member))
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if _is_gzip(self.path) else raw
+        kind = _packed_by(self.path)
+        if kind == "gzip":
+            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        return _unpacked_zstd(raw) if kind == "zstd" else raw
 
 
 def find_sources(patterns: Sequence[str]) -> list[Source]:
@@ -115,9 +118,16 @@ def _missing(path: Path) -> str:
     return f"{path}: no such file; {nearest_names(path.name, names)}"
 
 
-def _is_gzip(path: Path) -> bool:
+def _packed_by(path: Path) -> str:
     with path.open("rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
+        start = stream.read(4)
+    return "gzip" if start[:2] == b"\x1f\x8b" else "zstd" if start == b"\x28\xb5\x2f\xfd" else ""
+
+
+def _unpacked_zstd(raw: BinaryIO) -> BinaryIO:
+    import pyarrow as pa
+
+    return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
 
 
 class _Counted(io.RawIOBase):
