@@ -58,6 +58,7 @@ class Sizes(NamedTuple):
     stored_trials: int
     tpe: bench_tpe.TpeSizes
     kills: int
+    kills_part: float
     synthetic_rows: int
     ingest_rows: int
     cold: bool
@@ -76,7 +77,7 @@ FULL: Final = Sizes(
     sets=(1, 64, 1_024, 10_000), rounds=5, sample_s=0.02, buffer_mib=400, csv_rows=100_000,
     study_rows=1_428_572,
     study=bench_study.StudySizes(("random", "grid", "qmc", "tpe", "nsgaii"), 60_000, 1_000, 100),
-    study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200,
+    study_process=(10_000_000, 5_000), stored_trials=100_000, kills=200, kills_part=1.0,
     tpe=bench_tpe.TpeSizes(300, 12, 6, 5_000),
     synthetic_rows=10_000_000, ingest_rows=1_000_000,
     cold=True, recorded=True,
@@ -86,7 +87,7 @@ FULL: Final = Sizes(
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
     study_rows=20_000, study=bench_study.StudySizes(("random", "tpe"), 64, 16, 4),
-    study_process=(20_000, 64), stored_trials=200, kills=2,
+    study_process=(20_000, 64), stored_trials=200, kills=2, kills_part=0.25,
     tpe=bench_tpe.TpeSizes(24, 2, 1, 32), synthetic_rows=2_000, ingest_rows=2_000,
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
@@ -182,7 +183,7 @@ def _tpe(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _kills(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
-    yield from bench_kills.kill_studies(sizes.kills, folder)
+    yield from bench_kills.kill_studies(sizes.kills, folder, part=sizes.kills_part)
 
 
 def _storages(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:

@@ -45,6 +45,8 @@ else:
 """
 #: What a process needs before its first batch, in seconds at most; waited for in vain no longer.
 _START_S: Final = 120.0
+#: For how long a process searches, at most, before it is killed.
+_SEARCH_S: Final = 0.5
 #: When a process is killed: while it starts, while it searches, while it writes to its storage.
 _MOMENTS: Final = ("start", "search", "search", "write")
 
@@ -78,7 +80,9 @@ def small_market(path: Path, rows: int) -> None:
     arbkit.Panel(ts, a * (1 - 1e-4), a * (1 + 1e-4), mid * (1 - 1e-4), mid * (1 + 1e-4)).write(path)
 
 
-def kill_studies(kills: int, folder: Path, *, rows: int = 20_000, seed: int = 1) -> Iterator[dict[str, Any]]:
+def kill_studies(
+    kills: int, folder: Path, *, rows: int = 20_000, part: float = 1.0, seed: int = 1
+) -> Iterator[dict[str, Any]]:
     """Kill running studies at random moments, and resume them until they end.
 
     A process is killed while it starts (anywhere in the time that the one before it took to its first
@@ -90,6 +94,7 @@ def kill_studies(kills: int, folder: Path, *, rows: int = 20_000, seed: int = 1)
         kills: how many in all.
         folder: where the studies are made; the working folder of the processes.
         rows: of the market.
+        part: of each study's trials, and of the time that it is left to search.
         seed: of the moments.
 
     Yields:
@@ -106,14 +111,16 @@ def kill_studies(kills: int, folder: Path, *, rows: int = 20_000, seed: int = 1)
         count = left if place == len(_CASES) - 1 else min(left, max(1, kills * case.share // shares))
         left -= count
         if count:
-            yield from _Killing(case, folder, rng).kill(count)
+            short = case._replace(trials=int(case.trials * part))
+            yield from _Killing(short, folder, rng, _SEARCH_S * part).kill(count)
 
 
 class _Killing:
     """The kills of one case."""
 
-    def __init__(self, case: _Case, folder: Path, rng: random.Random) -> None:
+    def __init__(self, case: _Case, folder: Path, rng: random.Random, search_s: float) -> None:
         self._case = case
+        self._search_s = search_s
         self._folder = folder
         self._rng = rng
         self._start_s = 1.0
@@ -188,7 +195,7 @@ class _Killing:
         while process.poll() is None and not self._finished() and time.monotonic() - began < _START_S:
             time.sleep(0.005)
         self._start_s = time.monotonic() - began
-        self._sleep(process, self._rng.uniform(0, 0.5))
+        self._sleep(process, self._rng.uniform(0, self._search_s))
         if moment == "write":
             seen, until = _stamps(self._file), time.monotonic() + 2
             while process.poll() is None and _stamps(self._file) == seen and time.monotonic() < until:
