@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -62,6 +62,7 @@ class Order:
         code, reason: the venue's own code and text where it refused, or why there was a doubt.
         doubts: how often what the venue said could not be trusted.
         late_fills: fills that came after the order was thought to be over.
+        arrivals: when each fill became known, by trade id.
     """
 
     def __init__(self, venue: str, request: OrderRequest, sent_ns: int) -> None:
@@ -77,6 +78,7 @@ class Order:
         self.settled_ns = 0
         self.doubts = 0
         self.late_fills = 0
+        self.arrivals: dict[str, int] = {}
         self._fills: dict[str, Fill] = {}
         self._final: OrderReport | None = None
         self._known = False  # whether the venue has ever named it
@@ -193,6 +195,14 @@ class OrderKeeper:
         """Fills of orders that are none of this keeper's: made by hand, or by the venue in a liquidation."""
         return tuple(self._strangers)
 
+    def find(self, client_id: str) -> Order | None:
+        """Return an order by its client id."""
+        return self._orders.get(client_id)
+
+    def instrument(self, venue: str, symbol: str) -> Instrument | None:
+        """Return an instrument as read by `start`, None where the venue has none of that name."""
+        return self._instruments.get(venue, {}).get(symbol)
+
     def client(self, venue: str) -> TradingClient:
         """Return the client of a venue.
 
@@ -271,6 +281,18 @@ class OrderKeeper:
         except TimeoutError:
             return False
         return True
+
+    async def settle_any(self, orders: Sequence[Order], timeout_s: float) -> None:
+        """Wait until one of these is over, or so long."""
+        waits = [asyncio.create_task(order._over.wait()) for order in orders]
+        if not waits:
+            await asyncio.sleep(timeout_s)
+            return
+        try:
+            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def cancel(self, order: Order) -> None:
         """Ask the venue to cancel. It may have been filled meanwhile: `settle` tells."""
@@ -392,7 +414,8 @@ class OrderKeeper:
     def _give(self, order: Order, fill: Fill) -> None:
         order._fills[fill.trade_id] = fill
         order._known = True
-        order.first_fill_ns = order.first_fill_ns or self._clock()
+        order.arrivals[fill.trade_id] = self._clock()
+        order.first_fill_ns = order.first_fill_ns or order.arrivals[fill.trade_id]
         if order.is_settled:
             order.late_fills += 1
             order.state = OrderState.ENDED
