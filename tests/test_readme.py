@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from arbkit.cli import main
 from arbkit.cli.main import NOUNS
 from arbkit.cli.main import main as shell
+from arbkit.study import StudySpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -39,28 +41,71 @@ def test_demo_validates_between_the_search_and_the_report() -> None:
     ]
 
 
-#: Pages whose blocks of bash and Python run after the README's, in this order; other blocks are text.
-RUN_PAGES = ("start", "screen", "statistics", "extending")
+#: Pages that run after the README, in this order: each stands on what those before it left behind.
+RUN_PAGES = (
+    "start", "screen", "statistics", "extending", "data", "ingest", "synthetic", "panel", "metrics", "study",
+    "samplers", "storages", "validation", "walk-forward", "decision", "stress", "realism", "portfolio",
+    "jobs", "report", "notebooks", "lab", "shell",
+)  # fmt: skip
+#: Blocks that only show something, each introduced by a sentence that says why it does not run here.
+SHOWN = {"text", "toml", "{toctree}"}
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """Return the language and the content of each block of a page."""
+    return re.findall(r"^```([\w{}-]+)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def run_blocks(text: str) -> None:
-    """Run the blocks of a page from top to bottom: commands through the shell, Python in one namespace."""
+    """Run the blocks of a page from top to bottom: commands through the shell, Python in one namespace.
+
+    YAML that begins with the name of a file becomes that file; other YAML is part of a study's spec.
+    """
     names: dict[str, object] = {}
-    for language, block in re.findall(r"^```(bash|python)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+    for language, block in fences(text):
         if language == "python":
             exec(compile(block, "page", "exec"), names)
-            continue
-        for command in (line for line in block.splitlines() if line.startswith("arbkit ")):
-            assert shell(shlex.split(command)[1:]) == 0, command
+        elif language == "bash":
+            for line in block.replace("\\\n", " ").splitlines():
+                command = shlex.split(line, comments=True)
+                if command and command[0] != "source":
+                    assert command[0] == "arbkit", line
+                    assert shell(command[1:]) == 0, line
+        elif language == "yaml":
+            write_or_check(block)
+        else:
+            assert language in SHOWN, language
+
+
+def write_or_check(block: str) -> None:
+    named = re.match(r"# (\S+\.yaml)\n", block)
+    if named is None:
+        demo = yaml.safe_load(Path("studies/demo.yaml").read_text(encoding="utf-8"))
+        StudySpec.from_dict({**demo, **yaml.safe_load(block)})
+        return
+    Path(named[1]).parent.mkdir(exist_ok=True)
+    Path(named[1]).write_text(block, encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_of_a_page_stands_in_blocks_that_say_what_it_is(page: Path) -> None:
+    """Commands and Python in an indented block would be run by nothing."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    hidden = re.findall(r"^ {4}(?:\$ )?(?:arbkit|import|from|export|python) .*$", text, flags=re.MULTILINE)
+    assert hidden == []
+    if page.parent.name == "docs" and page.stem not in RUN_PAGES:
+        assert {language for language, _ in fences(page.read_text(encoding="utf-8"))} <= SHOWN
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*no parameter set is supported")
 def test_readme_and_pages_run_from_top_to_bottom_after_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, not several: each part stands on what the one before left behind."""
-    (tmp_path / "studies").mkdir()
-    shutil.copy(REPOSITORY / "studies" / "demo.yaml", tmp_path / "studies")
+    for shipped in ("studies/demo.yaml", "sessions/demo-grid.yaml"):
+        (tmp_path / shipped).parent.mkdir()
+        shutil.copy(REPOSITORY / shipped, tmp_path / shipped)
     monkeypatch.chdir(tmp_path)
     for command in demo_commands():
         assert shell(shlex.split(command)[1:]) == 0, command
