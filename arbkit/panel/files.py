@@ -96,7 +96,8 @@ def _meta_of(text: str) -> PanelMeta:
         values = {name: value for name, value in json.loads(text).items() if name in known}
     except (ValueError, AttributeError) as error:
         raise DataError("its meta data cannot be read; make it again") from error
-    return PanelMeta(**{**values, "flags": tuple(values.get("flags", ()))})
+    lists = {name: tuple(values.get(name, ())) for name in ("flags", "files")}
+    return PanelMeta(**{**values, **lists})
 
 
 def load_pair_file(path: PathLike, **meta: Any) -> Panel:

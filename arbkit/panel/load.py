@@ -19,6 +19,7 @@ from arbkit.panel.fx import FxRates, FxSeries, converted, fx_rates
 from arbkit.panel.fx_source import check_fx, fx_fingerprint, fx_name, fx_series
 from arbkit.panel.panel import Panel, PanelMeta
 from arbkit.panel.quotes import book_quotes, candle_quotes
+from arbkit.panel.recorded import entry_flags, file_marks, recorded_funding
 from arbkit.panel.reference import settled_ns
 from arbkit.panel.store import is_store, open_store, write_store
 from arbkit.units import DAY_NS, MINUTE_NS, duration_ns, format_duration
@@ -74,7 +75,8 @@ def load_panel(
 
     Rows stand at the distinct update times of both venues while both are there (or on a grid); each shows
     the last quote of either venue at or before it. Nothing looks ahead, and a void quote (zero, one-sided,
-    crossed) is never bridged by the last good one.
+    crossed) is never bridged by the last good one. Where the dataset was recorded with its venues' states,
+    they fill `entry_ok`. A dataset that is being written may be loaded: the panel names the files it is of.
 
     Args:
         dataset: folder of the dataset, or an open one.
@@ -92,7 +94,8 @@ def load_panel(
         levels: how many book levels to keep; 0 for the top of the book without sizes.
         clock: "ts_recv" or "ts_event"; by default the recorder's where both legs have it, else the venue's.
         half_spread_a_bps, half_spread_b_bps: needed for legs that are candles.
-        funding: rates of the perpetual legs, as in `Panel.with_funding`.
+        funding: rates of the perpetual legs, as in `Panel.with_funding`, or "recorded" for the payments that
+            the dataset itself holds.
         cache: keep the panel and its index on disk as a panel store, named by the dataset's fingerprint and
             these arguments: the next call maps both. Where the cache cannot be written, memory holds them.
 
@@ -129,6 +132,8 @@ def load_panel(
             f"both venues must overlap in the period asked for, {request.legs[0]} and {request.legs[1]} "
             f"have no row together from {start or 'there'} to {end or 'there'}"
         )
+    if isinstance(funding, str) and funding == "recorded":
+        funding = recorded_funding(source, (panel.meta.leg_a, panel.meta.leg_b), panel.ts)
     return panel if funding is None else panel.with_funding(funding)
 
 
@@ -217,6 +222,7 @@ def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:
         _rates(ts, series, info.quote, currency, request.same, fx) if series and away else None
         for info, away in zip(infos, foreign, strict=True)
     ]
+    files = _files(source, infos, fx, request)
     a, b = (converted(asof(ts, q, age), r) for q, age, r in zip(quotes, ages, rates, strict=True))
     return Panel(
         ts,
@@ -224,11 +230,21 @@ def _joined(source: Dataset, request: _Request, fx: Mapping[str, Any]) -> Panel:
         a.ask,
         b.bid,
         b.ask,
+        entry_ok=entry_flags(source, (infos[0].leg, infos[1].leg), ts),
         ladders=ladders_of(a, b) if request.levels else None,
         fx_a=None if rates[0] is None else rates[0].mid,
         fx_b=None if rates[1] is None else rates[1].mid,
-        meta=_meta(source, infos, clock, currency, fx, rates, ages, series),
+        meta=_meta(source, infos, clock, currency, fx, rates, ages, series, files),
     )
+
+
+def _files(
+    source: Dataset, infos: tuple[InstrumentInfo, ...], fx: Mapping[str, Any], request: _Request
+) -> tuple[str, ...]:
+    own = file_marks(source, tuple(info.leg for info in infos), request.start_ns, request.end_ns)
+    if not fx.get("symbol") or fx.get("dataset") or fx.get("file"):
+        return own
+    return own + file_marks(source, (source.instrument(str(fx["symbol"])).leg,), None, None)
 
 
 def _meta(
@@ -240,6 +256,7 @@ def _meta(
     rates: list[FxRates | None],
     ages: list[int],
     series: FxSeries | None,
+    files: tuple[str, ...],
 ) -> PanelMeta:
     flags = [f"{info.leg}: {flag}" for info in infos for flag in info.flags]
     if clock == "ts_event" and not any(info.is_candle for info in infos):
@@ -270,6 +287,7 @@ def _meta(
         spot_b=infos[1].kind != "perpetual",
         max_age_ns=max(ages) if min(ages) >= 0 else -1,
         flags=tuple(flags),
+        files=files,
     )
 
 

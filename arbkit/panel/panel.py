@@ -47,6 +47,8 @@ class PanelMeta:
     `clock` is the stamp the rows stand on, `fidelity` is "book" or "candle" (made from closes with an assumed
     half spread), `spot_a`/`spot_b` tell that a venue is spot and cannot be sold short without inventory,
     `max_age_ns` is the longest a quote may be carried forward (-1 for no limit), `flags` are warnings.
+    `files` names the dataset's files that the rows come from, each with the hash of its values: a dataset may
+    have grown since.
     """
 
     name: str = ""
@@ -63,6 +65,7 @@ class PanelMeta:
     spot_b: bool = True
     max_age_ns: int = -1
     flags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def _frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:

@@ -271,7 +271,8 @@ def _parts_of(arrays: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
         name.removeprefix(_COLUMNS): array for name, array in arrays.items() if name.startswith(_COLUMNS)
     }
     parts["funding"] = None if header["funding"] is None else _funding_of([Funding(*header["funding"])])
-    parts["meta"] = PanelMeta(**{**meta, "flags": tuple(meta.get("flags", ()))})
+    lists = {name: tuple(meta.get(name, ())) for name in ("flags", "files")}
+    parts["meta"] = PanelMeta(**{**meta, **lists})
     return parts
 
 
@@ -297,7 +298,8 @@ def _hash_of(value: Any) -> str:
 
 
 def _joined_meta(meta: PanelMeta, part: PanelMeta) -> PanelMeta:
-    return dataclasses.replace(meta, flags=tuple(dict.fromkeys((*meta.flags, *part.flags))))
+    flags = tuple(dict.fromkeys((*meta.flags, *part.flags)))
+    return dataclasses.replace(meta, flags=flags, files=tuple(dict.fromkeys((*meta.files, *part.files))))
 
 
 def _table_of(tables: list[Funding]) -> list[Any] | None:
