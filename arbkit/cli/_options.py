@@ -19,6 +19,8 @@ __all__ = ["PARAM_HELP", "OptionParser", "add_job_options", "parse_options"]
 _JOB_HELP: Final = {
     "data_file": "pair CSV, Parquet file of a panel, or folder of a panel store or a dataset",
     "reference": "fair ratio: none, fixed:BPS, ewma:HALF_LIFE, median:WINDOW or column:NAME",
+    "scale": "how volatility shrinks the position: none, MODEL:TIME,target=BPS such as ewma:30m,target=20, "
+    "or column:NAME",
     "pair_a": "leg A of a dataset, venue/symbol",
     "pair_b": "leg B of a dataset, venue/symbol",
     "fx_symbol": "instrument that holds the exchange rate",

@@ -56,6 +56,7 @@ class DecidedParams:
         dataset: fingerprint of the panel, legs, currency, first time.
         params: the parameters, the guard block among them.
         reference: the fair ratio that they are measured from.
+        scale: how the volatility shrinks the position, "none" where it does not.
         market: how their data were read: the data options of `arbkit backtest`, by name.
         guard: the guard block.
         guard_tuned: whether the search itself ran with the guard block.
@@ -73,6 +74,7 @@ class DecidedParams:
     dataset: Mapping[str, Any]
     params: Params
     reference: str
+    scale: str
     market: Mapping[str, Any]
     guard: GuardLimits
     guard_tuned: bool
@@ -259,6 +261,7 @@ def _made(file: Path, values: Mapping[str, Any]) -> DecidedParams:
         dataset=values["dataset"],
         params=params,
         reference=str(config.pop("reference")),
+        scale=str(config.pop("scale", "none")),
         market=config,
         guard=limits,
         guard_tuned=bool(values["guard"]["tuned"]),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from arbkit.config import Params
 from arbkit.data import open_dataset
 from arbkit.errors import ConfigError
-from arbkit.panel import Panel, is_store, load_pair_file, load_panel
+from arbkit.panel import Panel, is_store, load_pair_file, load_panel, split_view
 from arbkit.study import Market, Study, StudySpec
 from arbkit.study.spec import MARKET_KEYS
 
@@ -91,13 +91,15 @@ def dataset_of(study: Study) -> dict[str, Any]:
     }
 
 
-def config_of(study: Study, params: Params, reference: str) -> dict[str, Any]:
+def config_of(study: Study, params: Params, view: str) -> dict[str, Any]:
     """Return data options and parameters by name, as `arbkit backtest` and `arbkit stress` call them.
 
     They name the time of the walk-forward: what replays them neither sees training nor opens the lockbox.
     """
     spec, cuts = study.spec, study.market.cuts
+    reference, scale = split_view(view)
     options: dict[str, Any] = {"data_file": spec.dataset or spec.panel, "reference": reference}
+    options |= {} if scale == "none" else {"scale": scale}
     if spec.pair is not None:
         options |= {"pair_a": spec.pair["a"], "pair_b": spec.pair["b"]}
     options |= {_FX[key]: str(value) for key, value in (spec.fx or {}).items() if key in _FX}

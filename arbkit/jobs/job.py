@@ -45,6 +45,7 @@ class Job:
     Attributes:
         data_file: a pair CSV, a Parquet file of a panel, or the folder of a panel store or a dataset.
         reference: the fair ratio, as in `Panel.with_reference`.
+        scale: how the volatility shrinks the position, as in `Panel.with_scale`.
         pair_a: "venue/symbol" of leg A of a dataset; with `pair_b` optional where it holds just two.
         pair_b: "venue/symbol" of leg B.
         fx_symbol: "symbol" or "venue/symbol" of the exchange rate.
@@ -71,6 +72,7 @@ class Job:
 
     data_file: str
     reference: str = "none"
+    scale: str = "none"
     pair_a: str | None = None
     pair_b: str | None = None
     fx_symbol: str | None = None
@@ -93,6 +95,13 @@ class Job:
     interval: str = "1h"
     tag: str | None = None
     output_json: str | None = None
+
+    @property
+    def view(self) -> str:
+        """The reference, and the scale behind it."""
+        from arbkit.panel import joined_view
+
+        return joined_view(self.reference, self.scale)
 
     def load(self, levels: int | None = 0, *, cache: bool = True) -> Panel:
         """Load the panel, with its reference, cut to the time asked for.
@@ -139,8 +148,8 @@ class Job:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise ConfigError(f"{options} are for datasets, and {self.data_file!r} is joined already")
         panel = load_pair_file(path) if path.is_file() else Panel.open(path)
-        if self.reference != "none":
-            panel = panel.with_reference(self.reference)
+        if self.view != "none":
+            panel = panel.with_reference(self.view)
         return panel if self.start is None and self.end is None else panel.slice(self.start, self.end)
 
     def _load_dataset(self, path: Path, levels: int | None, cache: bool) -> Panel:
@@ -156,7 +165,7 @@ class Job:
             end=self.end,
             currency=self.currency,
             same=tuple(item.strip() for item in self.same.split(",")) if self.same else (),
-            reference=self.reference,
+            reference=self.view,
             grid=self.grid,
             levels=self._levels(path, pair, levels),
             clock=self.clock,

@@ -23,7 +23,7 @@ from arbkit.config import PARAM_NAMES, Params
 from arbkit.data import open_dataset
 from arbkit.errors import ArbkitError, ConfigError, nearest_names
 from arbkit.jobs.job import DATASET_ONLY, Job
-from arbkit.panel import is_store, parse_reference
+from arbkit.panel import check_scale, is_store, parse_reference
 from arbkit.units import duration_ns
 
 __all__ = ["SESSION_KEYS", "Combination", "Session"]
@@ -217,6 +217,7 @@ class Session:
                 duration_ns(self.market[name], name=name)
         if "reference" in self.market:
             parse_reference(self.market["reference"])
+        check_scale(str(self.market.get("scale", "none")))
 
     def _check_dataset(self, path: Path) -> None:
         """Find out whether the legs are named, and are in the dataset."""

@@ -11,6 +11,7 @@ from arbkit.jobs.ranking import is_lower_better
 from arbkit.jobs.session import Session
 from arbkit.panel import is_store
 from arbkit.study import StudySpec
+from arbkit.study.space import VIEWS
 
 __all__ = ["study_of"]
 
@@ -110,9 +111,7 @@ def _fixed(session: Session) -> dict[str, Any]:
     fixed = {name: "none" if value is None else value for name, value in session.fixed.items()}
     if "guard" in fixed and isinstance(fixed["guard"], dict):
         fixed["guard"] = dict(fixed["guard"])
-    if "reference" in session.market:
-        fixed["reference"] = session.market["reference"]
-    return fixed
+    return fixed | {name: session.market[name] for name in VIEWS if name in session.market}
 
 
 def _market(session: Session) -> dict[str, Any]:

@@ -288,7 +288,7 @@ class Panel(Shown):
 
         Args:
             reference: "none" (fair = 1), "fixed:BPS", "ewma:HALF_LIFE", "median:WINDOW" (such as "ewma:6h")
-                or "column:NAME".
+                or "column:NAME". A scale may stand behind it: "ewma:6h; scale=ewma:30m,target=20".
             step_s: grid of ewma and median in seconds.
 
         Raises:
@@ -297,6 +297,21 @@ class Panel(Shown):
         from arbkit.panel.reference import with_reference
 
         return with_reference(self, reference, step_s=step_s)
+
+    def with_scale(self, scale: str) -> Panel:
+        """Return the panel with the share of the position that each row would take, made of the past.
+
+        Args:
+            scale: "none" (the whole), a volatility model with its target, such as "ewma:30m,target=20" (bps
+                per square root of an hour; `arbkit.risk.parse_scale` knows the rest), or "column:NAME".
+
+        Raises:
+            ConfigError: for a scale that does not exist.
+            MissingDependencyError: when its model needs a package that is not installed.
+        """
+        from arbkit.panel.scale import with_scale
+
+        return with_scale(self, scale)
 
     def with_funding(self, source: Any) -> Panel:
         """Return the panel with the funding rates of its perpetual legs.

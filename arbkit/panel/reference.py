@@ -9,6 +9,7 @@ import numpy as np
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.reference import ewma_fair, log_ratio_on_grid, median_fair
 from arbkit.panel.panel import Panel
+from arbkit.panel.scale import check_scale, scale_memory_ns, split_view, with_scale
 from arbkit.units import duration_ns, seconds_to_ns
 
 __all__ = ["parse_reference", "warm_up_ns", "with_reference"]
@@ -20,9 +21,13 @@ _FORMS = "none, fixed:BPS, ewma:HALF_LIFE, median:WINDOW or column:NAME"
 def parse_reference(reference: str) -> tuple[str, str]:
     """Split a reference such as "ewma:6h" into its kind and its argument, both checked.
 
+    A scale behind it, as in "ewma:6h; scale=ewma:30m,target=20", is checked and left out.
+
     Raises:
         ConfigError: when it is none of the known forms.
     """
+    reference, scale = split_view(reference)
+    check_scale(scale)
     kind, _, argument = str(reference).partition(":")
     if kind not in _KINDS:
         raise ConfigError(f"a reference is {_FORMS}, was {reference!r}; {nearest_names(kind, _KINDS)}")
@@ -60,11 +65,20 @@ def settled_ns(reference: str) -> int:
     twenty a millionth: then a part of the data has the trades of the whole.
     """
     kind, argument = parse_reference(reference)
-    return 20 * duration_ns(argument) if kind == "ewma" else warm_up_ns(reference)
+    own = 20 * duration_ns(argument) if kind == "ewma" else warm_up_ns(reference)
+    return max(own, scale_memory_ns(split_view(reference)[1]))
 
 
 def with_reference(panel: Panel, reference: str, *, step_s: float = 60.0) -> Panel:
-    """Return the panel with `fair` filled; see `Panel.with_reference`."""
+    """Return the panel with `fair`, and a scale that stands behind it, filled; see `Panel.with_reference`."""
+    before = split_view(panel.meta.reference)[1]
+    reference, scale = split_view(reference)
+    filled = _with_fair(panel, reference, step_s)
+    # A scale that the panel came with is kept, one that was asked for by name is not.
+    return filled if scale == before == "none" else with_scale(filled, scale)
+
+
+def _with_fair(panel: Panel, reference: str, step_s: float) -> Panel:
     kind, argument = parse_reference(reference)
     if kind == "none":
         return panel.replace(fair=None, reference="none")

@@ -2,8 +2,8 @@
 
 Weights are at least 0 and add up to 1. Both problems are convex and small, and are solved to rounding: risk
 parity by cyclical coordinate descent (Griveau-Billion, Richard and Roncalli, 2013), mean-variance by the
-active sets of `scipy.optimize.nnls`. Tests compare them and the shrinkage with skfolio and scikit-learn,
-whose import takes seconds that the start of a live run does not have.
+active sets of `scipy.optimize.nnls`. A library for portfolios solves the same with a general optimiser, to
+four digits, and takes seconds to import, which the start of a live run does not have.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def mean_variance(mean: FloatArray, covariance: FloatArray) -> FloatArray:
     highest = float(np.abs(means).max())
     if not (means > 0).any():
         return np.zeros(len(means))
-    # The least of w'Sw - 2m'w over w >= 0 has the highest ratio; with S = LL' it is that of |L'w - v|, Lv = m.
+    # Where w'Sw - 2m'w is least over w >= 0 the ratio is highest; with S = LL', Lv = m: least |L'w - v|.
     lower = np.linalg.cholesky(sigma)
     found, _ = nnls(lower.T, np.linalg.solve(lower, means / highest))
     return np.asarray(found / found.sum())

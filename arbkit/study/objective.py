@@ -19,8 +19,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from arbkit._typing import BoolArray, FloatArray, RecordArray
 from arbkit.config import Params
+from arbkit.panel import joined_view
 from arbkit.study.evaluator import Points
-from arbkit.study.space import REFERENCE, distributions
+from arbkit.study.space import REFERENCE, SCALE, VIEWS, distributions
 from arbkit.study.spec import StudySpec
 
 __all__ = ["Checked", "Judge", "Judged"]
@@ -29,7 +30,7 @@ _DEFAULTS: Final = {
     item.name: item.default for item in dataclasses.fields(Params) if item.default is not dataclasses.MISSING
 }
 #: Parameters that are no column: the reference is of the panel, the others are the same in every trial.
-_NO_COLUMN: Final = frozenset({REFERENCE, "guard", "close_at_end"})
+_NO_COLUMN: Final = frozenset({*VIEWS, "guard", "close_at_end"})
 
 
 class Checked(NamedTuple):
@@ -97,13 +98,13 @@ class Judge:
         """
         columns = {name: self._column(params, name) for name in self._space if name not in _NO_COLUMN}
         first = {name: self._value(params[0, k], item) for k, (name, item) in enumerate(self._space.items())}
-        base, reference = self._spec.params_of({n: value for n, value in first.items() if value is not ...})
-        references = np.full(len(params), reference)
-        if REFERENCE in self._space:
-            references = self._column(params, REFERENCE)
+        base, view = self._spec.params_of({n: value for n, value in first.items() if value is not ...})
+        views = np.full(len(params), view)
+        if REFERENCE in self._space or SCALE in self._space:
+            views = self._views(params)
         if not columns:
             columns = {"min_spread_bps": np.full(len(params), base.min_spread_bps, np.float64)}
-        return Points(base, columns, references)
+        return Points(base, columns, views)
 
     def judge(self, params: FloatArray, records: RecordArray) -> Judged:
         """Decide how simulated trials end.
@@ -144,6 +145,21 @@ class Judge:
         wide = np.ascontiguousarray(same).view(np.dtype((np.void, same.shape[1] * same.itemsize)))
         keys: list[Any] = wide.ravel().tolist()
         return keys
+
+    def _views(self, params: FloatArray) -> Any:
+        """Return the view of the panel that each trial has."""
+        references, scales = (
+            self._column(params, name)
+            if name in self._space
+            else np.full(len(params), str(self._spec.fixed.get(name, "none")))
+            for name in VIEWS
+        )
+        views = references.astype(object)
+        for scale in np.unique(scales):
+            places = np.flatnonzero(scales == scale)
+            for reference in np.unique(references[places]):
+                views[places[references[places] == reference]] = joined_view(str(reference), str(scale))
+        return views.astype(np.str_)
 
     def _numbers(self, params: FloatArray, names: set[str]) -> dict[str, Any]:
         """Return the values of parameters in every trial: searched, fixed, or the engine's default."""

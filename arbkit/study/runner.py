@@ -35,7 +35,7 @@ from arbkit.study.pruners import make_pruner
 from arbkit.study.record import StudyRecord
 from arbkit.study.robust import evaluator_for
 from arbkit.study.samplers import internal, make_sampler
-from arbkit.study.space import REFERENCE, Categorical, distributions
+from arbkit.study.space import VIEWS, Categorical, distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.stop import until_asked
 from arbkit.study.storages import (
@@ -265,7 +265,7 @@ def _crew(spec: StudySpec, url: str, market: Market, workers: int, lease: Lease)
     """Return the evaluator of a study: this process, its workers, and whoever joins."""
 
     def setup() -> Setup:
-        references = list(dict.fromkeys(str(point.get(REFERENCE, "none")) for point in _corners(spec)))
+        references = list(spec.views)
         stores = market.stored(references)
         # Kernels are compiled here and now: processes that compile the same ones at once can crash.
         judge, space = Judge(spec), distributions(spec.space)
@@ -364,11 +364,9 @@ def _check_sampler(spec: StudySpec) -> None:
 
 
 def _warm(spec: StudySpec, market: Market) -> None:
-    """Fill every reference of the space, so that one that does not parse is found before the study exists."""
-    item = spec.space.get(REFERENCE)
-    references = item.choices if isinstance(item, Categorical) else (spec.fixed.get(REFERENCE, "none"),)
-    for reference in references:
-        market.panel_for(str(reference), "train")
+    """Fill every view of the space, so that one that does not parse is found before the study exists."""
+    for view in spec.views:
+        market.panel_for(view, "train")
 
 
 def _check_rules(spec: StudySpec, market: Market) -> None:
@@ -382,16 +380,16 @@ def _check_rules(spec: StudySpec, market: Market) -> None:
 
 
 def _corners(spec: StudySpec) -> list[dict[str, Any]]:
-    """Return points with each parameter at its ends, the others at their first, for each reference."""
+    """Return points with each parameter at its ends, the others at their first, for each view."""
     ends = {
         name: item.choices if isinstance(item, Categorical) else (item.low, item.high)
         for name, item in spec.space.items()
     }
     first = {name: values[0] for name, values in ends.items()}
     points = [{**first, name: value} for name, values in ends.items() for value in values]
-    if REFERENCE not in ends:
-        return points
-    return [{**point, REFERENCE: reference} for reference in ends[REFERENCE] for point in points]
+    for name in VIEWS:
+        points = [{**point, name: value} for value in ends.get(name, ()) for point in points] or points
+    return points
 
 
 def _settle(study: optuna.Study, spec: StudySpec, evaluator: Evaluator) -> None:

@@ -17,12 +17,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.panel import check_scale
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 __all__ = [
     "REFERENCE",
+    "SCALE",
+    "VIEWS",
     "Categorical",
     "FloatRange",
     "IntRange",
@@ -37,6 +40,10 @@ __all__ = [
 
 #: The parameter that is not one of `Params`: which fair ratio the panel is measured from.
 REFERENCE: Final = "reference"
+#: The parameter that chooses how the volatility scales the position.
+SCALE: Final = "scale"
+#: The parameters that choose a view of the panel, not how it is traded.
+VIEWS: Final = (REFERENCE, SCALE)
 _TEXT_PARAMS: Final = frozenset({"direction", "pnl_model", "fx_settlement"})
 #: Any valid value of each parameter without a default: what one value is checked in the company of.
 _COMPANY: Final[dict[str, Any]] = {
@@ -111,8 +118,8 @@ Range = Annotated[FloatRange | IntRange | Categorical, Field(discriminator="type
 
 
 def normalise(name: str, value: Any) -> Any:
-    """Read a value as a spec writes it: "none" is None for a parameter, None is "none" for the reference."""
-    if name == REFERENCE:
+    """Read a value as a spec writes it: "none" is None for a parameter, None is "none" for a view."""
+    if name in VIEWS:
         return "none" if value is None else str(value)
     if name not in _TEXT_PARAMS and isinstance(value, str) and value.lower() in ("none", "null"):
         return None
@@ -130,17 +137,27 @@ def check_values(name: str, values: Mapping[str, Any]) -> None:
         ConfigError: for an unknown name (with the nearest ones) or a value that breaks its rule.
     """
     where = next(iter(values), name).removesuffix(".low").removesuffix(".choices[0]")
-    if name != REFERENCE and name not in PARAM_NAMES:
+    if name not in VIEWS and name not in PARAM_NAMES:
         raise ConfigError(
-            f"`{where}`: `{name}` is no parameter; {nearest_names(name, (*PARAM_NAMES, REFERENCE))}"
+            f"`{where}`: `{name}` is no parameter; {nearest_names(name, (*PARAM_NAMES, *VIEWS))}"
         )
     for place, value in values.items():
         if name == "close_at_end" and value is not True:
             raise ConfigError(f"`{place}`: the runs of a study always close at the end, was {value!r}")
-        if name == REFERENCE:
+        if name in VIEWS:
+            _check_view(name, place, str(value))
             continue
         try:
             Params.from_dict({**_COMPANY, name: value})
+        except ConfigError as error:
+            raise ConfigError(f"`{place}`: {error}") from error
+
+
+def _check_view(name: str, place: str, value: str) -> None:
+    """Check a scale; a reference is checked when it is filled."""
+    if name == SCALE:
+        try:
+            check_scale(value)
         except ConfigError as error:
             raise ConfigError(f"`{place}`: {error}") from error
 

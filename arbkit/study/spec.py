@@ -24,12 +24,13 @@ from pydantic import (
 from arbkit.config import Params
 from arbkit.errors import ConfigError, MissingDependencyError, nearest_names
 from arbkit.metrics import METRIC_NAMES
+from arbkit.panel import joined_view
 from arbkit.study._messages import config_error
 from arbkit.study.conditions import Conditions
 from arbkit.study.constraints import Constraint, parse_constraint
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.points import check_point, read_points
-from arbkit.study.space import REFERENCE, Categorical, Range, check_values, normalise
+from arbkit.study.space import VIEWS, Categorical, Range, check_values, normalise
 from arbkit.study.validation_spec import ValidationSpec
 from arbkit.units import duration_ns
 
@@ -312,14 +313,29 @@ class StudySpec(_Part):
             trial_params: one value per name in `space`.
 
         Returns:
-            The engine's parameters (they close at the end, as in the search) and the reference.
+            The engine's parameters (they close at the end, as in the search) and the view of the panel: its
+            reference, and a scale behind it.
 
         Raises:
             ConfigError: when together they break a rule of the engine.
         """
         values = {**self.fixed, **trial_params, "close_at_end": True}
-        reference = str(values.pop(REFERENCE, "none"))
-        return Params.from_dict(values), reference
+        reference, scale = (str(values.pop(name, "none")) for name in VIEWS)
+        return Params.from_dict(values), joined_view(reference, scale)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Every view of the panel that a trial may have."""
+        references, scales = (self._choices_of(name) for name in VIEWS)
+        return tuple(joined_view(reference, scale) for reference in references for scale in scales)
+
+    def _choices_of(self, name: str) -> list[str]:
+        """Return the values that a categorical parameter may have, each once."""
+        item = self.space.get(name)
+        if not isinstance(item, Categorical):
+            return [str(self.fixed.get(name, "none"))]
+        absent = [] if item.when is None else ["none"]
+        return list(dict.fromkeys([*map(str, item.choices), *absent]))
 
     @field_validator("name")
     @classmethod
@@ -433,8 +449,8 @@ class StudySpec(_Part):
                 raise ConfigError(f"`{name}` must stand in `space` or in `fixed`, not in both")
             check_values(name, {f"fixed.{name}": self.fixed[name]})
         for name, item in self.space.items():
-            if name == REFERENCE and not isinstance(item, Categorical):
-                raise ConfigError(f"`space.reference` must be categorical, was {item.type}")
+            if name in VIEWS and not isinstance(item, Categorical):
+                raise ConfigError(f"`space.{name}` must be categorical, was {item.type}")
             check_values(name, _extremes(name, item))
             if item.when is not None and name in _REQUIRED:
                 raise ConfigError(f"`space.{name}` has no default and must exist in every trial, not `when`")

@@ -18,7 +18,7 @@ from arbkit.errors import ArbkitError
 from arbkit.study.block import Parts, TrialBlock
 from arbkit.study.lookup import places
 from arbkit.study.record import StudyRecord
-from arbkit.study.space import REFERENCE, distributions
+from arbkit.study.space import VIEWS, distributions
 from arbkit.study.spec import StudySpec
 from arbkit.study.storages import MEMORY, Reader, StoredStudy, open_reader
 from arbkit.validation.lockbox import openings_in
@@ -96,7 +96,7 @@ def keys_of(spec: StudySpec, fingerprint: str, params: FloatArray) -> pl.Series:
         fingerprint: of the panel.
         params: float64 (n, p) in internal representation.
     """
-    values: dict[str, Any] = {**_DEFAULTS, REFERENCE: "none", **spec.fixed}
+    values: dict[str, Any] = {**_DEFAULTS, **dict.fromkeys(VIEWS, "none"), **spec.fixed}
     alike = [f"{name}={_text(value)}" for name, value in values.items() if name not in spec.space]
     total = np.full(len(params), _hashed(pl.Series([*alike, f"panel={fingerprint}"])).sum(), np.uint64)
     for column, (name, item) in enumerate(distributions(spec.space).items()):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from arbkit import metrics
+from arbkit import metrics, risk
 
 DAYS = 400
 
@@ -204,3 +204,26 @@ def test_arch_does_not_studentize_what_it_says_it_does() -> None:
     assert float(theirs.pvalues["consistent"]) > 0.1
     ours = metrics.superior_predictive_ability(table, block=6)
     assert (ours.best, ours.p_value) == (0, 1 / 1001)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shrunk_covariance_is_that_of_scikit_learn(seed: int) -> None:
+    from sklearn.covariance import LedoitWolf
+
+    rng = np.random.default_rng(seed)
+    pnl = (rng.normal(size=(60, 4)) @ rng.normal(size=(4, 4)) + rng.uniform(-0.2, 0.5, 4)) / 1_000
+    theirs = LedoitWolf().fit(pnl)
+    covariance, shrinkage = risk.ledoit_wolf(pnl)
+    assert shrinkage == pytest.approx(theirs.shrinkage_, rel=1e-9)
+    assert covariance == pytest.approx(theirs.covariance_, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_losses_to_expect_are_those_of_skfolio(level: float) -> None:
+    import skfolio.measures
+
+    # Where the tail is no whole number of periods: there theirs takes one more, for a rounding of 1 - level.
+    values = returns()[:333]
+    found = risk.tail_loss(values, level)
+    assert found.value_at_risk == pytest.approx(skfolio.measures.value_at_risk(values, level), rel=1e-12)
+    assert found.expected_shortfall == pytest.approx(skfolio.measures.cvar(values, level), rel=1e-12)
