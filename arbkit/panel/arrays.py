@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from arbkit._typing import BoolArray, FloatArray
+from arbkit._typing import BoolArray, FloatArray, IntArray
 from arbkit.errors import DataError
 from arbkit.kernels.ladder import Books, first_unordered
 
-__all__ = ["Ladders", "check_levels", "checked_ladders", "frozen_array", "ladder_addresses"]
+__all__ = [
+    "Ladders",
+    "check_levels",
+    "checked_ladders",
+    "frozen_array",
+    "frozen_column",
+    "frozen_times",
+    "ladder_addresses",
+    "optional_column",
+]
 
 
 class Ladders(NamedTuple):
@@ -67,6 +76,31 @@ def ladder_addresses(ladders: Ladders | None) -> Books:
         return Books(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     named = {name: array.ctypes.data for name, array in ladders._asdict().items()}
     return Books(**named, levels=ladders[0].shape[1], reach=0, reach_bytes=0)
+
+
+def frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:
+    """Return a `frozen_array` of one number per row."""
+    array = frozen_array(values, dtype, name, length)
+    if array.ndim != 1:
+        raise DataError(f"column `{name}` must hold one number per row, had shape {array.shape}")
+    return array
+
+
+def optional_column(values: Any, dtype: Any, name: str, length: int) -> Any:
+    """Return a `frozen_column`, or None for None."""
+    return None if values is None else frozen_column(values, dtype, name, length)
+
+
+def frozen_times(ts: Any) -> IntArray:
+    """Return times as a column of int64 nanoseconds; datetimes of any unit are taken too."""
+    times = np.asarray(ts)
+    if times.dtype.kind == "M":
+        if np.isnat(times).any():
+            raise DataError(f"column `ts` must hold a time in every row, {np.isnat(times).sum()} had none")
+        times = times.astype("datetime64[ns]").astype(np.int64)
+    if times.dtype.kind not in "iu" and times.size:
+        raise DataError(f"column `ts` must hold int64 nanoseconds or datetime64, was {times.dtype}")
+    return frozen_column(times, np.int64, "ts", times.size)  # type: ignore[no-any-return]
 
 
 def check_levels(ladders: Ladders | None, tops: Mapping[str, FloatArray], tradable: BoolArray) -> None:

@@ -24,7 +24,16 @@ from arbkit.kernels.runs import Rises
 from arbkit.kernels.skip import grid_rows
 from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
-from arbkit.panel.arrays import Ladders, check_levels, checked_ladders, frozen_array, ladder_addresses
+from arbkit.panel.arrays import (
+    Ladders,
+    check_levels,
+    checked_ladders,
+    frozen_array,
+    frozen_column,
+    frozen_times,
+    ladder_addresses,
+    optional_column,
+)
 from arbkit.panel.excursions import ExcursionTables
 from arbkit.panel.funding import Funding, checked_funding, funding_arrays, payments_on
 from arbkit.panel.pyramid import Pyramid
@@ -68,24 +77,6 @@ class PanelMeta:
     files: tuple[str, ...] = ()
 
 
-def _frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:
-    array = frozen_array(values, dtype, name, length)
-    if array.ndim != 1:
-        raise DataError(f"column `{name}` must hold one number per row, had shape {array.shape}")
-    return array
-
-
-def _frozen_times(ts: Any) -> IntArray:
-    times = np.asarray(ts)
-    if times.dtype.kind == "M":
-        if np.isnat(times).any():
-            raise DataError(f"column `ts` must hold a time in every row, {np.isnat(times).sum()} had none")
-        times = times.astype("datetime64[ns]").astype(np.int64)
-    if times.dtype.kind not in "iu" and times.size:
-        raise DataError(f"column `ts` must hold int64 nanoseconds or datetime64, was {times.dtype}")
-    return _frozen_column(times, np.int64, "ts", times.size)  # type: ignore[no-any-return]
-
-
 class Panel(Shown):
     """One instrument on two venues, row by row, in the account currency.
 
@@ -118,20 +109,20 @@ class Panel(Shown):
         funding: Funding | None = None,
         meta: PanelMeta | None = None,
     ) -> None:
-        self.ts: IntArray = _frozen_times(ts)
+        self.ts: IntArray = frozen_times(ts)
         n = self.ts.size
-        self.bid_a: FloatArray = _frozen_column(bid_a, np.float64, "bid_a", n)
-        self.ask_a: FloatArray = _frozen_column(ask_a, np.float64, "ask_a", n)
-        self.bid_b: FloatArray = _frozen_column(bid_b, np.float64, "bid_b", n)
-        self.ask_b: FloatArray = _frozen_column(ask_b, np.float64, "ask_b", n)
-        self.fair: FloatArray | None = _optional(fair, np.float64, "fair", n)
-        self.entry_ok: BoolArray | None = _optional(entry_ok, np.bool_, "entry_ok", n)
-        self.fx_a: FloatArray | None = _optional(fx_a, np.float64, "fx_a", n)
-        self.fx_b: FloatArray | None = _optional(fx_b, np.float64, "fx_b", n)
-        self.scale: FloatArray | None = _optional(scale, np.float64, "scale", n)
+        self.bid_a: FloatArray = frozen_column(bid_a, np.float64, "bid_a", n)
+        self.ask_a: FloatArray = frozen_column(ask_a, np.float64, "ask_a", n)
+        self.bid_b: FloatArray = frozen_column(bid_b, np.float64, "bid_b", n)
+        self.ask_b: FloatArray = frozen_column(ask_b, np.float64, "ask_b", n)
+        self.fair: FloatArray | None = optional_column(fair, np.float64, "fair", n)
+        self.entry_ok: BoolArray | None = optional_column(entry_ok, np.bool_, "entry_ok", n)
+        self.fx_a: FloatArray | None = optional_column(fx_a, np.float64, "fx_a", n)
+        self.fx_b: FloatArray | None = optional_column(fx_b, np.float64, "fx_b", n)
+        self.scale: FloatArray | None = optional_column(scale, np.float64, "scale", n)
         self.ladders = None if ladders is None else checked_ladders(ladders, n)
         self.columns: dict[str, FloatArray] = {
-            name: _frozen_column(values, np.float64, name, n) for name, values in (columns or {}).items()
+            name: frozen_column(values, np.float64, name, n) for name, values in (columns or {}).items()
         }
         self.meta = meta or PanelMeta()
         self.funding, missed = checked_funding(funding, self.ts)
@@ -587,10 +578,6 @@ def _opened_again(folder: Path, identity: str) -> Panel:
     if panel._home != (folder, identity):
         raise DataError(f"{folder}: the panel store was replaced by another one; open it again")
     return panel
-
-
-def _optional(values: Any, dtype: Any, name: str, n: int) -> Any:
-    return None if values is None else _frozen_column(values, dtype, name, n)
 
 
 def _check_fair(fair: FloatArray | None) -> None:

@@ -1,0 +1,33 @@
+"""The code on the page of sizing and risk runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from arbkit.study import StudySpec
+
+
+def test_the_code_of_the_page_runs_from_top_to_bottom(repository: Path) -> None:
+    page = (repository / "docs" / "risk.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 6
+    names: dict[str, object] = {}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"docs/risk.md, block {number}", "exec"), names)
+
+
+def test_the_part_of_a_spec_on_the_page_is_one(repository: Path) -> None:
+    import yaml
+
+    page = (repository / "docs" / "risk.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    values = yaml.safe_load(block)
+    values["fixed"] |= {
+        "taker_fee_a_bps": 1,
+        "taker_fee_b_bps": 1,
+        "slippage_bps": 1,
+        "max_position_usd": 1_000,
+    }
+    spec = StudySpec.from_dict({"name": "sized", "panel": "pair.csv", "seed": 1, "n_trials": 1, **values})
+    assert len(spec.views) == 3
