@@ -13,6 +13,7 @@ from arbkit.kernels.ladder import Books, first_unordered
 
 __all__ = [
     "Ladders",
+    "check_fair",
     "check_levels",
     "checked_ladders",
     "frozen_array",
@@ -76,6 +77,18 @@ def ladder_addresses(ladders: Ladders | None) -> Books:
         return Books(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     named = {name: array.ctypes.data for name, array in ladders._asdict().items()}
     return Books(**named, levels=ladders[0].shape[1], reach=0, reach_bytes=0)
+
+
+def check_fair(fair: FloatArray | None) -> None:
+    """Refuse a fair ratio that is neither above 0 nor NaN."""
+    if fair is None:
+        return
+    bad = np.flatnonzero((fair <= 0) | np.isinf(fair))
+    if bad.size:
+        raise DataError(
+            "`fair` must be a ratio above 0, or NaN where it is not known, "
+            f"row {bad[0]} held {fair[bad[0]]} ({bad.size} such rows)"
+        )
 
 
 def frozen_column(values: Any, dtype: Any, name: str, length: int) -> Any:

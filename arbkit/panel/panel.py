@@ -26,6 +26,7 @@ from arbkit.kernels.spread import signals, spreads, tradable_rows
 from arbkit.panel._time import to_ns
 from arbkit.panel.arrays import (
     Ladders,
+    check_fair,
     check_levels,
     checked_ladders,
     frozen_array,
@@ -135,7 +136,7 @@ class Panel(Shown):
         self._ladders_checked = False
         self._home: tuple[Path, str] | None = None
         _check_order(self.ts)
-        _check_fair(self.fair)
+        check_fair(self.fair)
 
     @classmethod
     def from_frame(cls, frame: Any, **meta: Any) -> Panel:
@@ -578,17 +579,6 @@ def _opened_again(folder: Path, identity: str) -> Panel:
     if panel._home != (folder, identity):
         raise DataError(f"{folder}: the panel store was replaced by another one; open it again")
     return panel
-
-
-def _check_fair(fair: FloatArray | None) -> None:
-    if fair is None:
-        return
-    bad = np.flatnonzero((fair <= 0) | np.isinf(fair))
-    if bad.size:
-        raise DataError(
-            "`fair` must be a ratio above 0, or NaN where it is not known, "
-            f"row {bad[0]} held {fair[bad[0]]} ({bad.size} such rows)"
-        )
 
 
 def _check_order(ts: IntArray) -> None:
