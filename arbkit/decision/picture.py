@@ -64,7 +64,7 @@ def _label(name: str, number: int) -> str:
 
 def draw(decision: Decision) -> Figure:
     """Draw each mean per day with its interval, and plateau against peak."""
-    from arbkit.realism._draw import sheet
+    from arbkit.show.look import sheet
 
     numbers = picture_numbers(decision)
     sentence = decision.sentence[:1].upper() + decision.sentence[1:] + "."
@@ -78,10 +78,10 @@ def draw(decision: Decision) -> Figure:
 
 
 def _draw_means(axes: Axes, means: tuple[Mean, ...], unit: str, title: str) -> None:
-    from arbkit.realism._draw import BLUE, GREY, ORANGE, plain_numbers
+    from arbkit.show.look import AB, BA, GREY, plain_numbers
 
     for place, item in enumerate(means):
-        color = GREY if item.name == "training" else BLUE if item.mean > 0 else ORANGE
+        color = GREY if item.name == "training" else AB if item.mean > 0 else BA
         if item.low is not None and item.high is not None:
             axes.plot(
                 [place, place], [item.low, item.high], color=color, lw=5, alpha=0.35, solid_capstyle="butt"
@@ -96,7 +96,7 @@ def _draw_means(axes: Axes, means: tuple[Mean, ...], unit: str, title: str) -> N
 
 
 def _draw_values(axes: Axes, numbers: PictureNumbers) -> None:
-    from arbkit.realism._draw import BLUE, GREY, INK, plain_numbers
+    from arbkit.show.look import AB, GREY, INK, plain_numbers
 
     for place, (_, value, score) in enumerate(numbers.values):
         label = "itself" if place == 0 else None
@@ -105,7 +105,7 @@ def _draw_values(axes: Axes, numbers: PictureNumbers) -> None:
             axes.text(place + 0.19, 0, "none", ha="center", va="bottom", fontsize=9, color=INK)
         else:
             around = "three quarters around it" if place == 0 else None
-            axes.bar(place + 0.19, score, width=0.34, color=BLUE, label=around)
+            axes.bar(place + 0.19, score, width=0.34, color=AB, label=around)
     axes.axhline(0, color=GREY, lw=1)
     axes.set_xticks(range(len(numbers.values)), [name for name, _, _ in numbers.values])
     axes.set(title="Plateau against peak, training", ylabel="value of the objective")

@@ -58,11 +58,11 @@ class Audit(Check):
 
     def plot(self) -> Figure:
         """Draw the PnL that each assumption leaves, and list what could not be tried."""
-        from arbkit.realism._draw import BLUE, GREY, INK, ORANGE, plain_numbers, sheet
+        from arbkit.show.look import AB, BA, GREY, INK, plain_numbers, sheet
 
         shown = self.frame.filter(self.frame["mtm_pnl_usd"].is_not_null())
         rest = self.frame.filter(self.frame["mtm_pnl_usd"].is_null())
-        colors = {"base": INK, "tested": BLUE, "claim": "#B8BEC7", "all": ORANGE}
+        colors = {"base": INK, "tested": AB, "claim": "#B8BEC7", "all": BA}
         lines = [f"{row['assumption']}: {row['reason']}" for row in rest.iter_rows(named=True)]
         with sheet(self.finding, 1, height=1.7 + 0.44 * shown.height + 0.19 * len(lines)) as made:
             (ax,) = made.axes

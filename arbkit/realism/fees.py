@@ -57,13 +57,13 @@ class BreakEvenFee(Check):
         """Draw PnL and the number of trades against the fee."""
         from matplotlib.ticker import MaxNLocator
 
-        from arbkit.realism._draw import BLUE, GREEN, GREY, INK, ORANGE, plain_numbers, sheet
+        from arbkit.show.look import AB, BA, GAIN, GREY, INK, plain_numbers, sheet
 
         fee = self.frame["fee_bps"].to_numpy()
         with sheet(self.finding, 2, height=6.2) as made:
             pnl, trades = made.axes
             pnl.axhline(0, color=GREY, lw=1)
-            pnl.plot(fee, self.frame["mtm_pnl_usd"], ".-", color=BLUE)
+            pnl.plot(fee, self.frame["mtm_pnl_usd"], ".-", color=AB)
             pnl.set(ylabel=f"PnL, {self.currency}", title=f"{self.pair}: PnL, marked to market")
             trades.plot(fee, self.frame["total_trades"], ".-", color=GREY)
             trades.set(
@@ -71,9 +71,9 @@ class BreakEvenFee(Check):
             )
             trades.set_ylim(bottom=0)
             marks = (
-                (self.break_even_bps, ORANGE, "-", "break-even"),
-                (self._earlier_zero, ORANGE, "--", "PnL first at zero"),
-                (self.same_trades_bps, GREEN, "-.", "break-even of the same trades"),
+                (self.break_even_bps, BA, "-", "break-even"),
+                (self._earlier_zero, BA, "--", "PnL first at zero"),
+                (self.same_trades_bps, GAIN, "-.", "break-even of the same trades"),
                 (self.own_fee_bps, INK, ":", "fee of the parameters"),
             )
             for value, color, dash, name in marks:

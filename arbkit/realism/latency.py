@@ -64,25 +64,26 @@ class LatencyCurve(Check):
 
     def plot(self) -> Figure:
         """Draw the share still there, the spread left and the PnL, one below the other."""
-        from arbkit.realism._draw import BLUE, GREEN, GREY, INK, ORANGE, duration_axis, sheet
+        from arbkit.realism._draw import duration_axis
+        from arbkit.show.look import AB, BA, GAIN, GREY, INK, sheet
 
         ms = self.frame["latency_ms"].to_numpy()
         with sheet(self.finding, 3, height=8.2) as made:
             share, left, pnl = made.axes
-            share.plot(ms, self.frame["there_pct"], "o-", color=BLUE, label="opportunities")
-            share.plot(ms, self.frame["entries_there_pct"], "s--", color=ORANGE, label="entry decisions")
+            share.plot(ms, self.frame["there_pct"], "o-", color=AB, label="opportunities")
+            share.plot(ms, self.frame["entries_there_pct"], "s--", color=BA, label="entry decisions")
             share.set(ylim=(-4, 104), ylabel="still there, %", title=f"{self.pair}: share still there")
             share.legend(loc="upper right")
             left.fill_between(
                 ms, self.frame["left_low_bps"], self.frame["left_high_bps"],
-                color=BLUE, alpha=0.18, lw=0, label="middle half",
+                color=AB, alpha=0.18, lw=0, label="middle half",
             )  # fmt: skip
-            left.plot(ms, self.frame["left_median_bps"], "o-", color=BLUE, label="median")
+            left.plot(ms, self.frame["left_median_bps"], "o-", color=AB, label="median")
             left.axhline(self.threshold_bps, color=INK, lw=1, ls=":", label="entry threshold")
             left.set(ylabel="left after cost, bps", title="Spread left when the order arrives")
             left.legend(loc="upper right")
             pnl.axhline(0, color=GREY, lw=1)
-            pnl.plot(ms, self.frame["mtm_pnl_usd"], "o-", color=GREEN)
+            pnl.plot(ms, self.frame["mtm_pnl_usd"], "o-", color=GAIN)
             pnl.set(
                 ylabel=f"PnL, {self.currency}", xlabel="latency of both legs",
                 title="PnL of the strategy, marked to market",

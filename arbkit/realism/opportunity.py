@@ -49,7 +49,8 @@ class Opportunities(Check):
         """Draw duration against size, or against the highest spread where the panel has no sizes."""
         from matplotlib.ticker import NullFormatter
 
-        from arbkit.realism._draw import INK, duration_axis, plain_numbers, sheet
+        from arbkit.realism._draw import duration_axis
+        from arbkit.show.look import INK, plain_numbers, sheet
 
         shown = self.frame.gather_every(max(1, -(-self.frame.height // _DOTS)))
         sized = shown["top_usd"].is_not_null().any()

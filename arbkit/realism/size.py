@@ -44,7 +44,7 @@ class Capacity(Check):
         """Draw PnL, PnL in bps and what became of the entries, against notional."""
         from matplotlib.ticker import NullFormatter
 
-        from arbkit.realism._draw import BLUE, GREEN, GREY, ORANGE, plain_numbers, sheet
+        from arbkit.show.look import AB, BA, GAIN, GREY, plain_numbers, sheet
 
         usd = self.frame["notional_usd"].to_numpy()
         with sheet(self.finding, 3, height=8.2) as made:
@@ -52,16 +52,14 @@ class Capacity(Check):
             for ax in (pnl, per):
                 ax.axhline(0, color=GREY, lw=1)
             pnl.plot(usd, self.frame["top_pnl_usd"], "--", color=GREY, label="claimed at the top of the book")
-            pnl.plot(usd, self.frame["mtm_pnl_usd"], "o-", color=BLUE, label=f"down {self.levels} levels")
+            pnl.plot(usd, self.frame["mtm_pnl_usd"], "o-", color=AB, label=f"down {self.levels} levels")
             pnl.set_ylim(*_limits(self.frame["mtm_pnl_usd"].to_numpy(), self.frame["top_pnl_usd"].to_numpy()))
             pnl.set(ylabel=f"PnL, {self.currency}", title=f"{self.pair}: PnL, marked to market")
             pnl.legend(loc="best")
-            per.plot(usd, self.frame["pnl_bps"], "o-", color=GREEN)
+            per.plot(usd, self.frame["pnl_bps"], "o-", color=GAIN)
             per.set(ylabel="PnL, bps of what was filled", title="PnL per unit of money")
-            entries.plot(usd, self.frame["total_trades"], "o-", color=BLUE, label="trades")
-            entries.plot(
-                usd, self.frame["rejected_thin"], "s--", color=ORANGE, label="refused: ladder too thin"
-            )
+            entries.plot(usd, self.frame["total_trades"], "o-", color=AB, label="trades")
+            entries.plot(usd, self.frame["rejected_thin"], "s--", color=BA, label="refused: ladder too thin")
             if self.frame["beyond_book"].sum():
                 entries.plot(usd, self.frame["beyond_book"], "^:", color=GREY, label="exits beyond the book")
             entries.set_ylim(bottom=0)

@@ -65,7 +65,7 @@ class Screen(Check):
 
     def plot(self) -> Figure:
         """Draw the ranking beside the matrix of relative premiums as it is now."""
-        from arbkit.realism._draw import sheet
+        from arbkit.show.look import sheet
 
         shown = self.frame.head(_SHOWN)
         height = max(4.2, 1.8 + 0.32 * shown.height)
@@ -76,10 +76,10 @@ class Screen(Check):
             return made.figure
 
     def _draw_ranking(self, ax: Axes, shown: pl.DataFrame) -> None:
-        from arbkit.realism._draw import BLUE, plain_numbers
+        from arbkit.show.look import AB, plain_numbers
 
         names, values = shown["asset"].to_list(), shown["net_bps_per_day"].to_numpy()
-        ax.barh(range(len(names)), values, color=BLUE, height=0.62)
+        ax.barh(range(len(names)), values, color=AB, height=0.62)
         ax.set_yticks(range(len(names)), names)
         ax.invert_yaxis()
         ax.grid(axis="y", visible=False)
@@ -93,7 +93,7 @@ class Screen(Check):
         ax.margins(x=0.22)
 
     def _draw_matrix(self, ax: Axes, names: list[str]) -> None:
-        from arbkit.realism._draw import GREY
+        from arbkit.show.look import GREY
 
         ax.set_title("sell the row at A, carry back the column: net bps now")
         ax.grid(visible=False)

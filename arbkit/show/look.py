@@ -1,7 +1,8 @@
-"""One look for the pictures of panels, results and studies; matplotlib is imported when one is drawn."""
+"""One look for all pictures by matplotlib, which is imported when one is drawn."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -15,9 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["AB", "BA", "GAIN", "GREY", "INK", "LOSS", "as_times", "stacked", "step_axis", "time_axis"]
+__all__ = [
+    "AB",
+    "BA",
+    "GAIN",
+    "GREY",
+    "INK",
+    "LOSS",
+    "Sheet",
+    "as_times",
+    "plain_numbers",
+    "sheet",
+    "stacked",
+    "step_axis",
+    "time_axis",
+]
 
-#: The colours of the widgets: buying at A, buying at B, gains and entries, losses.
+#: The colours of the widgets: buying at A, buying at B, gains and entries, losses. Blue and orange are
+#: those of Okabe and Ito, which people with any kind of colour vision tell apart.
 AB: Final = "#0072B2"
 BA: Final = "#D55E00"
 GAIN: Final = "#00795A"
@@ -46,6 +62,18 @@ _LOOK: Final[Any] = {
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.2,
 }
+#: Checks show few points and much text: larger letters, thicker lines.
+_LARGER: Final[Any] = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+}
 
 
 @contextmanager
@@ -68,6 +96,33 @@ def stacked(
         ).ravel()
         figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
         yield figure, list(axes)
+
+
+class Sheet:
+    """A figure with its axes, top to bottom."""
+
+    def __init__(self, figure: Figure, axes: list[Axes]) -> None:
+        self.figure = figure
+        self.axes = axes
+
+
+@contextmanager
+def sheet(finding: str, rows: int, *, height: float, columns: int = 1) -> Iterator[Sheet]:
+    """Draw a check on new axes, with its finding above them.
+
+    The figure belongs to nobody's pyplot state, so nothing is left open behind it.
+    """
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style.context(["default", _LOOK, _LARGER]):
+        figure = Figure(figsize=(9, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        lines = textwrap.wrap(finding, 92)
+        figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        yield Sheet(figure, list(axes.flat))
 
 
 def as_times(ns: IntArray) -> Any:
@@ -96,3 +151,10 @@ def step_axis(axis: Any, unit: str = "") -> None:
 
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}{unit}".replace("-", MINUS)))
+
+
+def plain_numbers(axis: Any) -> None:
+    """Write tick labels with thousands separators, never as powers of ten."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", MINUS)))

@@ -53,12 +53,12 @@ class Stress(Check):
 
     def plot(self) -> Figure:
         """Draw PnL and drawdown under each scenario as bars."""
-        from arbkit.realism._draw import BLUE, GREEN, GREY, INK, ORANGE, plain_numbers, sheet
+        from arbkit.show.look import AB, BA, GAIN, GREY, INK, plain_numbers, sheet
 
         shown = self.frame.filter(self.frame["mtm_pnl_usd"].is_not_null())
         pnl, drawdown = (shown[name].to_numpy() for name in ("mtm_pnl_usd", "max_drawdown_mtm_pct"))
         base, place = float(pnl[0]), np.arange(shown.height)
-        colors = [ORANGE if value < 0 else GREEN if value > base else BLUE for value in pnl]
+        colors = [BA if value < 0 else GAIN if value > base else AB for value in pnl]
         pale = shown["status"].is_in(["same", "idle", "control"]).to_list()
         colors = [_PALE if faded else color for faded, color in zip(pale, colors, strict=True)]
         colors[0] = INK

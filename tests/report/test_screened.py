@@ -42,6 +42,7 @@ def test_page_has_ranking_and_matrix_and_loads_nothing(found: Screen) -> None:
     assert ">12.5</td>" in page
     assert 'class="pays"' in page
     assert "\N{MINUS SIGN}60" in page
+    assert "default-src 'none'" in page
     for outside in ("http:", "https:", "src="):
         assert outside not in page
 
