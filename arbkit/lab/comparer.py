@@ -86,9 +86,11 @@ class Comparer(Widget):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import framed, show_widget
+        from arbkit.lab.still import framed, show_still, show_widget
 
-        show_widget(self, framed(self.compared._repr_html_(), self._setup["mark"]), repr(self))
+        show_widget(self)
+        mark = self._setup["mark"]
+        show_still(framed(self.compared._repr_html_(), mark), repr(self), mark)
 
 
 def compare(results: Sequence[BacktestResult], names: Sequence[str] | None = None) -> Comparer:

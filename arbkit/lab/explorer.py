@@ -32,6 +32,7 @@ class Explorer(Widget):
     _esm = front_end("controls.js", "marks.js", "explore.js")
     _css = look()
     _setup = traitlets.Dict().tag(sync=True)
+    _address = traitlets.Unicode("").tag(sync=True)
     _wire: Wire | None = None
 
     def __init__(self, panel: Panel, params: Params, source: str = "") -> None:
@@ -114,17 +115,36 @@ class Explorer(Widget):
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
         if message.get("kind") == "wire":
-            self._wire = self._wire or Wire(self._desk.answer)
-            self.send({"kind": "wire", "address": self._wire.address})
-            return
-        content, arrays = self._desk.answer(message)
-        self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
+            self._open()
+            self.send({"kind": "wire", "address": self._address})
+        elif message.get("kind") == "still":
+            from arbkit.lab.still import renew_still
+
+            renew_still(*self._still(), self._setup["mark"])
+        else:
+            content, arrays = self._desk.answer(message)
+            self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
+
+    def _open(self) -> None:
+        """Open the short way to the page."""
+        self._wire = self._wire or Wire(self._desk.answer)
+        self._address = self._wire.address
+
+    def _still(self) -> tuple[str, str]:
+        """Return the picture for where no kernel runs, as HTML, and a line of text about it."""
+        from arbkit.lab.still import still_html
+        from arbkit.show import measures_of
+
+        result = self.result
+        lines = measures_of(result.metrics, self.panel.meta.currency)
+        about = f"{self!r}, {result!r}"
+        return still_html(result.plot(), lines, about, self._setup["mark"]), about
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_widget, still_html
-        from arbkit.show import measures_of
+        from arbkit.lab.still import show_still, show_widget
 
-        lines = measures_of(self.result.metrics, self.panel.meta.currency)
-        about = f"{self!r}, {self.result!r}"
-        show_widget(self, still_html(self.plot(), lines, about, self._setup["mark"]), about)
+        # The page draws its first picture by the short way while the still is made here.
+        self._open()
+        show_widget(self)
+        show_still(*self._still(), self._setup["mark"])

@@ -19,7 +19,7 @@ from arbkit.show import Measure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["framed", "png_of", "show_widget", "still_html"]
+__all__ = ["framed", "png_of", "renew_still", "show_still", "show_widget", "still_html"]
 
 #: The output before a still, unless a widget lives in it.
 _ALONE: Final = (
@@ -63,11 +63,26 @@ def framed(shown: str, mark: str) -> str:
     return f"<div class='arbkit-still' data-mark='{mark}'>{_ALONE}{shown}</div>"
 
 
-def show_widget(widget: Any, still: str, about: str) -> None:
-    """Show a widget, then its still; `about` stands where only text can."""
+def show_widget(widget: Any) -> None:
+    """Show a widget, without its still."""
     from IPython import display as shown
 
     bundle = widget._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     shown.display(data, raw=True)  # type: ignore[no-untyped-call]
-    shown.display({"text/html": still, "text/plain": about}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def show_still(still: str, about: str, mark: str) -> None:
+    """Show the still of a widget; `about` stands where only text can."""
+    from IPython import display as shown
+
+    data = {"text/html": still, "text/plain": about}
+    shown.display(data, raw=True, display_id=mark)  # type: ignore[no-untyped-call]
+
+
+def renew_still(still: str, about: str, mark: str) -> None:
+    """Put another still in the place of one that was shown."""
+    from IPython import display as shown
+
+    data = {"text/html": still, "text/plain": about}
+    shown.update_display(data, raw=True, display_id=mark)  # type: ignore[no-untyped-call]

@@ -64,14 +64,12 @@ class Watcher(Widget):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_widget, still_html
+        from arbkit.lab.still import show_still, show_widget, still_html
 
-        if self.study.n_trials == 0:
-            from IPython.display import display
-
-            display(self._repr_mimebundle_()[0], raw=True)  # type: ignore[no-untyped-call,index]
-            return
-        show_widget(self, still_html(self.plot(), (), repr(self), self._setup["mark"]), repr(self))
+        show_widget(self)
+        if self.study.n_trials:
+            mark = self._setup["mark"]
+            show_still(still_html(self.plot(), (), repr(self), mark), repr(self), mark)
 
 
 def watch(study: Study | str, storage: str | None = None) -> Watcher:

@@ -30,8 +30,8 @@ from tests.markets import market_frame
 {MARKET}
 desk = lab.explore(panel, params)
 desk""",
-    """other = arbkit.backtest(panel, params.replace(exit_spread_bps=5))
-lab.compare([desk.result, other], ["first", "later"])""",
+    """runs = [arbkit.backtest(panel, params.replace(exit_spread_bps=x)) for x in (0, 5)]
+lab.compare(runs, ["first", "later"])""",
 ]
 
 
@@ -86,6 +86,9 @@ def test_the_desk_under_the_hand_and_without_a_kernel(jupyter: str, browser: Any
         assert values["result"].metrics == metrics
 
         compare_trade_by_trade(page, panel, first)
+        earned = arbkit.show.signed(metrics.mtm_pnl_usd)
+        still = f"document.querySelector('.arbkit-still').textContent.includes('{earned}')"
+        page.wait_for_function(still)
 
         page.keyboard.press("Escape")
         page.keyboard.press("Control+s")
@@ -93,7 +96,7 @@ def test_the_desk_under_the_hand_and_without_a_kernel(jupyter: str, browser: Any
         assert notebook.said == []
         assert notebook.asked == []
         stop_kernels(jupyter)
-        look_at_the_saved_notebook(page)
+        look_at_the_saved_notebook(page, earned)
     search_is_around(tmp_path / "notebooks", study, moved, panel)
 
 
@@ -178,8 +181,8 @@ def stop_kernels(address: str) -> None:
         urllib.request.urlopen(request).close()
 
 
-def look_at_the_saved_notebook(page: Any) -> None:
-    """Without its kernel each widget leaves a picture, the numbers, and nothing that waits for anybody."""
+def look_at_the_saved_notebook(page: Any, earned: str) -> None:
+    """Without its kernel each widget leaves a picture, its last numbers, and no line that waits."""
     page.reload()
     stills = page.locator(".arbkit-still")
     stills.nth(1).wait_for()
@@ -187,4 +190,6 @@ def look_at_the_saved_notebook(page: Any) -> None:
     for still in stills.all():
         assert still.locator("img").evaluate("image => image.naturalWidth") > 300
         assert "PnL, open trades marked" in still.inner_text()
-    assert not page.get_by_text("Loading widget").first.is_visible()
+    assert earned in stills.first.inner_text()
+    for line in page.get_by_text("isplaying widget").or_(page.get_by_text("Loading widget")).all():
+        assert not line.is_visible()

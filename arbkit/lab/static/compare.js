@@ -14,7 +14,7 @@ class CompareView {
     this.order = { column: "difference", down: true };
     this.tints = {};
     this.build(el);
-    this.showStills = hideStills(this.setup.mark);
+    this.showStills = hideStills(this.setup.mark, this.root);
     this.drawer = drawer(
       model,
       (message, buffers) => this.drawn(message, buffers),

@@ -23,7 +23,7 @@ class ExploreView {
     this.tints = {};
     this.charts = {};
     this.build(el);
-    this.showStills = hideStills(this.setup.mark);
+    this.showStills = hideStills(this.setup.mark, this.root);
     this.way = shortWay(
       model,
       (message, buffers) => this.hear(message, buffers),
@@ -82,7 +82,7 @@ class ExploreView {
       button("\u2192", "Later (right arrow)", () => this.pan(0.4), "ak-small"),
       button("All", "Show the whole time (key 0, or double click)", () => this.look(setup.start, setup.end), "ak-small"),
       make("span", { class: "ak-gap" }),
-      button("Keep", "Keep this set: a row of .kept", () => this.model.send({ kind: "keep" }), "ak-keep"),
+      button("Keep", "Keep this set: a row of .kept", (event) => this.keep(event), "ak-keep"),
       button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
       button("Copy code", "The code that makes the same backtest", () => this.model.send({ kind: "code" }), "ak-code"),
     );
@@ -130,6 +130,13 @@ class ExploreView {
     this.root.addEventListener("keydown", (event) => {
       if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
     });
+    // Once the hand has left, the picture for where no kernel runs is made anew: that of the set now looked at.
+    const renew = () => {
+      if (this.stale) this.model.send({ kind: "still" });
+      this.stale = false;
+    };
+    this.root.addEventListener("pointerleave", renew);
+    this.root.addEventListener("focusout", (event) => this.root.contains(event.relatedTarget) || renew());
     this.root.dataset.mark = setup.mark;
     el.append(this.root);
     this.tints = tintsOf(this.root);
@@ -346,6 +353,11 @@ class ExploreView {
     this.look(min + share * (max - min), max + share * (max - min));
   }
 
+  keep(event) {
+    this.acted = event.timeStamp;
+    this.model.send({ kind: "keep" });
+  }
+
   key(event) {
     const acts = {
       ArrowLeft: () => this.pan(-0.2),
@@ -453,7 +465,11 @@ class ExploreView {
     if (message.kind === "code") return this.showText("The code that makes the same backtest", message.text, true);
     if (message.kind === "study")
       return this.showText(`Study ${message.name} runs in a process of its own; watch it with`, message.text, false);
-    if (message.kind === "keep" || message.kind === "forget") return this.showKept(message.kept);
+    if (message.kind === "keep" || message.kind === "forget") {
+      this.showKept(message.kept);
+      if (this.acted !== undefined) whenPainted(() => performance.measure("arbkit:keep", { start: this.acted }));
+      return undefined;
+    }
     if (message.kind === "use") {
       this.values = message.values;
       this.showValues(true);
@@ -472,6 +488,7 @@ class ExploreView {
       this.eachRow = message.each_row;
       this.rows = message.rows;
     }
+    if (asked.values !== undefined) this.stale = true;
     if (this.drawer.idle) {
       const first = !Object.keys(this.values).length;
       if (first || asked.values === undefined) {
@@ -585,7 +602,7 @@ class ExploreView {
     const area = make("textarea", { readonly: true, rows: String(Math.min(18, text.split("\n").length)), "aria-label": title });
     area.value = text;
     const said = make("span", { class: "ak-said" }, title);
-    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => (this.note.hidden = true) }, "Close");
+    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.closeNote() }, "Close");
     this.note.replaceChildren(make("div", { class: "ak-line" }, said, make("span", { class: "ak-gap" }), close), area);
     this.note.hidden = false;
     area.focus();
@@ -598,6 +615,11 @@ class ExploreView {
     }
   }
 
+  closeNote() {
+    this.note.hidden = true;
+    this.note.replaceChildren();
+  }
+
   askStudy() {
     const trials = make("input", { type: "number", min: "1", value: "300", class: "ak-field", "aria-label": "trials" });
     const start = make("button", { type: "button", class: "ak-button" }, "Start");
@@ -605,7 +627,7 @@ class ExploreView {
       start.disabled = true;
       this.model.send({ kind: "study", trials: Math.max(1, Math.round(Number(trials.value)) || 300) });
     });
-    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => (this.note.hidden = true) }, "Close");
+    const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.closeNote() }, "Close");
     const said = "Search around the thresholds and times of this set, in a process of its own, with this many trials:";
     this.note.replaceChildren(make("div", { class: "ak-line" }, make("span", {}, said), trials, start, make("span", { class: "ak-gap" }), close));
     this.note.hidden = false;

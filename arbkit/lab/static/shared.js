@@ -50,8 +50,9 @@ function followTheme(root, changed) {
   };
 }
 
-// While a widget is alive, the picture that stands in for it in a saved notebook is hidden; it may come later.
-function hideStills(mark) {
+// While a widget is alive, the picture that stands in for it in a saved notebook is hidden; it may come later,
+// and anew.
+function hideStills(mark, root) {
   const hidden = new Set();
   const hide = () => {
     for (const still of document.querySelectorAll(`.arbkit-still[data-mark="${mark}"]`)) {
@@ -62,9 +63,16 @@ function hideStills(mark) {
       hidden.add(whole);
     }
   };
-  const timers = [0, 300, 1000, 3000, 10000].map((ms) => setTimeout(hide, ms));
+  const watcher = new MutationObserver(hide);
+  const look = () => {
+    hide();
+    const outputs = root.closest(".jp-OutputArea");
+    if (outputs) watcher.observe(outputs, { childList: true });
+  };
+  const timers = [0, 300, 1000, 3000, 10000].map((ms) => setTimeout(look, ms));
   return () => {
     timers.forEach(clearTimeout);
+    watcher.disconnect();
     for (const whole of hidden) whole.style.display = "";
   };
 }
@@ -73,8 +81,8 @@ function hideStills(mark) {
 // Elsewhere, and where it cannot be opened, everything goes by way of Jupyter.
 function shortWay(model, hear, lost) {
   let socket = null;
-  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)) model.send({ kind: "wire" });
-  return {
+  let held = null;
+  const way = {
     open(address) {
       if (socket) return;
       try {
@@ -84,8 +92,12 @@ function shortWay(model, hear, lost) {
       }
       socket.binaryType = "arraybuffer";
       socket.onmessage = ({ data }) => hear(...unpacked(data));
+      socket.onopen = () => {
+        if (held) socket.send(held);
+        held = null;
+      };
       socket.onclose = () => {
-        socket = null;
+        socket = held = null;
         lost();
       };
     },
@@ -94,6 +106,7 @@ function shortWay(model, hear, lost) {
     },
     send(message) {
       if (this.isOpen) socket.send(JSON.stringify(message));
+      else if (socket && socket.readyState === WebSocket.CONNECTING) held = JSON.stringify(message);
       else model.send(message);
     },
     close() {
@@ -101,6 +114,11 @@ function shortWay(model, hear, lost) {
       if (socket) socket.close();
     },
   };
+  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)) {
+    if (model.get("_address")) way.open(model.get("_address"));
+    else model.send({ kind: "wire" });
+  }
+  return way;
 }
 
 // An answer in one piece, as `arbkit.lab.wire.packed` makes it.

@@ -31,7 +31,7 @@ class WatchView {
     this.setup = model.get("_setup");
     this.known = -1;
     this.build(el);
-    this.showStills = hideStills(this.setup.mark);
+    this.showStills = hideStills(this.setup.mark, this.root);
     this.listen = (message, buffers) => this.hear(message, buffers);
     model.on("msg:custom", this.listen);
     this.endTheme = followTheme(this.root, () => this.draw());
