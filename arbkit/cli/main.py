@@ -58,6 +58,7 @@ NOUNS: Final[dict[str, Noun]] = {
     "screen": Noun("arbkit.cli.screen", "app", False, "Rank every asset that two venues list"),
     "notebook": Noun("arbkit.cli.notebook", "app", False, "Write a ready notebook for a dataset"),
     "live": Noun("arbkit.cli.live", "app", False, "Run pairs on live books, on paper; watch, stop, compare"),
+    "exchange": Noun("arbkit.cli.exchange", "app", False, "Serve a practice exchange, with faults to switch"),
     "jobs": Noun("arbkit.cli.jobs", "app", False, "Plan a session of jobs, run them, rank the results"),
     "cache": Noun("arbkit.cli.cache", "app", False, "List or clear the panel cache"),
     "doctor": Noun("arbkit.cli.doctor", "app", False, "Examine the installation, and say what to do"),

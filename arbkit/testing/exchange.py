@@ -18,6 +18,7 @@ try:
     import aiohttp as _needed
 except ModuleNotFoundError as error:
     raise MissingDependencyError("the practice exchange needs aiohttp: pip install 'arbkit[live]'") from error
+from arbkit.testing.admin import Admin
 from arbkit.testing.clock import ServerClock
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Faults
@@ -66,6 +67,7 @@ class PracticeExchange:
         conflate: gather the changes of Binance's books per 100, 250, ... ms, as the real venue does; without
             it every book is an event of its own.
         ports: venue -> port; 0 or missing takes a free one.
+        admin_port: where faults are switched from outside (`Admin`); 0 takes a free port, None serves none.
 
     Example:
         >>> async def practise():
@@ -83,10 +85,13 @@ class PracticeExchange:
         limits: bool = True,
         conflate: bool = False,
         ports: Mapping[str, int] | None = None,
+        admin_port: int | None = None,
     ) -> None:
         self.clock = clock or ServerClock()
         self.core = Core(self.clock, limits=limits)
-        self._ports = dict(ports or {})
+        self.admin = None if admin_port is None else Admin(self)
+        self._ports = {"admin": admin_port or 0, **(ports or {})}
+        self.books_pushed = 0
         self.venues: dict[str, Venue] = {}
         self._players: set[asyncio.Task[None]] = set()
         for name, symbols in (DEFAULT_MARKETS if markets is None else markets).items():
@@ -134,9 +139,29 @@ class PracticeExchange:
         """
         return self.core.call(self._ledger)
 
+    def addresses(self) -> dict[str, dict[str, str]]:
+        """Return `rest_url`, `ws_url`, `key` and `secret` by venue, for who practises."""
+        found = {}
+        for name, venue in self.venues.items():
+            found[name] = {"rest_url": venue.rest_url, "ws_url": venue.ws_url}
+            if isinstance(venue, (Upbit, Usdm, Spot)):
+                found[name] |= {"key": venue.keys.key, "secret": venue.keys.secret}
+        return found
+
+    def push_book(self, venue: str, symbol: str, bids: Iterable[Any], asks: Iterable[Any]) -> None:
+        """Make this a symbol's book, from any thread.
+
+        Raises:
+            ConfigError: when venue or symbol is not served, or a level is not two numbers.
+        """
+        if venue not in self.venues:
+            raise ConfigError(f"this exchange does not serve `{venue}`; {nearest_names(venue, self.venues)}")
+        self.books_pushed += 1
+        self.venues[venue].push_book(symbol, bids, asks)
+
     def push(self, frame: Frame) -> None:
         """Make a frame the book of its symbol, from any thread."""
-        self.venues[frame.venue].push_book(frame.symbol, frame.bids, frame.asks)
+        self.push_book(frame.venue, frame.symbol, frame.bids, frame.asks)
 
     async def __aenter__(self) -> PracticeExchange:
         await self.start()
@@ -158,6 +183,8 @@ class PracticeExchange:
         try:
             for name, venue in self.venues.items():
                 await venue.start(self._ports.get(name, 0))
+            if self.admin is not None:
+                await self.admin.start(self._ports["admin"])
         except BaseException:
             await self.stop()
             raise
@@ -169,6 +196,8 @@ class PracticeExchange:
         await asyncio.gather(*self._players, return_exceptions=True)
         for venue in self.venues.values():
             await venue.stop()
+        if self.admin is not None:
+            await self.admin.stop()
         self.core.loop = None
 
     def play(self, source: Source, *, speed: float = 1.0, loop: bool = False) -> asyncio.Task[None]:

@@ -114,7 +114,7 @@ class Socket:
         if self.dead or self.ws.closed:
             return
         faults, name = self.venue.core.faults, self.venue.name
-        if kind == "answer" or not faults.active():
+        if kind == "answer" or (self._late is None and not faults.active()):
             self._put(payload)
             return
 
