@@ -187,6 +187,7 @@ def switch_on(
     seconds: Annotated[float | None, _option("So long.")] = None,
     option: Annotated[list[str] | None, _option("KEY=VALUE; again for each.", "--option")] = None,
     at: _At = _DEFAULT_AT,
+    json: _Json = False,
 ) -> None:
     """Switch a fault on at a practice exchange that runs.
 
@@ -196,12 +197,15 @@ def switch_on(
 
       arbkit exchange on slow_answer --venue binance_usdm --count 1 --option delay=5
     """
-    from arbkit.cli._console import say
+    from arbkit.cli._console import print_json, say
 
     given = {"venue": venue, "endpoint": endpoint, "symbol": symbol, "count": count, "seconds": seconds}
     options = dict(_pair(text, "--option", "KEY=VALUE") for text in option or ())
     body = {key: value for key, value in given.items() if value is not None}
     answer = _asked(f"{at}/faults", "POST", {"name": name, **body, "options": _typed(options)})
+    if json:
+        print_json(answer)
+        return
     say(f"on: {answer['name']} at {answer['venue'] or 'every venue'}, number {answer['number']}")
 
 
@@ -209,6 +213,7 @@ def switch_on(
 def switch_off(
     name: Annotated[str | None, typer.Argument(help="A fault; default: all of them.")] = None,
     at: _At = _DEFAULT_AT,
+    json: _Json = False,
 ) -> None:
     """Switch a fault off, or all of them.
 
@@ -216,15 +221,18 @@ def switch_off(
 
       arbkit exchange off stall_data
     """
-    from arbkit.cli._console import say
+    from arbkit.cli._console import print_json, say
 
     answer = _asked(f"{at}/faults" + (f"?name={name}" if name else ""), "DELETE")
+    if json:
+        print_json(answer)
+        return
     say(f"{len(answer['on'])} faults are on")
 
 
 @app.command("ledger")
-def ledger(at: _At = _DEFAULT_AT) -> None:
-    """Print what the exchange itself holds to be true: balances, positions, fills, open orders.
+def ledger(at: _At = _DEFAULT_AT, json: _Json = True) -> None:
+    """Print as JSON what the exchange itself holds to be true: balances, positions, fills, open orders.
 
     Example:
 

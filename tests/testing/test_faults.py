@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -60,6 +61,11 @@ def test_unknown_faults_and_options_are_refused() -> None:
         exchange.faults.on("overloaded", venue="upbit")
     with pytest.raises(ConfigError, match="has no option `cod`; it has: code"):
         exchange.faults.on("close_sockets", cod=1)
+
+
+def test_the_page_names_every_fault(repository: Path) -> None:
+    page = (repository / "docs" / "practice-exchange.md").read_text(encoding="utf-8")
+    assert [name for name in FAULTS if f"`{name}`" not in page] == []
 
 
 def test_counts_skips_times_and_places_are_kept() -> None:
