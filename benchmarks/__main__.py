@@ -24,6 +24,7 @@ from benchmarks import (
     bench_memory,
     bench_portfolio,
     bench_process,
+    bench_record,
     bench_samplers,
     bench_storages,
     bench_store,
@@ -70,6 +71,7 @@ class Sizes(NamedTuple):
     decisions: tuple[int, int, int, int, int]
     screened: tuple[int, int, int, int]
     hand: tuple[tuple[int, ...], int]
+    record: bench_record.RecordSizes
 
 
 FULL: Final = Sizes(
@@ -83,6 +85,7 @@ FULL: Final = Sizes(
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64), hand=((1_000_000, 10_000_000), 60),
+    record=bench_record.RecordSizes(20, 50.0, 60.0, 2_400_000, 15.0),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
@@ -92,6 +95,7 @@ QUICK: Final = Sizes(
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8), hand=((), 0),
+    record=bench_record.RecordSizes(2, 50.0, 0.5, 0, 1.0),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 _DENSE_ROWS: Final = 1_000_000
@@ -207,6 +211,10 @@ def _lab(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
         yield from bench_lab.hand_to_eye(*sizes.hand, folder)
 
 
+def _record(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_record.recordings(sizes.record, folder)
+
+
 #: What can be measured, in this order.
 SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
@@ -230,6 +238,7 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "reopening": _reopening,
     "synthetic": _synthetic,
     "ingest": _ingest,
+    "record": _record,
     "lab": _lab,
 }
 _TITLES: Final = {
@@ -254,6 +263,7 @@ _TITLES: Final = {
     "reopening": "A finished study opened again, each command a process of its own",
     "synthetic": "Synthetic market, a process of its own",
     "ingest": "Reading data",
+    "record": "The recorder under load, a process of its own",
     "lab": "From the hand to the eye: the explorer in JupyterLab in headless Chromium, wall time",
 }
 

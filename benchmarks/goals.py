@@ -40,9 +40,20 @@ def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
         "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
         "decisions": _decisions, "screening": _screening, "study": _study, "samplers": _samplers,
         "tpestored": _tpe_stored, "studyprocess": _study_process, "kills": _kills,
-        "lab": _lab, "storages": _storages, "reopening": _reopening,
+        "lab": _lab, "record": _record, "storages": _storages, "reopening": _reopening,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
+
+
+def _record(rows: Sequence[Row]) -> Iterator[Goal]:
+    for row in rows:
+        yield Goal(f"messages lost, {row['recording']}", 0, True, row["lost"])
+        growth = row["last quarter"] / row["memory MB, 1st quarter"]
+        if row["recording"] == "paced":
+            yield Goal("CPU % of a core at 20 x 2 x 50 messages/s", 50, True, row["CPU %"])
+            yield Goal("from the socket to the row, p99 ms", 10, True, row["to row p99 ms"])
+        else:
+            yield Goal("memory of the last quarter over the first, as fast as read", 1.2, True, growth)
 
 
 def _lab(rows: Sequence[Row]) -> Iterator[Goal]:

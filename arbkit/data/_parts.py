@@ -121,7 +121,7 @@ class ColumnDigest:
 
     def update(self, frame: pl.DataFrame) -> None:
         """Take more rows; in blocks that stay in the processor's cache, which halves the time."""
-        columns = {column.name: _value_bits(column) for column in frame.iter_columns()}
+        columns = _value_bits(frame)
         for lo in range(0, frame.height, _BLOCK):
             hi = min(lo + _BLOCK, frame.height)
             places = np.arange(self._rows + lo, self._rows + hi, dtype=np.uint64)
@@ -148,11 +148,15 @@ def _mixed(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return mixed
 
 
-def _value_bits(column: pl.Series) -> npt.NDArray[np.uint64]:
-    values = column.to_physical()
-    if values.null_count():
-        values = values.fill_null(float("nan") if values.dtype.is_float() else _NO_TIME)
-    return np.ascontiguousarray(values.to_numpy()).view(np.uint64)
+def _value_bits(frame: pl.DataFrame) -> dict[str, npt.NDArray[np.uint64]]:
+    plain = frame.select(
+        (column.fill_null(float("nan")) if dtype.is_float() else column.to_physical().fill_null(_NO_TIME))
+        for column, dtype in ((pl.col(name), dtype) for name, dtype in frame.schema.items())
+    )
+    return {
+        column.name: np.ascontiguousarray(column.to_numpy()).view(np.uint64)
+        for column in plain.iter_columns()
+    }
 
 
 def row_groups(path: Path) -> Iterator[pl.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from math import nan
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -75,15 +75,10 @@ class BookRows:
             if self._inverse:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     sizes /= prices
-        columns = [_stamps("ts_event", self._event), _stamps("ts_recv", self._recv)]
-        names = book_schema(self.levels).names()[2:]
-        columns += [
-            pl.Series(name, np.ascontiguousarray(values[:, index])).fill_nan(None)
-            for index, name in enumerate(names)
-        ]
-        return pl.DataFrame(columns)
-
-
-def _stamps(name: str, values: array[int]) -> pl.Series:
-    stamps = pl.Series(name, np.array(values, dtype=np.int64))
-    return stamps.set(stamps == _NO_TIME, None).cast(TIMESTAMP)
+        names = book_schema(self.levels).names()
+        columns: dict[str, Any] = {names[0]: np.array(self._event), names[1]: np.array(self._recv)}
+        columns |= {name: np.ascontiguousarray(values[:, at]) for at, name in enumerate(names[2:])}
+        stamps = pl.col(names[:2])
+        return pl.DataFrame(columns, nan_to_null=True).with_columns(
+            pl.when(stamps != _NO_TIME).then(stamps).cast(TIMESTAMP)
+        )
