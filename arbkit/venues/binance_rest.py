@@ -64,6 +64,7 @@ class BinanceRest(RestClient):
         timeout_s: float = 5.0,
         recv_window_ms: int = 5000,
         limits: Mapping[str, Sequence[Window]] | None = None,
+        latest_arrival_s: float | None = None,
     ) -> None:
         super().__init__(key, secret, rest_url=rest_url, clock=clock, timeout_s=timeout_s, limits=limits)
         self._ws_url = ws_url.rstrip("/")
@@ -71,7 +72,9 @@ class BinanceRest(RestClient):
         self._recv_window_ms = recv_window_ms
         self._offset_ns = 0
         self._instruments: dict[str, Instrument] = {}
-        self.latest_arrival_s = recv_window_ms / 1000 + 1.0
+        #: The venue takes stamps of up to a second ahead of its clock.
+        valid_s = recv_window_ms / 1000 + 1.0
+        self.latest_arrival_s = valid_s if latest_arrival_s is None else latest_arrival_s
 
     @property
     def clock_offset_ns(self) -> int:

@@ -64,10 +64,11 @@ class BinanceSpotClient(BinanceRest):
         timeout_s: float = 5.0,
         recv_window_ms: int = 5000,
         limits: Mapping[str, Sequence[Window]] | None = None,
+        latest_arrival_s: float | None = None,
     ) -> None:
         super().__init__(
             key, secret, rest_url=rest_url, ws_url=ws_url, symbols=symbols, clock=clock, timeout_s=timeout_s,
-            recv_window_ms=recv_window_ms, limits=limits,
+            recv_window_ms=recv_window_ms, limits=limits, latest_arrival_s=latest_arrival_s,
         )  # fmt: skip
         self._taker_fee = _DEFAULT_FEE
 

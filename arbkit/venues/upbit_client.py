@@ -71,11 +71,11 @@ class UpbitClient(RestClient):
         clock: nanoseconds since the epoch.
         timeout_s: for one request.
         limits: windows by group instead of the documented ones.
+        latest_arrival_s: how long an order may stay on its way, after which "no such order" is believed.
     """
 
     venue = "upbit"
     _groups = _GROUPS
-    latest_arrival_s = _LATEST_ARRIVAL_S
 
     def __init__(
         self,
@@ -88,8 +88,10 @@ class UpbitClient(RestClient):
         clock: Callable[[], int] = time.time_ns,
         timeout_s: float = 5.0,
         limits: Mapping[str, Sequence[Window]] | None = None,
+        latest_arrival_s: float = _LATEST_ARRIVAL_S,
     ) -> None:
         super().__init__(key, secret, rest_url=rest_url, clock=clock, timeout_s=timeout_s, limits=limits)
+        self.latest_arrival_s = latest_arrival_s
         self._ws_url = ws_url.rstrip("/")
         self._symbols = tuple(symbols)
         self._instruments: dict[str, Instrument] = {}

@@ -50,6 +50,7 @@ class BinanceUsdmClient(BinanceRest):
         timeout_s: for one request.
         recv_window_ms: how long a request may be on its way.
         limits: windows by group instead of the documented ones.
+        latest_arrival_s: how long an order may stay on its way; by default as long as it is valid.
         extend_s: how often the listen key is extended.
     """
 
@@ -71,11 +72,12 @@ class BinanceUsdmClient(BinanceRest):
         timeout_s: float = 5.0,
         recv_window_ms: int = 5000,
         limits: Mapping[str, Sequence[Window]] | None = None,
+        latest_arrival_s: float | None = None,
         extend_s: float = _EXTEND_S,
     ) -> None:
         super().__init__(
             key, secret, rest_url=rest_url, ws_url=ws_url, symbols=symbols, clock=clock, timeout_s=timeout_s,
-            recv_window_ms=recv_window_ms, limits=limits,
+            recv_window_ms=recv_window_ms, limits=limits, latest_arrival_s=latest_arrival_s,
         )  # fmt: skip
         self._extend_s = extend_s
         self._listen_key: Secret | None = None
