@@ -139,6 +139,11 @@ class _Run:
     def pending(self) -> list[Order]:
         return [order for order, _ in self.account.orders if not order.is_settled]
 
+    def is_suspect(self, leg: int) -> bool:
+        """Whether a venue refuses orders, or leaves one without an answer."""
+        silent = any(order.state is OrderState.DOUBT for order in self.orders[leg])
+        return silent or self.refusals[leg] >= _MOST_REFUSALS
+
     def timeline(self) -> list[tuple[int, Decimal]]:
         changes: list[tuple[int, Decimal]] = []
         for leg in (0, 1):
@@ -207,6 +212,10 @@ class PairExecutor:
         self._accounts: dict[str, _Account] = {}
         self._sending: set[asyncio.Task[Order]] = set()
         self.counts: Counter[str] = Counter()
+
+    async def close(self) -> None:
+        """Wait for the answers to requests that are on their way."""
+        await asyncio.gather(*self._sending, return_exceptions=True)
 
     def exposure(self, name: str) -> Decimal:
         """Return what is open on one side of a pair, signed base units."""
@@ -407,8 +416,8 @@ class PairExecutor:
         legs = self._tradable(run, exposure)
         if late and self._on_naked == "flatten":
             legs.reverse()
-        # A leg that has refused twice is left to the other one, where that can be.
-        legs.sort(key=lambda leg: run.refusals[leg] >= _MOST_REFUSALS)
+        # A leg that has refused twice, or does not answer, is left to the other one, where that can be.
+        legs.sort(key=lambda leg: run.is_suspect(leg))
         if not late and run.plans[legs[0]].side is not side:
             late = True
         leg = legs[0]

@@ -157,6 +157,7 @@ def fills(
             fee_asset=row["commissionAsset"],
             ts=_time(row.get("time")),
             is_maker=bool(row.get("maker", row.get("isMaker", False))),
+            realized=_number(row["realizedPnl"]) if "realizedPnl" in row else None,
         )
         for row in rows or ()
         if str(row["orderId"]) == report.order_id
@@ -254,6 +255,7 @@ def _deliver_order(detail: Mapping[str, Any], venue: str, unit: Decimal, sink: A
                 fee_asset=str(detail.get("N") or ""),
                 ts=_time(detail.get("T")) or ts,
                 is_maker=bool(detail.get("m")),
+                realized=_number(detail["rp"]) if "rp" in detail else None,
             )
         )
     filled = _number(detail["z"]) * unit

@@ -109,6 +109,7 @@ def fill_fields(fill: Fill) -> dict[str, Any]:
         "fee_asset": fill.fee_asset,
         "fill_ns": fill.ts,
         "is_maker": fill.is_maker,
+        "realized": _text(fill.realized),
     }
 
 
@@ -184,6 +185,7 @@ def _fill(record: Mapping[str, Any]) -> Fill:
         fee_asset=record["fee_asset"],
         ts=int(record["fill_ns"]),
         is_maker=record["is_maker"],
+        realized=_decimal(record["realized"]),
     )
 
 

@@ -24,7 +24,8 @@ class Ledger:
 
     Attributes:
         positions: signed base units by (venue, symbol), fees in the coin itself taken off.
-        flows: change of the balance by (venue, asset); of a perpetual its realised profit less fees.
+        flows: change of the balance by (venue, asset); of a perpetual its realised profit less fees,
+            as the venue has booked it where it says so.
         fees: what was paid by (venue, asset).
     """
 
@@ -40,7 +41,8 @@ class Ledger:
         self.flows[fill.venue, fill.fee_asset] -= fill.fee
         key, quote = (fill.venue, fill.symbol), (fill.venue, instrument.quote)
         if instrument.kind != "spot":
-            self.flows[quote] += self._realised(fill, key)
+            realised = self._realised(fill, key)
+            self.flows[quote] += realised if fill.realized is None else fill.realized
             return
         change = fill.size if fill.side is OrderSide.BUY else -fill.size
         self.positions[key] += net_base(fill, instrument.base)

@@ -80,17 +80,19 @@ class Limiter:
         self.waits = 0
         self.refusals = 0
 
-    async def acquire(self, costs: Mapping[str, int]) -> None:
+    async def acquire(self, costs: Mapping[str, int], patience_s: float | None = None) -> None:
         """Wait for the turn of one request.
 
         Args:
             costs: units by group.
+            patience_s: instead of the limiter's own.
 
         Raises:
             VenueError: `rate_limited`, when the wait is longer than the patience. Nothing was sent.
         """
+        patience_s = self._patience_s if patience_s is None else patience_s
         while (wait := self._wait(costs)) > 0:
-            if wait > self._patience_s:
+            if wait > patience_s:
                 self.refusals += 1
                 raise VenueError(
                     f"the venue's limit of {' and '.join(costs)} requests is used up for {wait:.1f} s",

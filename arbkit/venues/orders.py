@@ -435,8 +435,10 @@ class OrderKeeper:
         self._close(order, OrderState.REJECTED)
 
     def _doubt(self, order: Order, code: str, reason: str) -> None:
-        order.code, order.reason = code, reason
         order.doubts += 1
+        if order.is_settled:
+            return  # the private stream was faster than the answer that did not come
+        order.code, order.reason = code, reason
         self._log.append(
             "order", client_id=order.client_id, venue=order.venue, state="doubt", code=code, reason=reason
         )

@@ -233,7 +233,10 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution. `(venue, symbol, trade_id)` is its identity: the same one twice counts once."""
+    """One execution. `(venue, symbol, trade_id)` is its identity: the same one twice counts once.
+
+    `realized` is the profit that the venue booked with it, rounded as it rounds; None where it books none.
+    """
 
     venue: str
     symbol: str
@@ -247,6 +250,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee_asset: str
     ts: int
     is_maker: bool = False
+    realized: Decimal | None = None
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):

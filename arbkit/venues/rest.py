@@ -22,6 +22,8 @@ __all__ = ["Call", "Judged", "RestClient", "Verdict"]
 
 _READ_TRIES: Final = 4
 _FIRST_PAUSE_S: Final = 0.1
+#: An order that has to wait longer for its turn is refused: its price would be gone.
+_ORDER_PATIENCE_S: Final = 0.25
 
 
 class Verdict(Enum):
@@ -121,8 +123,8 @@ class RestClient:
             raise VenueError(f"{self.venue} needs a key and a secret for this", "no_credentials")
         return self._key, self._secret
 
-    async def _send(self, call: Call) -> Judged:
-        await self._limiter.acquire(call.costs)
+    async def _send(self, call: Call, patience_s: float | None = None) -> Judged:
+        await self._limiter.acquire(call.costs, patience_s)
         query, headers, body = self._prepare(call)
         self._counts["requests"] += 1
         answer = await self._http.send(call.method, call.path, query, headers=headers, body=body)
@@ -171,7 +173,7 @@ class RestClient:
             OrderUnknownError: otherwise.
         """
         try:
-            judged = await self._send(call)
+            judged = await self._send(call, _ORDER_PATIENCE_S)
         except NoAnswerError as error:
             self._counts["no_answer"] += 1
             if error.sent:
