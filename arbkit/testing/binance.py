@@ -229,6 +229,10 @@ class BinanceBooks(Venue):
             raise binance_error(400, -1121, "Invalid symbol.")
         return symbol
 
+    def malformed(self, call: Call) -> Answer:
+        """Return Binance's words for a member that cannot be read."""
+        return binance_error(400, -1100, "Illegal characters found in a parameter.").answer
+
     def fault_answer(self, switch: Switch, call: Call) -> Answer:
         """Return Binance's words for an injected error."""
         name, options = switch.fault.name, switch.options

@@ -232,6 +232,10 @@ class Matcher:
         self._end(order, "canceled")
         return True
 
+    def reject(self, order: Order) -> None:
+        """End an order that never met the book."""
+        self._end(order, "canceled")
+
     def force(self, order: Order, price: Decimal, size: Decimal) -> None:
         """Fill an order of the exchange itself (liquidation, ADL) at a price, whatever the book says."""
         self.place(order)

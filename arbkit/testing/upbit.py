@@ -52,6 +52,7 @@ class UpbitBooks(Venue):
         self._groups = {name: Window(core.clock, limit, 1) for name, limit in _PER_SECOND.items()}
         self._groups["order-cancel-all"] = Window(core.clock, 1, 2)
         self._connects = Sliding(core.clock, 5, 1)
+        self._origins = Sliding(core.clock, 1, 10)
         self.bans = Bans(core.clock, patience=10, first_s=10)
 
     def routes(self) -> list[Route]:
@@ -77,6 +78,8 @@ class UpbitBooks(Venue):
         if not self.core.limits:
             call.headers["Remaining-Req"] = f"group={group}; min=1800; sec={window.limit - 1}"
             return
+        if "Origin" in call.request_headers and not self._origins.use():
+            raise upbit_error(429, "too_many_requests", "1 request per 10 seconds with an Origin.")
         if (left := self.bans.left_s()) > 0:
             raise upbit_error(418, "too_many_requests", f"Blocked for {left:.0f} seconds.")
         allowed = window.use()
@@ -129,6 +132,10 @@ class UpbitBooks(Venue):
             "market_warning": "CAUTION" if self.listings[symbol].warning else "NONE",
             "timestamp": stamp,
         }
+
+    def malformed(self, call: Call) -> Answer:
+        """Return Upbit's words for a member that cannot be read."""
+        return upbit_error(400, "validation_error").answer
 
     def fault_answer(self, switch: Switch, call: Call) -> Answer:
         """Return Upbit's words for an injected error."""

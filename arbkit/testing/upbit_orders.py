@@ -70,6 +70,8 @@ class Upbit(UpbitBooks):
             ("GET", "/orders/closed", "closed_orders", self._closed, "default"),
             ("GET", "/orders/uuids", "query_many", self._by_ids, "default"),
             ("DELETE", "/orders/open", "cancel_all", self._cancel_open, "order-cancel-all"),
+            ("DELETE", "/orders/uuids", "cancel_many", self._cancel_ids, "default"),
+            ("POST", "/orders/cancel_and_new", "replace", self._replace, "order"),
             ("GET", "/status/wallet", "wallets", self._wallets, "default"),
             ("GET", "/api_keys", "keys", self._api_keys, "default"),
         ]
@@ -163,13 +165,8 @@ class Upbit(UpbitBooks):
 
     async def _submit(self, call: Call) -> Answer:
         order = self._checked(call, burn=True)
-        listing = self.listings[order.symbol]
-        asset, amount = self.account.need(order, listing, None)
-        if not self.account.reserve(order, asset, amount):
+        if not self._reserved(order):
             raise upbit_error(400, f"insufficient_funds_{_WORDS[order.side]}")
-        if order.buys:
-            value = amount / (1 + listing.taker_fee)
-            order.reserved_fee = amount - value if order.amount is None else order.amount * listing.taker_fee
         self.desk.place(order)
         return Answer(order_row(order), 201, after=lambda: self.desk.take(order))
 
@@ -196,15 +193,68 @@ class Upbit(UpbitBooks):
             order
             for order in self.desk.working()
             if order.side in sides and (not pairs or order.symbol in pairs)
-        ][:count]
+        ]
+        return self._cancelling(chosen[:count], [])
 
+    async def _cancel_ids(self, call: Call) -> Answer:
+        asked = [(name, self.desk.find(uuid_of=name)) for name in call.all_of("uuids")]
+        asked += [(name, self.desk.find(client_id=name)) for name in call.all_of("identifiers")]
+        if not 1 <= len(asked) <= 20:
+            raise upbit_error(400, "validation_error", "1 to 20 ids")
+        works = [order for _, order in asked if order is not None and order.works]
+        return self._cancelling(works, [name for name, order in asked if order not in works])
+
+    def _cancelling(self, chosen: list[Order], failed: list[str]) -> Answer:
         def after() -> None:
             for order in chosen:
                 self._cancel_soon(order)
 
         rows = [{"uuid": order.uuid, "market": order.symbol} for order in chosen]
-        done = {"count": len(rows), "orders": rows}
-        return Answer({"success": done, "failed": {"count": 0, "orders": []}}, after=after)
+        wrong = {"count": len(failed), "orders": [{"uuid": name} for name in failed]}
+        return Answer({"success": {"count": len(rows), "orders": rows}, "failed": wrong}, after=after)
+
+    async def _replace(self, call: Call) -> Answer:
+        """Cancel an order and place another in its stead; both happen after the answer."""
+        body = call.json if isinstance(call.json, dict) else {}
+        name = str(body.get("prev_order_uuid") or "")
+        before = self.desk.find(uuid_of=name) if name else None
+        before = before or self.desk.find(client_id=str(body.get("prev_order_identifier") or "~"))
+        if before is None or not before.works:
+            raise upbit_error(404, "order_not_found")
+        made = {
+            "market": before.symbol,
+            "side": _WORDS[before.side],
+            "ord_type": body.get("new_ord_type"),
+            "price": body.get("new_price"),
+            "volume": body.get("new_volume"),
+            "time_in_force": body.get("new_time_in_force"),
+            "identifier": body.get("new_identifier"),
+        }
+        if made["volume"] == "remain_only":
+            made["volume"] = str(before.remaining)
+        call.json = {key: value for key, value in made.items() if value is not None}
+        order = self._checked(call, burn=True)
+        self.desk.place(order)
+
+        def after() -> None:
+            if self.desk.cancel(before) and self._reserved(order):
+                self.desk.take(order)
+            elif order.works:
+                self.desk.reject(order)
+
+        return Answer({**order_row(before), "new_order_uuid": order.uuid}, 201, after=after)
+
+    def _reserved(self, order: Order) -> bool:
+        """Hold back what an order needs; False when it is not there."""
+        listing = self.listings[order.symbol]
+        asset, amount = self.account.need(order, listing)
+        if not self.account.reserve(order, asset, amount):
+            return False
+        if order.buys:
+            order.reserved_fee = amount - amount / (1 + listing.taker_fee)
+            if order.amount is not None:
+                order.reserved_fee = order.amount * listing.taker_fee
+        return True
 
     async def _open(self, call: Call) -> Answer:
         states = call.all_of("states") or [call.params.get("state", "wait")]

@@ -121,6 +121,9 @@ class Usdm(UsdmBooks, BinanceTrading):
         """Book an execution."""
         booking = self.account.fill(order, self.listings[order.symbol], price, size, maker=maker)
         self.account.position(order.symbol).updated_ms = self.now_ms()
+        self._earned(order.symbol, "COMMISSION", -booking.fee)
+        if booking.realized:
+            self._earned(order.symbol, "REALIZED_PNL", booking.realized)
         return self.desk.trade_of(
             order,
             price,
@@ -497,20 +500,15 @@ class Usdm(UsdmBooks, BinanceTrading):
         mark = self.mark_price(listing.symbol)
         payment = -(held.amount * mark * listing.funding_rate).quantize(_SATOSHI)
         self.account.deposit(listing.quote, payment)
-        self.account.income.append(
-            {
-                "symbol": listing.symbol,
-                "incomeType": "FUNDING_FEE",
-                "income": text_of(payment),
-                "asset": listing.quote,
-                "info": "FUNDING_FEE",
-                "time": self.now_ms(),
-                "tranId": len(self.account.income) + 1,
-                "tradeId": "",
-            }
-        )
+        self._earned(listing.symbol, "FUNDING_FEE", payment)
         event = account_event(self.account, self.now_ms(), "FUNDING_FEE", listing.quote, payment, None)
         self._tell(event, "")
+
+    def _earned(self, symbol: str, kind: str, amount: Decimal) -> None:
+        row = {"symbol": symbol, "incomeType": kind, "income": text_of(amount), "info": kind}
+        row["asset"] = self.listings[symbol].quote
+        number = len(self.account.income) + 1
+        self.account.income.append({**row, "time": self.now_ms(), "tranId": number, "tradeId": ""})
 
     # The private stream
 

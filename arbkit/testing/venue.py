@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 from aiohttp import web
@@ -93,6 +94,10 @@ class Venue:
 
     def fault_answer(self, switch: Switch, call: Call) -> Answer:
         """Return the venue's answer for a fault that is an error of its own kind."""
+        raise NotImplementedError
+
+    def malformed(self, call: Call) -> Answer:
+        """Return the venue's answer to members that are no numbers where they must be."""
         raise NotImplementedError
 
     # Time
@@ -322,6 +327,8 @@ class Venue:
             answer = await route.handler(call)
         except RefusedError as refusal:
             answer = refusal.answer
+        except (ValueError, ArithmeticError):
+            answer = self.malformed(call)
         answer.headers = {**call.headers, **answer.headers}
         return answer
 
@@ -353,11 +360,10 @@ def _response(answer: Answer) -> web.Response:
 async def _sent(request: web.Request, answer: Answer) -> web.StreamResponse:
     """Send an answer and only then do what follows from it."""
     response = _response(answer)
-    try:
+    with suppress(ConnectionError):  # whoever asked may be gone
         await response.prepare(request)
         await response.write_eof()
-    finally:
-        _run_after(answer)
+    _run_after(answer)
     return response
 
 
@@ -371,8 +377,9 @@ async def _truncated(request: web.Request, answer: Answer) -> web.StreamResponse
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_type = answer.content_type
     response.content_length = len(body)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
     transport = request.transport
     if transport is not None:
         await asyncio.sleep(0.01)

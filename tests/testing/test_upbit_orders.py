@@ -230,6 +230,35 @@ def test_chance_instruments_and_wallets_say_what_may_be_done() -> None:
     run(main())
 
 
+def test_an_order_is_replaced_and_several_are_cancelled() -> None:
+    async def main() -> None:
+        async with PracticeExchange(MARKETS) as exchange:
+            filled(exchange)
+            await submit(exchange, "bid", "limit", price="137000000", volume="0.1", identifier="old")
+            new = {"new_ord_type": "limit", "new_price": "136000000", "new_volume": "0.2"}
+            status, answer = await call(
+                exchange,
+                "POST",
+                "/orders/cancel_and_new",
+                prev_order_identifier="old",
+                new_identifier="new",
+                **new,
+            )
+            assert status == 201
+            _, order = await call(exchange, "GET", "/order", uuid=answer["new_order_uuid"])
+            assert (order["identifier"], order["price"], order["state"]) == ("new", "136000000", "wait")
+            assert (await call(exchange, "GET", "/order", identifier="old"))[1]["state"] == "cancel"
+            _, answer = await call(exchange, "DELETE", "/orders/uuids", identifiers=["new", "none"])
+            assert (answer["success"]["count"], answer["failed"]["count"]) == (1, 1)
+            await asyncio.sleep(0.03)
+            assert exchange.ledger()["upbit"]["open"] == []
+            assert exchange.upbit.account.holding("KRW").locked == 0
+            status, error = await call(exchange, "GET", "/orders/open", limit="many")
+            assert (status, error["error"]["name"]) == (400, "validation_error")
+
+    run(main())
+
+
 def test_answers_that_never_come_leave_an_order_behind() -> None:
     async def main() -> None:
         async with PracticeExchange(MARKETS) as exchange:
