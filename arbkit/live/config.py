@@ -21,7 +21,16 @@ from arbkit.live.reference import live_reference
 from arbkit.units import SECOND_NS
 from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 
-__all__ = ["VENUES", "ExecutionConfig", "FxConfig", "LiveConfig", "PairConfig", "ReplayConfig", "VenueConfig"]
+__all__ = [
+    "VENUES",
+    "ExecutionConfig",
+    "FxConfig",
+    "LiveConfig",
+    "PairConfig",
+    "ReplayConfig",
+    "VenueConfig",
+    "parts_of",
+]
 
 #: The venues that a configuration may name.
 VENUES: Final = ("upbit", "binance_usdm", "binance_spot", "bithumb")
@@ -363,9 +372,9 @@ def _pair(
     used = block.text("reference", reference)
     live_reference(used)
     age = block if "max_age" in block else outer
-    quotes = [block.text(f"quote_{leg}", None) or _parts_of(legs[n][1])[1] for n, leg in enumerate("ab")]
+    quotes = [block.text(f"quote_{leg}", None) or parts_of(legs[n][1])[1] for n, leg in enumerate("ab")]
     return PairConfig(
-        name=block.text("name", None) or _parts_of(legs[0][1])[0],
+        name=block.text("name", None) or parts_of(legs[0][1])[0],
         venue_a=legs[0][0],
         symbol_a=legs[0][1],
         venue_b=legs[1][0],
@@ -390,7 +399,7 @@ def _leg(block: Block, leg: str) -> tuple[str, str]:
     return venue, symbol
 
 
-def _parts_of(symbol: str) -> tuple[str, str]:
+def parts_of(symbol: str) -> tuple[str, str]:
     """Read base and quote off a symbol: `KRW-BTC` is BTC in KRW, `BTCUSDT` is BTC in USDT."""
     base, quote = (split_upbit if "-" in symbol else split_binance)(symbol)
     return contract_multiple(base)[0], quote
@@ -435,7 +444,7 @@ def _fx(block: Block, pairs: list[PairConfig], currency: str, same: frozenset[st
     symbol = own.text("symbol")
     base, quote = own.text("base", None), own.text("quote", None)
     if base is None or quote is None:
-        base, quote = _parts_of(symbol)
+        base, quote = parts_of(symbol)
     names = {base, quote}
     for name in (away, currency):
         if name not in names and not any({name, other} <= same for other in names):
@@ -494,6 +503,13 @@ def _check(config: LiveConfig) -> None:
             raise ConfigError(f"`{leg}` is at no venue known here; {nearest_names(venue, VENUES)}")
         if venue not in config.venues:
             raise ConfigError(f"`venues` must name every venue of a pair, it lacks `{venue}`")
+    if config.execution.fills == "venue":
+        legs = [leg for pair in config.pairs for leg in pair.legs]
+        double = [leg for leg in legs if legs.count(leg) > 1]
+        if double:
+            raise ConfigError(
+                f"where venues fill, an instrument belongs to one pair, {double[0]} is in several"
+            )
     for pair in config.pairs:
         if pair.params.pnl_model != "executable":
             raise ConfigError(

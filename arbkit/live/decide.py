@@ -236,6 +236,34 @@ class Desk:
         """Forget the k-th order on its way: nothing came of it."""
         live_drop(p, k, self.states, self.shared, self.trades, self.lanes[p].orders)
 
+    def charge(self, usd: float) -> None:
+        """Take money off the balance that belongs to no trade: what failed orders cost."""
+        self.account[0]["realized_pnl"] -= usd
+
+    def split(self, p: int, position: int, size: float) -> int:
+        """Leave `size` of an open trade to the exit on its way, and open the rest as a trade of its own.
+
+        Returns:
+            The number of the new trade, entered when and as the old one was.
+        """
+        while self.n_trades + 2 >= self.trades.size or self.every_open.shape[1] <= len(self.open_ids(p)) + 2:
+            self._make_room(p)
+        old, new = self.trades[position], self.n_trades
+        share = size / float(old["size"])
+        rest = old.copy()
+        for name in ("size", "notional_usd", "fees_usd", "turnover_usd", "funding_usd"):
+            rest[name] = float(old[name]) * (1 - share)
+            old[name] = float(old[name]) * share
+        rest["leaving"] = 0
+        self.trades[new] = rest
+        n_open = int(self.states[p]["n_open"])
+        self.every_open[p, n_open] = new
+        self.states[p]["n_open"] = n_open + 1
+        self.account[0]["n_trades"] = new + 1
+        self.states[p]["n_trades"] = new + 1
+        self.pair_of.append(p)
+        return new
+
     def force_exit(self, p: int, position: int, reason: int) -> None:
         """Put an exit on its way that no rule asked for, on the row taken in last; for venues that fill."""
         lane, state = self.lanes[p], self.states[p]

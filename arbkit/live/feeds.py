@@ -20,12 +20,9 @@ from arbkit.wire.symbols import contract_multiple, split_binance
 
 __all__ = ["PollingFeed", "feed_urls", "live_feeds", "open_states"]
 
-#: Where a base address goes on, per venue: websocket, REST.
-_WS_PATHS: Final = {"upbit": "/websocket/v1", "bithumb": "/websocket/v1", "binance_usdm": "/public"}
-_REST_PATHS: Final = {"upbit": "/v1", "bithumb": "/v1"}
 _REST: Final = {
-    "upbit": "https://api.upbit.com/v1",
-    "bithumb": "https://api.bithumb.com/v1",
+    "upbit": "https://api.upbit.com",
+    "bithumb": "https://api.bithumb.com",
     "binance_usdm": "https://fapi.binance.com",
     "binance_spot": "https://api.binance.com",
 }
@@ -35,21 +32,9 @@ _WEIGHT_PER_MINUTE: Final = 1_200.0
 
 
 def feed_urls(venue: VenueConfig) -> dict[str, str]:
-    """Return the addresses that a venue's feed takes, of those that the configuration names.
-
-    A configuration names a server, such as `ws://127.0.0.1:8001`; each venue's path comes after it.
-    """
-    urls = {}
-    if venue.ws_url is not None:
-        urls["ws_url"] = _joined(venue.ws_url, _WS_PATHS.get(venue.name, ""))
-    if venue.rest_url is not None:
-        urls["rest_url"] = _joined(venue.rest_url, _REST_PATHS.get(venue.name, ""))
-    return urls
-
-
-def _joined(base: str, path: str) -> str:
-    plain = base.rstrip("/")
-    return plain if plain.endswith(path) else plain + path
+    """Return the hosts that a venue's feed takes, of those that the configuration names."""
+    named = {"ws_url": venue.ws_url, "rest_url": venue.rest_url}
+    return {name: url for name, url in named.items() if url is not None}
 
 
 def live_feeds(config: LiveConfig, poll_interval_s: float | None = None) -> list[MarketFeed]:
@@ -163,7 +148,7 @@ class PollingFeed:
         if self.venue in _DEPTH_PATHS:
             return [await self._read_binance(symbols[0])]
         params = {"markets": ",".join(symbols), "count": str(min(30, max(1, self._depth)))}
-        body = await self._rest.get("/orderbook", params)
+        body = await self._rest.get("/v1/orderbook", params)
         books = msgspec.json.decode(body, type=list[_UpbitBook], strict=False)
         return [self._event(b.market, b.timestamp * 1_000_000, *b.sides(self._depth)) for b in books]
 

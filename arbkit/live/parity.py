@@ -2,49 +2,27 @@
 
 Two replays. The first is of the tape as it was run, trading state included, through the engine of
 `arbkit.backtest` (several pairs: `Portfolio`): where the rules filled the orders themselves the trades must
-be the same, to the last bit. The second is of the market alone, with neither kill switch nor envelope nor
-reconciliation: what differs from the first is the guard's doing.
+be the same, to the last bit; where venues filled them, `differences` says what each trade earned otherwise
+and why. The second is of the market alone, with neither kill switch nor envelope nor reconciliation: what
+differs from the first is the guard's doing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from arbkit._typing import RecordArray
 from arbkit.config import Params
 from arbkit.engine import Portfolio, backtest
+from arbkit.live.differences import CAUSES, Difference, alike, compare_fills, pnl_of
+from arbkit.live.redone import undecided
 from arbkit.live.result import RunResult
 from arbkit.panel import Panel
 from arbkit.records import ExitReason
 
 __all__ = ["CAUSES", "Difference", "Parity", "parity_of"]
-
-#: What a difference can come from.
-CAUSES: Final = ("latency", "fill", "fee", "fx", "guard", "none")
-_EXACT: Final = 1e-9
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One difference between a run and its backtest.
-
-    Attributes:
-        pair: the pair.
-        entry_ts: when the trade was entered, in the run or, where it has none, in the backtest.
-        what: `missing` (the run has no such trade), `extra` (the backtest has none) or `pnl`.
-        cause: one of `CAUSES`; `none` where nothing known explains it.
-        usd: PnL of the run less that of the backtest.
-    """
-
-    pair: str
-    entry_ts: int
-    what: str
-    cause: str
-    usd: float
 
 
 @dataclass(frozen=True)
@@ -110,13 +88,19 @@ def parity_of(run: RunResult) -> Parity:
     if not panels:
         return Parity(run.name, 0, len(run.trades), 0)
     known = _replayed(run, panels)
+    by_venue = run.about["fills"] == "venue"
+    anew = undecided(run) if by_venue else []
     differences: list[Difference] = []
     same = 0
     for pair in panels:
         own = run.trade_records(pair)
-        found, alike = _compare(pair, own, known[pair])
+        if by_venue:
+            strange = [row for name, row in anew if name == pair]
+            found, equal = compare_fills(run, pair, panels[pair], own, strange)
+        else:
+            found, equal = _compare(pair, own, known[pair])
         differences += found
-        same += alike
+        same += equal
     differences += _guarded(run, known)
     rows = sum(len(panel) for panel in panels.values())
     return Parity(run.name, rows, len(run.trades), same, tuple(differences))
@@ -167,41 +151,22 @@ def _compare(pair: str, own: RecordArray, known: RecordArray) -> tuple[list[Diff
     for trade in own:
         twin = theirs.pop((int(trade["entry_ts"]), int(trade["side"])), None)
         if twin is None:
-            differences.append(Difference(pair, int(trade["entry_ts"]), "extra", "none", _pnl(trade)))
-        elif _alike(trade, twin):
+            differences.append(Difference(pair, int(trade["entry_ts"]), "extra", "none", pnl_of(trade)))
+        elif alike(trade, twin):
             same += 1
         else:
             cause = "guard" if _was_flattened(trade) else "none"
             differences.append(
-                Difference(pair, int(trade["entry_ts"]), "pnl", cause, _pnl(trade) - _pnl(twin))
+                Difference(pair, int(trade["entry_ts"]), "pnl", cause, pnl_of(trade) - pnl_of(twin))
             )
     differences += [
-        Difference(pair, int(twin["entry_ts"]), "missing", "none", -_pnl(twin)) for twin in theirs.values()
+        Difference(pair, int(twin["entry_ts"]), "missing", "none", -pnl_of(twin)) for twin in theirs.values()
     ]
     return differences, same
 
 
-def _alike(trade: Any, twin: Any) -> bool:
-    """Tell whether two trades are one: the same moments, reasons and, once closed, the same PnL."""
-    still = trade["exit_index"] < 0 and twin["exit_index"] < 0
-    if trade["entry_long_px"] != twin["entry_long_px"] or trade["size"] != twin["size"]:
-        return False
-    if still:
-        return True
-    return bool(
-        trade["exit_ts"] == twin["exit_ts"]
-        and trade["reason"] == twin["reason"]
-        and abs(trade["pnl_usd"] - twin["pnl_usd"]) <= _EXACT * max(1.0, abs(twin["pnl_usd"]))
-    )
-
-
 def _was_flattened(trade: Any) -> bool:
     return bool(trade["reason"] == ExitReason.END_OF_DATA)
-
-
-def _pnl(trade: Any) -> float:
-    value = float(trade["pnl_usd"])
-    return value if trade["exit_index"] >= 0 and np.isfinite(value) else 0.0
 
 
 def _guarded(run: RunResult, known: Mapping[str, RecordArray]) -> Iterator[Difference]:
@@ -215,8 +180,8 @@ def _guarded(run: RunResult, known: Mapping[str, RecordArray]) -> Iterator[Diffe
         for trade in plain[pair]:
             twin = ran.pop((int(trade["entry_ts"]), int(trade["side"])), None)
             if twin is None:
-                yield Difference(pair, int(trade["entry_ts"]), "missing", "guard", -_pnl(trade))
-            elif not _alike(trade, twin):
-                yield Difference(pair, int(trade["entry_ts"]), "pnl", "guard", _pnl(twin) - _pnl(trade))
+                yield Difference(pair, int(trade["entry_ts"]), "missing", "guard", -pnl_of(trade))
+            elif not alike(trade, twin):
+                yield Difference(pair, int(trade["entry_ts"]), "pnl", "guard", pnl_of(twin) - pnl_of(trade))
         for twin in ran.values():
-            yield Difference(pair, int(twin["entry_ts"]), "extra", "guard", _pnl(twin))
+            yield Difference(pair, int(twin["entry_ts"]), "extra", "guard", pnl_of(twin))

@@ -22,6 +22,8 @@ __all__ = ["MomentSink", "ReplayFeed"]
 
 #: Other tasks get a turn after so many moments.
 _BREATHE: Final = 64
+#: Turns of the loop in which orders that are filled at once are carried out.
+_TURNS: Final = 12
 
 
 class MomentSink(Protocol):
@@ -70,6 +72,7 @@ class ReplayFeed:
         speed: how many recorded seconds pass in one; 0 for as fast as they are taken.
         levels: levels of each book.
         start, end: first time wanted and time to stop before, as in `load_panel`.
+        every_moment: let other tasks finish what they can between any two moments, as orders must.
 
     Attributes:
         now_ns: the stamp of the moment being brought, which is the clock of such a run.
@@ -86,6 +89,7 @@ class ReplayFeed:
         levels: int = 1,
         start: Any = None,
         end: Any = None,
+        every_moment: bool = False,
     ) -> None:
         from arbkit.data import open_dataset
 
@@ -96,6 +100,7 @@ class ReplayFeed:
         stop = None if end is None else to_ns(end)
         self._legs = [_Leg(source, leg, levels, begin, stop) for leg in dict.fromkeys(legs)]
         self._speed = speed
+        self._every_moment = every_moment
         self._books = 0
         first = [int(leg.ts[0]) for leg in self._legs if leg.ts.size]
         self.now_ns = min(first) if first else 0
@@ -115,6 +120,8 @@ class ReplayFeed:
                 if ahead > 0:
                     await asyncio.sleep(ahead)
             elif count % _BREATHE == 0:
+                await asyncio.sleep(0)
+            for _ in range(_TURNS if self._every_moment else 0):
                 await asyncio.sleep(0)
             self.now_ns = ts
             self._books += len(events)

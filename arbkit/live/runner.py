@@ -18,7 +18,8 @@ from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.live.config import LiveConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder, write_json
-from arbkit.live.journal import Journal
+from arbkit.live.journal import Journal, read_journal
+from arbkit.live.ordering import VenueOrders
 from arbkit.live.replay import ReplayFeed
 from arbkit.live.reporting import Reporter
 from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
@@ -75,6 +76,8 @@ class LiveRunner:
         self._started = 0.0
         self._saved = 0.0
         self._halted: dict[str, Any] | None = None
+        self._recorded: list[dict[str, Any]] = []
+        self._orders: VenueOrders | None = None
 
     def at_risk(self) -> list[str]:
         """Return, line by line, what a run may do with the money it is given."""
@@ -110,6 +113,7 @@ class LiveRunner:
             created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
             about = about_run(config, created, __version__)
             goes_on = folder.exists
+            by_venue = config.execution.fills == "venue"
             if goes_on:
                 check_same_run(folder, about)
             else:
@@ -122,8 +126,10 @@ class LiveRunner:
                     levels=config.levels,
                     start=config.replay.start,
                     end=config.replay.end,
+                    every_moment=config.execution.fills == "venue",
                 )
             clock = self._replay.clock if self._replay else time.time_ns
+            self._recorded = list(read_journal(folder.journal)) if goes_on and by_venue else []
             journal = Journal(folder.journal)
             self._held.callback(journal.close)
             pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
@@ -185,6 +191,8 @@ class LiveRunner:
         From a replay it takes the next moment, else it asks every venue once over REST. It opens the run if
         need be; `close` ends it.
         """
+        if self.config.execution.fills == "venue":
+            raise ConfigError("`run_once` decides and goes; where venues fill, use `run_forever`")
         if self._session is None:
             taken = self.open()
             if self._replay is not None:
@@ -238,7 +246,10 @@ class LiveRunner:
     async def _run(
         self, max_runtime_s: float | None, poll_interval_s: float | None, taken: Resumed | None
     ) -> str:
+        orders = await self._open_orders()
         feeds = [asyncio.ensure_future(feed) for feed in self._feeds(poll_interval_s, taken)]
+        if orders is not None:
+            feeds.append(asyncio.ensure_future(orders.run()))
         beat = asyncio.ensure_future(self._heartbeat())
         stop = asyncio.ensure_future(self._stop.wait())
         try:
@@ -251,9 +262,32 @@ class LiveRunner:
                 return "time is up"
             return "stopped" if stop in done else "end of data"
         finally:
+            if orders is not None:
+                self.session.guard.set("stopping", True)
+                await orders.settle(self.config.execution.deadline_s)
             for task in (*feeds, beat, stop):
                 task.cancel()
             await asyncio.gather(*feeds, beat, stop, return_exceptions=True)
+            if orders is not None:
+                await orders.close()
+
+    async def _open_orders(self) -> VenueOrders | None:
+        """Make what sends orders, where venues fill them; nothing is entered before the accounts agree."""
+        if self.config.execution.fills != "venue":
+            return None
+        from arbkit.live.clients import PerVenue, paper_accounts, real_clients
+
+        session, clock = self.session, self._replay.clock if self._replay else time.time_ns
+        clients: dict[str, Any]
+        if self.config.mode == "live":
+            clients = dict(real_clients(self.config, self._environ))
+        else:
+            paper = await paper_accounts(self.config, clock, self._recorded)
+            session.mirrors += [PerVenue(client) for client in paper.values()]
+            clients = dict(paper)
+        session.guard.set("reconciling", True)
+        self._orders = session.orders = VenueOrders(session, clients, self._recorded, clock)
+        return self._orders
 
     def _feeds(self, poll_interval_s: float | None, taken: Resumed | None) -> list[Any]:
         """Return the coroutines that bring books."""
@@ -356,6 +390,8 @@ class LiveRunner:
                 reason = str(halted.get("reason", ""))
                 session.guard.set("kill_switch", True, detail=reason)
                 session.flatten(bool(halted.get("flatten")))
+                if self._orders is not None:
+                    self._orders.cancel_all()
                 self._say(f"HALTED: {reason}; `arbkit live clear {self.config.name}` lets it go on")
             else:
                 session.guard.set("kill_switch", False)
@@ -383,7 +419,8 @@ class LiveRunner:
             "runtime_s": round(time.monotonic() - self._started, 3),
         }
         feeds = {feed.venue: dict(feed.stats()) for feed in self._open_feeds}
-        return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds}
+        orders = {} if self._orders is None else {"orders": self._orders.stats()}
+        return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds} | orders
 
 
 def _warm_up(config: LiveConfig) -> None:

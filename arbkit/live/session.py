@@ -25,7 +25,7 @@ from arbkit.live.rows import FxQuote, FxRate, LegQuote, PairRows, no_rate
 from arbkit.live.stats import Histogram
 from arbkit.live.tape import Tape
 from arbkit.records import ExitReason, Side
-from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent
+from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent, MarketSink
 
 __all__ = ["OrderDesk", "Session", "Sizer"]
 
@@ -75,10 +75,13 @@ class Session:
         config: the configuration.
         folder: where the tapes are.
         journal: where everything is written.
-        orders: where orders go that venues fill; None where the rules' own model fills them.
         sizer: scales entries.
         pool: turns tapes into Parquet beside the loop.
         clock: nanoseconds since the epoch.
+
+    Attributes:
+        orders: where orders go that venues fill; None where the rules' own model fills them.
+        mirrors: who is shown every book before it is decided on.
     """
 
     def __init__(
@@ -87,14 +90,13 @@ class Session:
         folder: RunFolder,
         journal: Journal,
         *,
-        orders: OrderDesk | None = None,
         sizer: Sizer | None = None,
         pool: ThreadPoolExecutor | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.config = config
         self.journal = journal
-        self.orders = orders
+        self.orders: OrderDesk | None = None
         self._sizer = sizer
         self._clock = clock
         by_venue = config.execution.fills == "venue"
@@ -108,6 +110,7 @@ class Session:
         self.decide_ns = Histogram()
         self.latency_ns = Histogram()
         self.refusals: Counter[str] = Counter()
+        self.mirrors: list[MarketSink] = []
         self.on_trade: Callable[[str, int, dict[str, Any]], None] | None = None
         self.feeds_down: set[str] = set()
         self._flattening = False
@@ -151,6 +154,8 @@ class Session:
         if leg is None:
             return
         leg.on_book(event)
+        for mirror in self.mirrors:
+            mirror.on_book(event)
         for p in self._pairs_of.get((event.venue, event.symbol), ()):
             self.process(p, event.ts_recv)
         late = self._clock() - event.ts_recv
@@ -164,6 +169,8 @@ class Session:
             leg = self.legs.get((event.venue, event.symbol))
             if leg is not None:
                 leg.on_book(event)
+                for mirror in self.mirrors:
+                    mirror.on_book(event)
                 touched.update(self._pairs_of.get((event.venue, event.symbol), ()))
         for p in sorted(touched):
             self.process(p, events[0].ts_recv)
@@ -181,6 +188,8 @@ class Session:
         if leg is None:
             return
         leg.on_gap(event)
+        for mirror in self.mirrors:
+            mirror.on_gap(event)
         self.journal.append("gap", venue=event.venue, symbol=event.symbol, at=event.ts, reason=event.reason)
         for p in self._pairs_of.get((event.venue, event.symbol), ()):
             self.process(p, event.ts)
@@ -369,24 +378,14 @@ class Session:
         lane.rejected = self.desk.states[p]["rejected"].tolist()
 
     def redo(self, p: int, row: Any, ladder: Any) -> None:
-        """Put a row of the tape through the rules again that was not yet in the state taken up."""
+        """Put a row of the tape through the rules again that was not yet in the state taken up.
+
+        `orders` is None meanwhile: what would be sent now was decided long ago.
+        """
         self.desk.push(p, row.item(), ladder)
         happened = self.desk.decide(p)
         if happened > STEPPED:
-            orders, self.orders = self.orders, None
-            self._happened(p, happened & ~SENT if orders is not None else happened)
-            self.orders = orders
-            if orders is not None and happened & SENT:
-                self._take_back(p)
-
-    def _take_back(self, p: int) -> None:
-        """Forget orders of the row taken in last that were decided but, as the process died, never sent."""
-        number = self.desk.row_number(p)
-        for order in self.desk.orders(p).copy():
-            if order["row"] == number:
-                k = self.desk.order_at(p, number, int(order["trade"]))
-                self.desk.dropped(p, k)
-        self._write(p, [("error", {"pair": self.lanes[p].config.name, "what": "order never sent"})])
+            self._happened(p, happened)
 
     def close(self) -> None:
         """Close the tapes."""

@@ -1,0 +1,476 @@
+"""`VenueOrders`: decisions become orders at venues, and what the venues filled becomes trades.
+
+One pair of orders at a time per pair. What came of it is written down when it is known, and booked as the
+first thing on the next tradable row of its pair, at the prices that were really paid. Meanwhile the rules
+go on: an entry on its way holds its slot, an exit on its way keeps its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from arbkit.live.config import PairConfig
+from arbkit.live.fills import LegFills, Outcome, ids_of
+from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
+from arbkit.live.session import Session
+from arbkit.venues import BookEvent, OrderKeeper, OrderSide, TradingClient, VenueError, read_intents
+from arbkit.venues.orders import Order
+
+__all__ = ["VenueOrders"]
+
+_RETRY_S: Final = 5.0
+_CHECK_S: Final = 30.0
+#: A share of a trade's size that is taken for rounding.
+_CRUMB: Final = 1e-6
+
+
+class VenueOrders:
+    """Sends a session's decisions to venues.
+
+    Args:
+        session: whose decisions they are.
+        clients: by venue.
+        recorded: the journal as it was when the run began.
+        clock: nanoseconds since the epoch.
+
+    Attributes:
+        keeper: what is known of every order.
+        ready: set once the accounts agree with the journal and nothing is open on one side.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        clients: Mapping[str, TradingClient],
+        recorded: Sequence[Mapping[str, Any]] = (),
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._session = session
+        self._clients = dict(clients)
+        self._clock = clock
+        self._recorded = list(recorded)
+        rules = session.config.execution
+        self.keeper = OrderKeeper(clients, session.journal, clock=clock)
+        self.executor = PairExecutor(
+            self.keeper,
+            self._book,
+            max_slip_bps=rules.max_slip_bps,
+            naked_slip_bps=max(100.0, rules.max_slip_bps),
+            deadline_s=rules.deadline_s,
+            execution=rules.legs,
+            on_naked=rules.on_naked,
+            clock=clock,
+        )
+        self.ready = asyncio.Event()
+        self._pairs = [lane.config for lane in session.lanes]
+        self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
+        self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
+        self._locks = [asyncio.Lock() for _ in self._pairs]
+        self._baseline: dict[tuple[str, str], Decimal] = {}
+        self.naked_s = 0.0
+        self.counts = self.executor.counts
+
+    def _book(self, venue: str, symbol: str) -> BookEvent | None:
+        leg = self._session.legs.get((venue, symbol))
+        if leg is None or not leg.bids or not leg.asks or not 0 < leg.bid < leg.ask:
+            return None
+        return BookEvent(venue, symbol, leg.ts, None, leg.bids, leg.asks)
+
+    # What the session asks for.
+
+    def send(self, p: int, orders: Any) -> None:
+        """Send the orders of a row; each waits for those of the pair before it."""
+        for order in orders:
+            plan = self._planned(p, order)
+            task = asyncio.get_running_loop().create_task(self._carry_out(p, plan, order.copy()))
+            self._tasks[p].add(task)
+            task.add_done_callback(self._tasks[p].discard)
+            task.add_done_callback(self._failed)
+
+    def _failed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._session.journal.append("error", what="orders", detail=repr(task.exception()))
+            self._session.guard.set("unhedged", True, detail="an order could not be carried out")
+
+    def _planned(self, p: int, order: Any) -> PairIntent:
+        """Return the two legs of an entry or of an exit."""
+        pair, row, desk = self._pairs[p], self._session.desk.last_row(p), self._session.desk
+        entering, on_ab = order["trade"] < 0, order["side"] == 0
+        if entering:
+            price = float(row["ask_a"] if on_ab else row["ask_b"])
+            size = float(order["notional_usd"]) / (price * (1 + float(desk.rules[p]["half_slip"])))
+        else:
+            size = float(desk.trades[order["trade"]]["size"])
+        buys_a = on_ab == entering
+        sides = (OrderSide.BUY, OrderSide.SELL) if buys_a else (OrderSide.SELL, OrderSide.BUY)
+        return PairIntent(
+            name=pair.name,
+            a=LegPlan(venue=pair.venue_a, symbol=pair.symbol_a, side=sides[0]),
+            b=LegPlan(venue=pair.venue_b, symbol=pair.symbol_b, side=sides[1]),
+            size=Decimal(repr(size)),
+        )
+
+    async def _carry_out(self, p: int, plan: PairIntent, order: Any) -> None:
+        async with self._locks[p]:
+            result = await self.executor.run(plan)
+            outcome = Outcome(
+                pair=plan.name,
+                row=int(order["row"]),
+                trade=int(order["trade"]),
+                side=int(order["side"]),
+                a=self._leg(plan.a, result.a.orders),
+                b=self._leg(plan.b, result.b.orders),
+                action=result.action,
+                residual=float(result.residual),
+                worst_naked_s=result.worst_naked_s,
+                decided_ns=int(order["ts"]),
+                done_ns=self._clock(),
+                reasons=result.reasons,
+            )
+            self._known(p, outcome)
+
+    def _leg(self, plan: LegPlan, orders: Sequence[Order]) -> LegFills:
+        instrument = self.keeper.instrument(plan.venue, plan.symbol)
+        return LegFills.of(orders, plan.side, "" if instrument is None else instrument.base)
+
+    def _known(self, p: int, outcome: Outcome) -> None:
+        """Write an outcome down, before it is booked."""
+        self._session.journal.append("outcome", sync=True, **outcome.to_dict())
+        self.naked_s = max(self.naked_s, outcome.worst_naked_s)
+        guard = self._session.guard
+        name = outcome.pair
+        guard.set(
+            "unhedged", outcome.action == "naked", scope=name, detail=f"{outcome.residual:g} open on one side"
+        )
+        guard.set("order_in_doubt", outcome.action == "unsettled", scope=name)
+        self._outcomes[p].append(outcome)
+
+    def outcomes(self, p: int) -> list[Outcome]:
+        """Return what became of the pair's orders since last asked."""
+        known, self._outcomes[p] = self._outcomes[p], []
+        return known
+
+    # From fills to trades.
+
+    def book(self, p: int, outcome: Outcome) -> list[tuple[str, dict[str, Any]]]:
+        """Book an outcome on the row taken in last and return what the journal says of it."""
+        desk = self._session.desk
+        k = desk.order_at(p, outcome.row, outcome.trade)
+        if k < 0:
+            return [
+                ("error", {"pair": outcome.pair, "what": "an outcome without its order", "row": outcome.row})
+            ]
+        row = desk.last_row(p)
+        rates = self._rates(self._pairs[p], row)
+        if outcome.trade < 0:
+            return self._book_entry(p, k, outcome, rates)
+        return self._book_exit(p, k, outcome, rates)
+
+    def _rates(self, pair: PairConfig, row: Any) -> dict[str, float]:
+        """Return the account currency per unit of the assets in which the legs' fees can be."""
+        rates = {self._session.config.currency: 1.0}
+        for leg in "ab":
+            rates[getattr(pair, f"quote_{leg}")] = float(row[f"fx_{leg}"])
+            instrument = self.keeper.instrument(getattr(pair, f"venue_{leg}"), getattr(pair, f"symbol_{leg}"))
+            if instrument is not None:
+                rates[instrument.quote] = float(row[f"fx_{leg}"])
+                rates[instrument.base] = float(row[f"bid_{leg}"])
+        return rates
+
+    def _money(self, outcome: Outcome, row: Any, rates: Mapping[str, float]) -> tuple[float, float, float]:
+        """Return long and short price in the account currency, and the money that changed hands."""
+        fx = {"a": float(row["fx_a"]), "b": float(row["fx_b"])}
+        names = ("a", "b") if outcome.side == 0 else ("b", "a")
+        long_px = outcome.long.average_price * fx[names[0]]
+        short_px = outcome.short.average_price * fx[names[1]]
+        cash = outcome.a.cash * fx["a"] + outcome.b.cash * fx["b"]
+        open_base = outcome.a.change + outcome.b.change
+        worth = open_base * (float(row["bid_b"]) if open_base > 0 else float(row["ask_b"]))
+        return long_px, short_px, cash + worth
+
+    def _book_entry(
+        self, p: int, k: int, outcome: Outcome, rates: Mapping[str, float]
+    ) -> list[tuple[str, dict[str, Any]]]:
+        desk, row, size = self._session.desk, self._session.desk.last_row(p), outcome.hedged
+        long_px, short_px, money = self._money(outcome, row, rates)
+        fees = outcome.a.fees_in(rates) + outcome.b.fees_in(rates)
+        if size <= 0:
+            desk.dropped(p, k)
+            if outcome.a.ids or outcome.b.ids:
+                self._charge(p, fees - money)
+            return [("decision", self._about(p, outcome) | {"what": "entry_failed", "usd": money - fees})]
+        half = float(desk.rules[p]["half_slip"])
+        notional = size * long_px
+        trade = desk.filled(p, k, (long_px / (1 + half), short_px / (1 - half), size, notional))
+        record = desk.trades[trade]
+        beside = money - size * (short_px - long_px)
+        model = float(record["fees_usd"])
+        extra = fees - model - beside
+        record["funding_usd"] -= extra
+        about = {"what": "entry_filled", "trade": trade, "extra_fees_usd": fees - model, "beside_usd": beside}
+        return [("decision", self._about(p, outcome) | about)]
+
+    def _book_exit(
+        self, p: int, k: int, outcome: Outcome, rates: Mapping[str, float]
+    ) -> list[tuple[str, dict[str, Any]]]:
+        desk, row = self._session.desk, self._session.desk.last_row(p)
+        record = desk.trades[outcome.trade]
+        size, held = outcome.hedged, float(record["size"])
+        long_px, short_px, money = self._money(outcome, row, rates)
+        fees = outcome.a.fees_in(rates) + outcome.b.fees_in(rates)
+        if size <= 0:
+            desk.dropped(p, k)
+            if outcome.a.ids or outcome.b.ids:
+                self._charge(p, fees - money)
+            return [("decision", self._about(p, outcome) | {"what": "exit_failed", "usd": money - fees})]
+        half = float(desk.rules[p]["half_slip"])
+        beside = money - size * (long_px - short_px)
+        raw = (long_px / (1 - half), short_px / (1 + half))
+        part = None
+        if size < held * (1 - _CRUMB):
+            part = desk.split(p, outcome.trade, size)
+        trade_fees = self._exit_fees(p, outcome.side, size, long_px, short_px)
+        desk.filled(p, k, (*raw, fees - trade_fees, -beside))
+        about = {
+            "what": "exit_filled",
+            "trade": outcome.trade,
+            "extra_fees_usd": fees - trade_fees,
+            "beside_usd": beside,
+        }
+        more = {} if part is None else {"kept_as": part}
+        return [("decision", self._about(p, outcome) | about | more)]
+
+    def _charge(self, p: int, usd: float) -> None:
+        self._session.desk.charge(usd)
+        self._session.lanes[p].pnl -= usd
+
+    def _exit_fees(self, p: int, side: int, size: float, long_px: float, short_px: float) -> float:
+        """Return what the rules charge for these two fills."""
+        rules = self._session.desk.rules[p]
+        fee_long, fee_short = (
+            (rules["fee_a"], rules["fee_b"]) if side == 0 else (rules["fee_b"], rules["fee_a"])
+        )
+        return size * (float(fee_long) * long_px + float(fee_short) * short_px)
+
+    def _about(self, p: int, outcome: Outcome) -> dict[str, Any]:
+        row = self._session.desk.last_row(p)
+        return {
+            "pair": outcome.pair,
+            "row": self._session.desk.row_number(p),
+            "row_ts": int(row["ts"]),
+            "decided_row": outcome.row,
+            "decided_ts": outcome.decided_ns,
+            "fx_a": float(row["fx_a"]),
+            "fx_b": float(row["fx_b"]),
+            "action": outcome.action,
+            "reasons": list(outcome.reasons),
+        }
+
+    # Beginning, watching and ending.
+
+    async def run(self) -> None:
+        """Take over what an earlier life left, then follow the accounts until cancelled."""
+        await self._started()
+        streams = [asyncio.ensure_future(self._stream(client)) for client in self._clients.values()]
+        try:
+            await self._take_over()
+            while True:
+                await self._reconcile()
+                await asyncio.sleep(_CHECK_S if self.ready.is_set() else _RETRY_S / 5)
+        finally:
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
+
+    async def _stream(self, client: TradingClient) -> None:
+        await client.run_account(self.keeper)
+
+    async def _started(self) -> None:
+        """Connect; a venue that cannot be reached is tried again."""
+        for venue, client in self._clients.items():
+            while True:
+                try:
+                    await client.start()
+                    break
+                except VenueError as error:
+                    self._session.journal.append("error", what="start", venue=venue, detail=str(error))
+                    await asyncio.sleep(_RETRY_S)
+
+    async def _take_over(self) -> None:
+        """Ask about every order that was open, and make the run of orders that was cut off whole."""
+        recorded = read_intents(self._recorded)
+        while True:
+            try:
+                await self.keeper.start()
+                await self.keeper.recover(recorded.intents, recorded.fills)
+                break
+            except VenueError as error:
+                self._session.journal.append("error", what="recover", detail=str(error))
+                await asyncio.sleep(_RETRY_S)
+        outcomes = [Outcome.read(line) for line in self._recorded if line["kind"] == "outcome"]
+        known = ids_of(outcomes)
+        for p, pair in enumerate(self._pairs):
+            last = [outcome for outcome in outcomes if outcome.pair == pair.name]
+            orphans = [
+                order
+                for order in self.keeper.orders
+                if order.client_id not in known and order.request.symbol in (pair.symbol_a, pair.symbol_b)
+            ]
+            await self._finish(p, last, orphans)
+        self._set_baseline()
+
+    async def _finish(self, p: int, outcomes: Sequence[Outcome], orphans: Sequence[Order]) -> None:
+        """Book what was known, hedge what is open, and give the decision that was cut off its outcome."""
+        pair, desk = self._pairs[p], self._session.desk
+        if outcomes:
+            self.executor.carry(pair.name, Decimal(repr(outcomes[-1].residual)))
+        waiting = desk.orders(p).copy()
+        done = {(outcome.row, outcome.trade): outcome for outcome in outcomes}
+        cut_off: Any = None
+        for order in waiting:
+            outcome = done.get((int(order["row"]), int(order["trade"])))
+            if outcome is not None:
+                self._outcomes[p].append(outcome)
+            elif cut_off is None:
+                cut_off = order
+            else:
+                self._drop(p, order)
+        if cut_off is None:
+            return
+        if not orphans:
+            self._drop(p, cut_off)
+            return
+        await self._rescued(p, self._planned(p, cut_off), cut_off, orphans)
+
+    def _drop(self, p: int, order: Any) -> None:
+        k = self._session.desk.order_at(p, int(order["row"]), int(order["trade"]))
+        self._session.desk.dropped(p, k)
+        self._session.journal.append(
+            "error", pair=self._pairs[p].name, what="a decision was never sent", row=int(order["row"])
+        )
+
+    async def _rescued(self, p: int, plan: PairIntent, order: Any, orphans: Sequence[Order]) -> None:
+        """Level the legs of a decision that was cut off, and make one outcome of all its orders."""
+        pair = self._pairs[p]
+        legs = {}
+        for leg, own in (("a", plan.a), ("b", plan.b)):
+            mine = [o for o in orphans if (o.venue, o.request.symbol) == (own.venue, own.symbol)]
+            legs[leg] = (own, mine)
+        exposure = sum((o.net_base(self._base(own)) for own, mine in legs.values() for o in mine), Decimal(0))
+        self.executor.carry(pair.name, exposure)
+        while (
+            self._book(pair.venue_a, pair.symbol_a) is None or self._book(pair.venue_b, pair.symbol_b) is None
+        ):
+            await asyncio.sleep(_RETRY_S / 50)
+        empty = PairIntent(name=plan.name, a=plan.a, b=plan.b, size=Decimal(0))
+        result = await self.executor.run(empty)
+        self._known(
+            p,
+            Outcome(
+                pair=pair.name,
+                row=int(order["row"]),
+                trade=int(order["trade"]),
+                side=int(order["side"]),
+                a=self._leg(plan.a, [*legs["a"][1], *result.a.orders]),
+                b=self._leg(plan.b, [*legs["b"][1], *result.b.orders]),
+                action="recovered" if result.action in ("none", "done") else result.action,
+                residual=float(result.residual),
+                worst_naked_s=result.worst_naked_s,
+                decided_ns=int(order["ts"]),
+                done_ns=self._clock(),
+                reasons=("cut_off", *result.reasons),
+            ),
+        )
+
+    def _base(self, plan: LegPlan) -> str:
+        instrument = self.keeper.instrument(plan.venue, plan.symbol)
+        return "" if instrument is None else instrument.base
+
+    def _legs(self) -> list[tuple[str, str]]:
+        return [
+            leg
+            for pair in self._pairs
+            for leg in ((pair.venue_a, pair.symbol_a), (pair.venue_b, pair.symbol_b))
+        ]
+
+    def _set_baseline(self) -> None:
+        """Take the holdings that the run began with from its journal."""
+        for line in self._recorded:
+            if line["kind"] == "baseline":
+                self._baseline = {(v, s): Decimal(size) for v, s, size in line["positions"]}
+
+    async def _reconcile(self) -> None:
+        """Hold the venues' positions against one's own fills; what does not agree lets nothing be entered."""
+        guard = self._session.guard
+        try:
+            held = {venue: await client.positions() for venue, client in self._clients.items()}
+        except VenueError as error:
+            guard.set("reconciling", True, detail=str(error))
+            self.ready.clear()
+            return
+        if self.keeper.open:
+            return
+        if not self._baseline:
+            self._baseline = {
+                (venue, symbol): Decimal(held[venue].get(symbol, 0))
+                - self.keeper.ledger.positions[venue, symbol]
+                for venue, symbol in self._legs()
+            }
+            lines = [(venue, symbol, str(size)) for (venue, symbol), size in self._baseline.items()]
+            self._session.journal.append("baseline", sync=True, positions=lines)
+        wrong = [text for leg in self._legs() if (text := self._disagreement(leg, held))]
+        guard.set("reconciling", False) if not wrong else None
+        if wrong:
+            guard.set("reconciling", True, detail="; ".join(wrong))
+            self.ready.clear()
+        else:
+            self.ready.set()
+
+    def _disagreement(self, leg: tuple[str, str], held: Mapping[str, Mapping[str, Decimal]]) -> str:
+        venue, symbol = leg
+        expected = self._baseline.get(leg, Decimal(0)) + self.keeper.ledger.positions[leg]
+        found = held[venue].get(symbol, Decimal(0))
+        instrument = self.keeper.instrument(venue, symbol)
+        lot = Decimal(0) if instrument is None else instrument.lot
+        if abs(found - expected) <= max(lot, Decimal("1e-8")):
+            return ""
+        return f"{venue}/{symbol} holds {found}, by its fills {expected}"
+
+    def cancel_all(self) -> None:
+        """Ask the venues to cancel every open order."""
+        for order in self.keeper.open:
+            task = asyncio.get_running_loop().create_task(self.keeper.cancel(order))
+            self._tasks[0].add(task)
+            task.add_done_callback(self._tasks[0].discard)
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait until nothing is on its way; False where that took too long."""
+        tasks = [task for own in self._tasks for task in own]
+        if not tasks:
+            return True
+        _, pending = await asyncio.wait(tasks, timeout=timeout_s)
+        return not pending
+
+    async def close(self) -> None:
+        """Stop waiting for orders; what is in doubt is asked about at the next start."""
+        tasks = [task for own in self._tasks for task in own]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.keeper.close()
+        for client in self._clients.values():
+            await client.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts of orders, and the longest time that one side was open alone."""
+        return {
+            "orders": len(self.keeper.orders),
+            "open": len(self.keeper.open),
+            "strangers": len(self.keeper.strangers),
+            "longest_naked_s": round(self.naked_s, 6),
+            **dict(self.counts),
+        }
