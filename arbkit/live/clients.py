@@ -12,6 +12,7 @@ from arbkit.live.feeds import feed_urls
 from arbkit.venues import (
     BookEvent,
     FeedStatus,
+    Fill,
     GapEvent,
     Instrument,
     TradingClient,
@@ -53,7 +54,7 @@ def real_clients(config: LiveConfig, environ: Mapping[str, str]) -> dict[str, Tr
 
 def paper_clients(
     config: LiveConfig, clock: Callable[[], int], instruments: Mapping[str, Mapping[str, Instrument]]
-) -> dict[str, PaperClient]:
+) -> dict[str, _Paper]:
     """Return one paper client per venue, with the costs and delays that the pairs' parameters say.
 
     Args:
@@ -62,7 +63,7 @@ def paper_clients(
         instruments: by venue and symbol, where they are known; else an instrument has neither steps nor
             minimums.
     """
-    clients: dict[str, PaperClient] = {}
+    clients: dict[str, _Paper] = {}
     for pair in config.pairs:
         p = pair.params
         for leg, venue, symbol in (("a", pair.venue_a, pair.symbol_a), ("b", pair.venue_b, pair.symbol_b)):
@@ -72,7 +73,7 @@ def paper_clients(
             kind = "perpetual" if venue == "binance_usdm" else "spot"
             at = config.venues.get(venue)
             balances = {k: Decimal(str(v)) for k, v in at.paper_balances.items()} if at else {}
-            clients[venue] = PaperClient(
+            clients[venue] = _Paper(
                 venue,
                 balances=balances or _plenty(config, symbol),
                 instruments=instruments.get(venue, {}),
@@ -98,6 +99,17 @@ def _venues(config: LiveConfig) -> list[str]:
     return list(dict.fromkeys(v for pair in config.pairs for v in (pair.venue_a, pair.venue_b)))
 
 
+class _Paper(PaperClient):
+    """A paper client whose orders die with the process: one that it does not know never comes."""
+
+    latest_arrival_s = 0.0
+
+    def take_up(self, fill: Fill, instrument: Instrument) -> None:
+        """Count a fill of an earlier life, whose trade number is not given again."""
+        self.ledger.apply(fill, instrument)
+        self._trades = max(self._trades, int(fill.trade_id.rpartition("-")[2]))
+
+
 class PerVenue:
     """Shows a paper client the books of its own venue."""
 
@@ -120,7 +132,7 @@ class PerVenue:
 
 async def paper_accounts(
     config: LiveConfig, clock: Callable[[], int], recorded: Sequence[Mapping[str, Any]]
-) -> dict[str, PaperClient]:
+) -> dict[str, _Paper]:
     """Return the paper clients with the venues' own instruments and what earlier fills left in them.
 
     Args:
@@ -137,7 +149,7 @@ async def paper_accounts(
             known[venue] = plain | await _listed(config, venue, plain)
     clients = paper_clients(config, clock, known)
     for fill in read_intents(recorded).fills:
-        clients[fill.venue].ledger.apply(fill, known[fill.venue][fill.symbol])
+        clients[fill.venue].take_up(fill, known[fill.venue][fill.symbol])
     return clients
 
 

@@ -36,6 +36,7 @@ class VenueOrders:
         clients: by venue.
         recorded: the journal as it was when the run began.
         clock: nanoseconds since the epoch.
+        grace_s: as of `OrderKeeper`.
 
     Attributes:
         keeper: what is known of every order.
@@ -48,13 +49,14 @@ class VenueOrders:
         clients: Mapping[str, TradingClient],
         recorded: Sequence[Mapping[str, Any]] = (),
         clock: Callable[[], int] = time.time_ns,
+        grace_s: float = 2.0,
     ) -> None:
         self._session = session
         self._clients = dict(clients)
         self._clock = clock
         self._recorded = list(recorded)
         rules = session.config.execution
-        self.keeper = OrderKeeper(clients, session.journal, clock=clock)
+        self.keeper = OrderKeeper(clients, session.journal, clock=clock, grace_s=grace_s)
         self.executor = PairExecutor(
             self.keeper,
             self._book,
@@ -70,6 +72,7 @@ class VenueOrders:
         self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
         self._locks = [asyncio.Lock() for _ in self._pairs]
+        self._prepared = False
         self._baseline: dict[tuple[str, str], Decimal] = {}
         self.naked_s = 0.0
         self.counts = self.executor.counts
@@ -226,7 +229,13 @@ class VenueOrders:
             desk.dropped(p, k)
             if outcome.a.ids or outcome.b.ids:
                 self._charge(p, fees - money)
-            return [("decision", self._about(p, outcome) | {"what": "exit_failed", "usd": money - fees})]
+            return [
+                (
+                    "decision",
+                    self._about(p, outcome)
+                    | {"what": "exit_failed", "trade": outcome.trade, "usd": money - fees},
+                )
+            ]
         half = float(desk.rules[p]["half_slip"])
         beside = money - size * (long_px - short_px)
         raw = (long_px / (1 - half), short_px / (1 + half))
@@ -274,10 +283,10 @@ class VenueOrders:
 
     async def run(self) -> None:
         """Take over what an earlier life left, then follow the accounts until cancelled."""
-        await self._started()
+        await self.prepare()
         streams = [asyncio.ensure_future(self._stream(client)) for client in self._clients.values()]
         try:
-            await self._take_over()
+            await self._finish_all()
             while True:
                 await self._reconcile()
                 await asyncio.sleep(_CHECK_S if self.ready.is_set() else _RETRY_S / 5)
@@ -300,8 +309,12 @@ class VenueOrders:
                     self._session.journal.append("error", what="start", venue=venue, detail=str(error))
                     await asyncio.sleep(_RETRY_S)
 
-    async def _take_over(self) -> None:
-        """Ask about every order that was open, and make the run of orders that was cut off whole."""
+    async def prepare(self) -> None:
+        """Connect, and ask about every order that was open when the run ended; once."""
+        if self._prepared:
+            return
+        self._prepared = True
+        await self._started()
         recorded = read_intents(self._recorded)
         while True:
             try:
@@ -311,6 +324,9 @@ class VenueOrders:
             except VenueError as error:
                 self._session.journal.append("error", what="recover", detail=str(error))
                 await asyncio.sleep(_RETRY_S)
+
+    async def _finish_all(self) -> None:
+        """Give every decision that was sent its outcome, and level what is open on one side."""
         outcomes = [Outcome.read(line) for line in self._recorded if line["kind"] == "outcome"]
         known = ids_of(outcomes)
         for p, pair in enumerate(self._pairs):
@@ -347,10 +363,20 @@ class VenueOrders:
         await self._rescued(p, self._planned(p, cut_off), cut_off, orphans)
 
     def _drop(self, p: int, order: Any) -> None:
-        k = self._session.desk.order_at(p, int(order["row"]), int(order["trade"]))
-        self._session.desk.dropped(p, k)
+        """Forget a decision of which nothing was sent before the process died."""
+        desk = self._session.desk
+        desk.dropped(p, desk.order_at(p, int(order["row"]), int(order["trade"])))
         self._session.journal.append(
-            "error", pair=self._pairs[p].name, what="a decision was never sent", row=int(order["row"])
+            "decision",
+            pair=self._pairs[p].name,
+            row=desk.row_number(p) + 1,
+            row_ts=int(order["ts"]),
+            decided_row=int(order["row"]),
+            decided_ts=int(order["ts"]),
+            what="entry_failed" if order["trade"] < 0 else "exit_failed",
+            trade=int(order["trade"]),
+            action="never_sent",
+            usd=0.0,
         )
 
     async def _rescued(self, p: int, plan: PairIntent, order: Any, orphans: Sequence[Order]) -> None:

@@ -52,8 +52,7 @@ def undecided(run: RunResult) -> list[tuple[str, int]]:
         elif line["what"] in ("entry", "exit"):
             made.add(_Decision(*key, line["what"], line["side"], line["trade"]))
     records = {
-        (line["kind"], line["trade"]): line["record"]
-        for line in run.records("trade_opened", "trade_closed")
+        (line["kind"], line["trade"]): line["record"] for line in run.records("trade_opened", "trade_closed")
     }
     anew = set(_decisions(run, booked, forced, records))
     return sorted({(d.pair, d.row) for d in made ^ anew})

@@ -247,6 +247,10 @@ class LiveRunner:
         self, max_runtime_s: float | None, poll_interval_s: float | None, taken: Resumed | None
     ) -> str:
         orders = await self._open_orders()
+        if orders is not None and self._replay is not None:
+            if taken is not None:
+                self.session.prime(self._replay.latest(taken.last_ts))
+            await orders.prepare()
         feeds = [asyncio.ensure_future(feed) for feed in self._feeds(poll_interval_s, taken)]
         if orders is not None:
             feeds.append(asyncio.ensure_future(orders.run()))
@@ -286,7 +290,8 @@ class LiveRunner:
             session.mirrors += [PerVenue(client) for client in paper.values()]
             clients = dict(paper)
         session.guard.set("reconciling", True)
-        self._orders = session.orders = VenueOrders(session, clients, self._recorded, clock)
+        grace_s = 2.0 if self.config.mode == "live" else 0.0
+        self._orders = session.orders = VenueOrders(session, clients, self._recorded, clock, grace_s)
         return self._orders
 
     def _feeds(self, poll_interval_s: float | None, taken: Resumed | None) -> list[Any]:

@@ -181,6 +181,8 @@ class Session:
             leg = self.legs.get((event.venue, event.symbol))
             if leg is not None:
                 leg.on_book(event)
+                for mirror in self.mirrors:
+                    mirror.on_book(event)
 
     def on_gap(self, event: GapEvent) -> None:
         """Take note that a book is not known: void until the next one."""

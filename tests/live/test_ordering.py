@@ -1,0 +1,112 @@
+"""Decisions that go to venues as orders: what is filled becomes the trade, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arbkit.live import LiveRunner, open_run, parity_of
+from arbkit.live.redone import undecided
+from tests.live.conftest import Configure
+
+VENUE: dict[str, Any] = {"fills": "venue", "max_slip_bps": 30}
+
+
+def test_paper_venues_without_delay_pay_the_prices_of_the_backtest(configure: Configure) -> None:
+    config = configure(execution=VENUE)
+    final = LiveRunner(config).run_forever()
+    assert final["state"]["reasons"] == ["stopping"]
+    assert final["orders"]["orders"] == 4 * final["trades_closed"] > 20
+    run = open_run(config.runs / "small")
+    parity = parity_of(run)
+    assert parity.ok
+    assert parity.same > final["trades_closed"] / 2
+    assert {d.cause for d in parity.differences} <= {"latency", "guard"}
+    assert undecided(run) == []
+    assert len(list(run.records("intent"))) == final["orders"]["orders"]
+
+
+def test_a_delay_is_what_the_differences_come_from(configure: Configure) -> None:
+    config = configure(execution=VENUE | {"legs": "lead_a"}, params={"latency_ms": 400})
+    final = LiveRunner(config).run_forever()
+    parity = parity_of(open_run(config.runs / "small"))
+    assert parity.ok
+    counts = {cause: count for cause, (count, _) in parity.by_cause().items()}
+    assert counts["latency"] > 5
+    assert counts["none"] == 0
+    first = next(open_run(config.runs / "small").records("outcome"))
+    assert first["a"]["first_fill_ns"] - first["decided_ns"] >= 400_000_000
+    assert final["orders"]["longest_naked_s"] > 0
+
+
+def test_what_a_run_earned_is_the_money_that_changed_hands(configure: Configure) -> None:
+    config = configure(execution=VENUE, params={"latency_ms": 150, "slippage_bps": 0})
+    final = LiveRunner(config).run_forever()
+    run = open_run(config.runs / "small")
+    assert final["trades_opened"] == final["trades_closed"] > 5
+    rates = {
+        (line["decided_row"], line["what"][:4]): (line["fx_a"], line["fx_b"])
+        for line in run.records("decision")
+        if line["what"].endswith("filled")
+    }
+    money = 0.0
+    for line in run.records("outcome"):
+        fx_a, fx_b = rates[line["row"], "entr" if line["trade"] < 0 else "exit"]
+        money += line["a"]["cash"] * fx_a + line["b"]["cash"] * fx_b
+        money -= line["a"]["fees"]["KRW"] * fx_a + line["b"]["fees"]["USDT"] * fx_b
+    assert final["realized_pnl"] == pytest.approx(money, abs=1e-6)
+
+
+def test_a_run_that_dies_between_decision_and_fill_goes_on(configure: Configure, tmp_path: Path) -> None:
+    config = configure(execution=VENUE, params={"latency_ms": 400}, name="killed")
+    path = tmp_path / "killed.yaml"
+    path.write_text(config.text)
+    code = (
+        "import asyncio, os, signal, sys\n"
+        "from arbkit.live import LiveRunner\n"
+        "from arbkit.live.ordering import VenueOrders\n"
+        "first = VenueOrders.send\n"
+        "def send(self, p, orders):\n"
+        "    first(self, p, orders)\n"
+        "    if self._session.desk.n_trades >= 3:\n"
+        "        loop = asyncio.get_running_loop()\n"
+        "        loop.call_later(0.0, os.kill, os.getpid(), signal.SIGKILL)\n"
+        "VenueOrders.send = send\n"
+        "LiveRunner(sys.argv[1]).run_forever()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    final = LiveRunner(config).run_forever()
+    run = open_run(config.runs / "killed")
+    assert final["trades_closed"] > 5
+    assert final["orders"]["open"] == 0
+    kinds = [line["kind"] for line in run.records()]
+    assert (kinds.count("start"), kinds.count("resume")) == (1, 1)
+    assert parity_of(run).ok
+
+
+def test_the_kill_switch_flattens_through_the_venues(configure: Configure) -> None:
+    config = configure(execution=VENUE, params={"max_hold_s": 600, "close_on_spread_reversal": False})
+    runner = LiveRunner(config)
+
+    async def run() -> dict[str, Any]:
+        async def halt() -> None:
+            while not (runner._session and any(lane.open for lane in runner.session.lanes)):
+                await asyncio.sleep(0)
+            runner.halt(flatten=True, reason="test")
+
+        task = asyncio.ensure_future(halt())
+        final = await runner.run()
+        await task
+        return final
+
+    final = asyncio.run(run())
+    assert (final["trades_opened"], final["trades_closed"]) == (1, 1)
+    last = open_run(config.runs / "small").trades.row(-1, named=True)
+    assert last["exit_reason"] == "end_of_data"
