@@ -1,7 +1,7 @@
 """Draw the pictures of docs/engine.md: `python docs/img/draw_engine.py`.
 
-Every market is made up, a row a second or a minute; every spread, mark, trade, balance and refusal is what arbkit computes
-on it.
+Every market is made up, a row a second or a minute; every spread, mark, trade, balance and refusal is what
+arbkit computes on it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 import numpy as np
+import polars as pl
 from matplotlib.axes import Axes
 
 import arbkit
-from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, stacked
+from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, plain_numbers, stacked
 
 Array = Any
 BASE = arbkit.Params(
@@ -32,7 +33,9 @@ BASE = arbkit.Params(
 SHADE = "#F1F3F6"
 
 
-def market(s_ab: Array, *, step_s: float = 1.0, width_bps: float = 1.0, seed: int = 0, **more: Any) -> arbkit.Panel:
+def market(
+    s_ab: Array, *, step_s: float = 1.0, width_bps: float = 1.0, seed: int = 0, **more: Any
+) -> arbkit.Panel:
     """Make books of which crossing from A to B earns `s_ab` bps on each row."""
     s_ab = np.asarray(s_ab, np.float64)
     rng = np.random.default_rng(seed)
@@ -45,7 +48,7 @@ def market(s_ab: Array, *, step_s: float = 1.0, width_bps: float = 1.0, seed: in
         "bid_b": bid_b,
         "ask_b": bid_b * (1 + width_bps / 1e4),
     }
-    return arbkit.Panel.from_frame({**columns, **more})
+    return arbkit.Panel.from_frame(pl.DataFrame({**columns, **more}))
 
 
 def smooth(points: Sequence[tuple[float, float]], n: int, noise: float = 0.0, seed: int = 1) -> Array:
@@ -59,13 +62,12 @@ def smooth(points: Sequence[tuple[float, float]], n: int, noise: float = 0.0, se
     return line
 
 
-def level(ax: Axes, value: float, text: str, color: str, *, dashed: bool = False, below: bool = False) -> None:
-    """Draw a threshold across, with its name at the right end."""
+def level(ax: Axes, value: float, text: str, color: str, *, dashed: bool = False) -> None:
+    """Draw a threshold across, with its name at the right of the axes."""
     ax.axhline(value, color=color, lw=1.1, ls=(0, (5, 4)) if dashed else "-")
-    place = (-4, -3 if below else 3)
     ax.annotate(
-        text, (1, value), place, xycoords=ax.get_yaxis_transform(), textcoords="offset points", color=color,
-        ha="right", va="top" if below else "bottom", fontsize=8.5,
+        text, (1, value), (6, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", color=color,
+        ha="left", va="center", fontsize=8.5,
     )  # fmt: skip
 
 
@@ -109,17 +111,17 @@ def draw_spreads(folder: Path) -> None:
             books.plot(bid, color=color, lw=0.8, drawstyle="steps-mid")
             books.plot(ask, color=color, lw=0.8, drawstyle="steps-mid")
         books.set_title("prices")
-        books.legend(loc="upper right", ncols=2)
+        books.legend(loc="upper center", bbox_to_anchor=(0.56, 1))
         ax.plot(found["s_ab_bps"], color=AB, label="s_ab: buy at A's ask, sell at B's bid")
         ax.plot(found["s_ba_bps"], color=BA, label="s_ba: buy at B's ask, sell at A's bid")
-        level(ax, params.min_spread_bps + params.cost_bps, "enter at min_spread_bps + cost = 20 bps", GAIN)
-        level(ax, params.exit_spread_bps, "leave below exit_spread_bps = 0", GREY, dashed=True, below=True)
+        level(ax, params.min_spread_bps + params.cost_bps, "enter at\nmin_spread_bps\n+ cost = 20", GAIN)
+        level(ax, params.exit_spread_bps, "leave below\nexit_spread_bps = 0", GREY, dashed=True)
         for trade in trades(result):
             entry_mark(ax, trade["entry_index"], trade["entry_spread_bps"])
             exit_mark(ax, trade["exit_index"], trade["exit_spread_bps"])
             ax.axvspan(trade["entry_index"], trade["exit_index"], color=SHADE, zorder=0)
         ax.set_title("bps; triangles enter, crosses leave, shaded while a trade is open")
-        ax.legend(loc="lower left")
+        ax.legend(loc="lower center", bbox_to_anchor=(0.6, 0))
         ax.set_xlim(0, n)
         ax.set_xlabel("row")
         figure.savefig(folder / "engine-spreads.png")
@@ -139,17 +141,28 @@ def draw_fair(folder: Path) -> None:
     title = "A premium that sits: s is an opportunity on every row, x only where it moves away from normal"
     with stacked(title, (2.0, 2.0)) as (figure, (top, ax)):
         top.plot(hours, panel.spreads()["s_ab_bps"], color=AB, label="s_ab, which money is made of")
-        top.plot(hours, (measured.fair - 1) * 1e4, color=INK, lw=1.6, label="fair ratio, ewma:1h (nothing in its first two hours)")
-        level(top, params.min_spread_bps + params.cost_bps, "enter at 20 bps", GAIN)
+        top.plot(
+            hours,
+            (1 / measured.fair - 1) * 1e4,
+            color=INK,
+            lw=1.6,
+            label="what is believed normal: ewma:1h, not known in its first two hours",
+        )
+        level(top, params.min_spread_bps + params.cost_bps, "enter at 20", GAIN)
         one = trades(plain)[0]
         entry_mark(top, hours[one["entry_index"]], one["entry_spread_bps"])
-        note(top, (hours[one["entry_index"]], one["entry_spread_bps"]), "without a reference:\nentered on the first row,\nnever left", (72, -58))
+        note(
+            top,
+            (hours[one["entry_index"]], one["entry_spread_bps"]),
+            "without a reference entered\non the first row, and never left",
+            (100, -52),
+        )
         top.set_ylim(0, 230)
         top.set_title("bps")
-        top.legend(loc="lower right", ncols=2, bbox_to_anchor=(1, 0.14))
+        top.legend(loc="lower right", bbox_to_anchor=(1, 0.12))
         ax.plot(hours, measured.spreads()["x_ab_bps"], color=AB, label="x_ab, which decides")
-        level(ax, params.min_spread_bps + params.cost_bps, "enter at 20 bps", GAIN)
-        level(ax, params.exit_spread_bps, "leave below -5 bps".replace("-", "\N{MINUS SIGN}"), GREY, dashed=True, below=True)
+        level(ax, params.min_spread_bps + params.cost_bps, "enter at 20", GAIN)
+        level(ax, params.exit_spread_bps, "leave below \N{MINUS SIGN}5", GREY, dashed=True)
         for trade in trades(result):
             entry_mark(ax, hours[trade["entry_index"]], trade["entry_signal_bps"])
             if not trade["is_open"]:
@@ -163,71 +176,109 @@ def draw_fair(folder: Path) -> None:
 def draw_exits(folder: Path) -> None:
     """One entry and the four rules that end it, on the same axes."""
     n = 60
-    cases: tuple[tuple[str, list[tuple[float, float]], dict[str, Any]], ...] = (
-        ("stop_loss", [(0, 5), (6, 24), (30, 50), (60, 62)], {}),
-        ("take_profit", [(0, 5), (6, 24), (30, 6), (42, -13), (60, -20)], {"exit_spread_bps": -30}),
-        ("spread_reversal", [(0, 5), (6, 24), (30, 8), (44, -1), (60, -4)], {}),
-        ("timeout", [(0, 5), (6, 24), (30, 17), (60, 19)], {}),
+    up = [(0, 5), (5, 6), (6, 30)]
+    cases: tuple[tuple[str, list[tuple[float, float]], dict[str, Any], str], ...] = (
+        ("stop_loss", [*up, (40, 52), (60, 58)], {}, ""),
+        ("take_profit", [*up, (42, -13), (60, -20)], {"exit_spread_bps": -24}, ""),
+        ("spread_reversal", [*up, (44, -1), (60, -4)], {}, ""),
+        ("timeout", [*up, (30, 24), (60, 26)], {}, ""),
+        (
+            "take_profit",
+            [*up, (30, 20), (31, -16), (60, -18)],
+            {},
+            " (spread_reversal holds on the same row, and comes later in the table)",
+        ),
     )
-    shared = {"stop_loss_bps": 40, "take_profit_bps": 12, "max_hold_s": 45, "min_hold_s": 10, "exit_spread_bps": 0}
-    title = "The same rules on four markets; the first that holds, from the top of the table, closes the trade"
-    with stacked(title, (1.62,) * 4) as (figure, axes):
-        for ax, (reason, points, changes) in zip(axes, cases, strict=True):
+    shared = {
+        "stop_loss_bps": 40,
+        "take_profit_bps": 20,
+        "max_hold_s": 45,
+        "min_hold_s": 10,
+        "exit_spread_bps": 0,
+    }
+    title = (
+        "The same rules on five markets; the first that holds, from the top of the table, closes the trade"
+    )
+    with stacked(title, (1.45,) * 5) as (figure, axes):
+        for ax, (reason, points, changes, why) in zip(axes, cases, strict=True):
             params = BASE.replace(**{**shared, **changes})
             panel = market(smooth(points, n, 0.7, 4))
             trade = trades(arbkit.backtest(panel, params))[0]
             assert trade["exit_reason"] == reason, (reason, trade)
-            draw_exit(ax, panel, params, trade)
-        axes[0].legend(loc="upper left", ncols=2)
-        axes[-1].set_xlabel("seconds")
+            draw_exit(ax, panel, params, trade, why)
+        axes[-1].legend(loc="upper right", ncols=2)
+        axes[-1].set_xlabel("seconds; shaded: min_hold_s, dotted: max_hold_s")
         figure.savefig(folder / "engine-exits.png")
 
 
-def draw_exit(ax: Axes, panel: arbkit.Panel, params: arbkit.Params, trade: dict[str, Any]) -> None:
+def draw_exit(ax: Axes, panel: arbkit.Panel, params: arbkit.Params, trade: dict[str, Any], why: str) -> None:
     """One trade: the signal, its mark, the levels of the rules, and which of them ended it."""
     found, into, out = panel.spreads(), trade["entry_index"], trade["exit_index"]
     mark = trade["entry_spread_bps"] + found["s_ba_bps"].to_numpy() - 2 * params.cost_bps
     ax.axvspan(into, into + params.min_hold_s, color=SHADE, zorder=0)
     ax.plot(found["x_ab_bps"], color=AB, label="now (x_ab)")
-    ax.plot(range(into, out + 1), mark[into : out + 1], color=BA, label="mark_bps, what closing now would leave")
-    ax.axhline(-params.stop_loss_bps, color=LOSS, lw=0.9, ls=(0, (2, 2)))
-    ax.axhline(params.take_profit_bps, color=GAIN, lw=0.9, ls=(0, (2, 2)))
-    ax.axhline(params.exit_spread_bps, color=GREY, lw=0.9, ls=(0, (5, 4)))
+    ax.plot(
+        range(into, out + 1), mark[into : out + 1], color=BA, label="mark_bps, what closing now would leave"
+    )
+    level(ax, -params.stop_loss_bps, "mark: stop_loss_bps", LOSS, dashed=True)
+    level(ax, params.take_profit_bps, "mark: take_profit_bps", GAIN, dashed=True)
+    level(ax, params.exit_spread_bps, "now: exit_spread_bps", GREY, dashed=True)
     ax.axvline(into + params.max_hold_s, color=GREY, lw=0.9, ls=(0, (1, 2)))
     entry_mark(ax, into, trade["entry_spread_bps"])
     reason = trade["exit_reason"]
     by_mark = reason in ("stop_loss", "take_profit")
     exit_mark(ax, out, mark[out] if by_mark else trade["exit_spread_bps"], lost=trade["pnl_usd"] < 0)
-    ax.set_title(f"{reason}: {trade['pnl_usd']:+.2f} USD".replace("-", "\N{MINUS SIGN}"), color=INK)
+    ax.set_title(f"{reason}: {trade['pnl_usd']:+.2f} USD{why}".replace("-", "\N{MINUS SIGN}"), color=INK)
     ax.set_xlim(0, len(panel))
-    ax.set_ylim(-58, 68)
+    ax.set_ylim(-54, 64)
 
 
 def draw_block(folder: Path) -> None:
-    """After a stop nothing is entered until the cooldown is over and the signal has been below the rearm level."""
+    """After a stop nothing is entered until the cooldown is over and the signal was below the rearm level."""
     n = 240
-    points = [(0, 6), (12, 26), (30, 62), (60, 34), (84, 27), (120, 30), (140, 8), (160, 24), (200, -4), (240, 2)]
+    points = [
+        (0, 6),
+        (12, 26),
+        (30, 62),
+        (60, 34),
+        (84, 27),
+        (120, 30),
+        (140, 8),
+        (160, 24),
+        (200, -4),
+        (240, 2),
+    ]
     panel = market(smooth(points, n, 0.9, 6))
     rules = {"stop_loss_bps": 45, "exit_spread_bps": 0}
     cases = (
         ("without a block a stop may enter again on the very row that stopped it", {}),
         ("cooldown_s = 60: blocked for a minute (shaded)", {"cooldown_s": 60}),
-        ("cooldown_s = 60, rearm_spread_bps = 12: and until the signal has been below 12 bps", {"cooldown_s": 60, "rearm_spread_bps": 12}),
+        (
+            "cooldown_s = 60, rearm_spread_bps = 12: and until the signal has been below 12 bps",
+            {"cooldown_s": 60, "rearm_spread_bps": 12},
+        ),
     )
     with stacked("What a stop blocks, in its own direction", (1.7,) * 3) as (figure, axes):
         for ax, (name, changes) in zip(axes, cases, strict=True):
             params = BASE.replace(**rules, **changes)
             made = trades(arbkit.backtest(panel, params))
             ax.plot(panel.spreads()["x_ab_bps"], color=AB)
-            level(ax, params.min_spread_bps + params.cost_bps, "enter at 20 bps", GAIN)
+            level(ax, params.min_spread_bps + params.cost_bps, "enter at 20", GAIN)
             if "rearm_spread_bps" in changes:
-                level(ax, 12, "rearm below 12 bps", GREY, dashed=True, below=True)
+                level(ax, 12, "rearm below 12", GREY, dashed=True)
             for k, trade in enumerate(made):
                 entry_mark(ax, trade["entry_index"], trade["entry_signal_bps"])
                 exit_mark(ax, trade["exit_index"], trade["exit_spread_bps"], lost=trade["pnl_usd"] < 0)
                 if trade["exit_reason"] == "stop_loss" and changes:
-                    until = made[k + 1]["entry_index"] if "rearm_spread_bps" in changes else trade["exit_index"] + 60
+                    until = (
+                        made[k + 1]["entry_index"]
+                        if "rearm_spread_bps" in changes
+                        else trade["exit_index"] + 60
+                    )
                     ax.axvspan(trade["exit_index"], until, color=SHADE, zorder=0)
+            if not changes:
+                at = (made[1]["entry_index"], made[1]["entry_signal_bps"])
+                note(ax, at, "stopped and entered again", (140, 14))
             ax.set_title(f"{name}: {len(made)} trades")
             ax.set_xlim(0, n)
         axes[-1].set_xlabel("seconds")
@@ -237,7 +288,19 @@ def draw_block(folder: Path) -> None:
 def draw_equity(folder: Path) -> None:
     """What the balance hides and the equity shows."""
     n = 400
-    points = [(0, 4), (20, 26), (45, -3), (70, 24), (95, -4), (130, 27), (200, 120), (260, 150), (330, 90), (390, -5), (400, -4)]
+    points = [
+        (0, 4),
+        (20, 26),
+        (45, -3),
+        (70, 24),
+        (95, -4),
+        (130, 27),
+        (200, 120),
+        (260, 150),
+        (330, 90),
+        (390, -5),
+        (400, -4),
+    ]
     panel = market(smooth(points, n, 1.2, 8), step_s=60)
     params = BASE.replace(exit_spread_bps=0, initial_balance_usd=1_000)
     result = arbkit.backtest(panel, params)
@@ -253,13 +316,14 @@ def draw_equity(folder: Path) -> None:
         money.plot(hours, balance, color=INK, lw=1.6, label="balance: closed trades only")
         money.plot(hours, curve["equity_usd"], color=AB, label="equity: open trades as if closed now")
         money.set_title("USD")
+        plain_numbers(money.yaxis)
         money.legend(loc="lower left")
         peak = np.maximum(np.maximum.accumulate(balance), params.initial_balance_usd)
         down.fill_between(hours, -curve["drawdown_pct"], 0, color=AB, alpha=0.35, lw=0)
         down.plot(hours, -(peak - balance) / peak * 100, color=INK, lw=1.6)
-        deepest = int(curve["drawdown_pct"].arg_max())
-        worst = f"max_drawdown_mtm_pct {metrics.max_drawdown_mtm_pct:.2f}, max_drawdown_pct {metrics.max_drawdown_pct:.2f}"
-        note(down, (hours[deepest], -curve["drawdown_pct"][deepest]), worst, (-150, 14))
+        names = ("max_drawdown_mtm_pct", "max_drawdown_pct")
+        worst = "\n".join(f"{name} {getattr(metrics, name):.2f}" for name in names)
+        down.text(0.02, 0.12, worst, transform=down.transAxes, fontsize=8.5)
         down.set_title("below the highest so far, %")
         down.set_xlim(0, n / 60)
         down.set_xlabel("hours")
@@ -269,30 +333,50 @@ def draw_equity(folder: Path) -> None:
 def draw_latency(folder: Path) -> None:
     """A decision, and the row that fills it."""
     n = 44
-    path = smooth([(0, 8), (9, 12), (10, 26), (13, 25), (16, 17), (30, 3), (31, -2), (34, -6), (44, -1)], n, 0.4, 2)
+    path = smooth(
+        [(0, 8), (9, 12), (10, 26), (13, 25), (16, 17), (30, 3), (31, -2), (34, -6), (44, -1)], n, 0.4, 2
+    )
     panel = market(path)
-    cases = (("latency_ms = 0", {}), ("latency_ms = 4,000", {"latency_ms": 4_000.0}),
-             ("latency_ms = 4,000, max_slip_bps = 5", {"latency_ms": 4_000.0, "max_slip_bps": 5.0}))  # fmt: skip
-    with stacked("What is decided on one row is filled on a later one, at that row's prices", (1.7,) * 3) as (figure, axes):
+    late = {"latency_ms": 4_000.0}
+    cases: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("latency_ms = 0", {}),
+        ("latency_ms = 4,000", late),
+        ("latency_ms = 4,000, max_slip_bps = 3", {**late, "max_slip_bps": 3.0}),
+    )
+    with stacked("What is decided on one row is filled on a later one, at that row's prices", (1.7,) * 3) as (
+        figure,
+        axes,
+    ):
         decided = trades(arbkit.backtest(panel, BASE))[0]
         for ax, (name, changes) in zip(axes, cases, strict=True):
             result = arbkit.backtest(panel, BASE.replace(**changes))
             made = trades(result)
             s = panel.spreads()["s_ab_bps"].to_numpy()
             ax.plot(s, color=AB, marker=".", ms=4, lw=1, drawstyle="steps-post")
-            level(ax, 20, "enter at 20 bps", GAIN)
-            level(ax, 0, "leave below 0", GREY, dashed=True, below=True)
+            level(ax, 20, "enter at 20", GAIN)
+            level(ax, 0, "leave below 0", GREY, dashed=True)
             for trade in made:
                 if changes:
                     arrow(ax, decided["entry_index"], trade["entry_index"], s)
                     arrow(ax, decided["exit_index"], trade["exit_index"], s)
                 entry_mark(ax, trade["entry_index"], trade["entry_spread_bps"])
                 exit_mark(ax, trade["exit_index"], s[trade["exit_index"]], lost=trade["pnl_usd"] < 0)
-            told = f"{made[0]['pnl_usd']:+.2f} USD" if made else f"given up: the fill is {s[10] - s[14]:.1f} bps below the decision"
+            told = (
+                f"{made[0]['pnl_usd']:+.2f} USD"
+                if made
+                else f"given up: the fill is {s[10] - s[14]:.1f} bps below the decision"
+            )
             ax.set_title(f"{name}: {told}".replace("-", "\N{MINUS SIGN}"))
             if not made:
                 arrow(ax, decided["entry_index"], decided["entry_index"] + 4, s)
-                ax.plot([decided["entry_index"] + 4], [s[decided["entry_index"] + 4]], "o", mfc="white", mec=LOSS, ms=8)
+                ax.plot(
+                    [decided["entry_index"] + 4],
+                    [s[decided["entry_index"] + 4]],
+                    "o",
+                    mfc="white",
+                    mec=LOSS,
+                    ms=8,
+                )
             ax.set_xlim(0, n - 1)
         axes[-1].set_xlabel("seconds")
         figure.savefig(folder / "engine-latency.png")
@@ -301,7 +385,14 @@ def draw_latency(folder: Path) -> None:
 def arrow(ax: Axes, start: int, end: int, values: Array) -> None:
     """Lead from the row that decides to the row that fills."""
     ax.plot([start], [values[start]], "o", mfc="white", mec=INK, ms=7, zorder=5)
-    style = {"arrowstyle": "->", "color": INK, "lw": 1.1, "connectionstyle": "arc3,rad=-0.35", "shrinkA": 5, "shrinkB": 6}
+    style = {
+        "arrowstyle": "->",
+        "color": INK,
+        "lw": 1.1,
+        "connectionstyle": "arc3,rad=-0.35",
+        "shrinkA": 5,
+        "shrinkB": 6,
+    }
     ax.annotate("", (end, values[end]), (start, values[start]), arrowprops=style)
 
 
@@ -315,25 +406,31 @@ def draw_depth(folder: Path) -> None:
     sets = [BASE.replace(max_position_usd=float(x), depth_levels=5, slippage_bps=0.0) for x in notionals]
     filled = [arbkit.backtest(panel, one) for one in sets]
     records = [trades(one)[0] if one.metrics.total_trades else None for one in filled]
-    with stacked("With depth a trade pays for the levels that it walks", (2.1, 1.9), share_x=False) as (figure, (ladder, ax)):
-        for prices, sizes, color, name in ((asks, sizes_a, AB, "asks of A, bought"), (bids, sizes_b, BA, "bids of B, sold")):
+    with stacked("With depth a trade pays for the levels that it walks", (2.1, 1.9), share_x=False) as (
+        figure,
+        (ladder, ax),
+    ):
+        for prices, sizes, color, name in (
+            (asks, sizes_a, AB, "asks of A, bought"),
+            (bids, sizes_b, BA, "bids of B, sold"),
+        ):
             edges = np.append(0, np.cumsum(sizes))
-            ladder.stairs(prices, edges, color=color, lw=1.8, label=name)
+            ladder.stairs(prices, edges, baseline=None, color=color, lw=1.8, label=name)
         size = 12.0
         ladder.fill_between([0, size], 99.98, 100.34, color=SHADE, zorder=0)
         ladder.set(xlim=(0, 34), ylim=(99.98, 100.34))
-        ladder.set_title("price by size; shaded: the levels that 12 coins walk through")
-        ladder.legend(loc="center right")
+        ladder.set_title("price by size in coins; shaded: what 12 coins walk through")
+        ladder.legend(loc="upper right")
         kept = [k for k, one in enumerate(records) if one is not None]
         signal = [entry_signal(filled[k]) for k in kept]
         ax.plot(notionals[kept], signal, color=INK, lw=1.8, label="spread at the prices of both ladders")
         top = (bids[0] - asks[0]) / asks[0] * 1e4
-        level(ax, top, "spread of the tops: what decides", AB, dashed=True)
-        level(ax, 18, "min_spread_bps + cost: below it the entry is refused (rejected_thin)", GAIN, below=True)
+        level(ax, top, "spread of the tops:\nwhat decides", AB, dashed=True)
+        level(ax, 18, "min_spread_bps + cost:\nbelow it refused\n(rejected_thin)", GAIN)
         ax.axvspan(notionals[kept[-1]], notionals[-1], color=SHADE, zorder=0)
         ax.set(xlim=(0, notionals[-1]), ylim=(14, 35))
-        ax.set_title("bps by notional, USD")
-        ax.legend(loc="upper right", bbox_to_anchor=(1, 0.8))
+        ax.set_title("bps by notional, USD; shaded: refused")
+        ax.legend(loc="lower left")
         figure.savefig(folder / "engine-depth.png")
 
 
@@ -347,10 +444,12 @@ def laddered(asks: Array, sizes_a: Array, bids: Array, sizes_b: Array) -> arbkit
     columns: dict[str, Any] = {"ts": (np.arange(rows) + 1_767_571_200) * 10**9}
     for name, (prices, sizes) in sides.items():
         for k in range(5):
-            suffix = "" if k == 0 else f"_{k:02}"
-            columns[f"{name}{suffix}"] = np.full(rows, prices[k])
-            columns[f"{name}_size{suffix}"] = np.full(rows, sizes[k])
-    return arbkit.Panel.from_frame(columns)
+            side, venue = name.split("_")
+            place = f"_{k:02}" if k else ""
+            columns[f"{side}_px_{venue}{place}"] = np.full(rows, prices[k])
+            columns[f"{side}_sz_{venue}{place}"] = np.full(rows, sizes[k])
+        columns[name] = np.full(rows, prices[0])
+    return arbkit.Panel.from_frame(pl.DataFrame(columns))
 
 
 def entry_signal(result: arbkit.BacktestResult) -> float:
@@ -369,17 +468,35 @@ def draw_guard(folder: Path) -> None:
         ("no guard", {}),
         ("max_trades_per_hour = 2", {"guard": {"max_trades_per_hour": 2}}),
     )
-    with stacked("A guard is asked last, about an entry that all other rules allow", (1.8, 1.8)) as (figure, axes):
+    wanted = trades(arbkit.backtest(panel, BASE.replace(exit_spread_bps=0)))
+    with stacked("A guard is asked last, about an entry that all other rules allow", (1.8, 1.8)) as (
+        figure,
+        axes,
+    ):
         for ax, (name, changes) in zip(axes, cases, strict=True):
             result = arbkit.backtest(panel, BASE.replace(exit_spread_bps=0, **changes))
             ax.plot(hours / 60, panel.spreads()["x_ab_bps"], color=AB, lw=1)
-            level(ax, 20, "enter at 20 bps", GAIN)
+            level(ax, 20, "enter at 20", GAIN)
             for trade in trades(result):
                 entry_mark(ax, hours[trade["entry_index"]] / 60, trade["entry_signal_bps"])
+            kept = {trade["entry_index"] for trade in trades(result)}
+            for trade in wanted:
+                if trade["entry_index"] not in kept:
+                    ax.plot(
+                        [trade["entry_index"] / 60],
+                        [trade["entry_signal_bps"]],
+                        "o",
+                        mfc="white",
+                        mec=LOSS,
+                        ms=7,
+                    )
             for hour in range(1, 5):
                 ax.axvline(hour, color=GREY, lw=0.8)
             refused = getattr(result.metrics, "rejected_guard_hour_trades", 0)
-            ax.set_title(f"{name}: {result.metrics.total_trades} entries" + (f", {refused} refused" if changes else ""))
+            ax.set_title(
+                f"{name}: {result.metrics.total_trades} entries"
+                + (f", {refused} refused (circles)" if changes else "")
+            )
             ax.set(xlim=(0, n / 60), ylim=(-9, 38))
         axes[-1].set_xlabel("calendar hour")
         figure.savefig(folder / "engine-guard.png")
