@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from arbkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from arbkit.venues.grid import common_lot, contract_of
+    from arbkit.venues.grid import common_lot
     from arbkit.venues.intents import Intent, IntentFile, IntentLog, Recorded, read_intents
     from arbkit.venues.ledger import Ledger
     from arbkit.venues.orders import Order, OrderKeeper, OrderState
@@ -77,7 +77,6 @@ __all__ = [
     "UpbitClient",
     "VenueError",
     "common_lot",
-    "contract_of",
     "read_credentials",
     "read_intents",
 ]
@@ -93,7 +92,6 @@ _HOMES: Final = {
     "BinanceUsdmClient": "arbkit.venues.usdm_client",
     "UpbitClient": "arbkit.venues.upbit_client",
     "common_lot": "arbkit.venues.grid",
-    "contract_of": "arbkit.venues.grid",
     **dict.fromkeys(("Credentials", "Secret", "read_credentials"), "arbkit.venues.secret"),
     **dict.fromkeys(
         (

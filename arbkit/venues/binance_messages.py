@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from arbkit.venues.grid import contract_of
 from arbkit.venues.protocol import AccountSink, Balance, Fill, Instrument, OrderReport, OrderSide, OrderStatus
+from arbkit.wire.symbols import contract_multiple
 
 __all__ = [
     "deliver_spot",
@@ -51,7 +51,7 @@ def usdm_instruments(data: Mapping[str, Any], fee: Decimal) -> dict[str, Instrum
     for row in data.get("symbols", ()):
         if row.get("contractType") != "PERPETUAL":
             continue
-        base, unit = contract_of(row["baseAsset"])
+        base, unit = contract_multiple(row["baseAsset"])
         found[row["symbol"]] = _instrument(_USDM, row, base, unit, fee, "perpetual")
     return found
 

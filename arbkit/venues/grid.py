@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Final
 
 import msgspec
 
 from arbkit.venues.protocol import Instrument, OrderRejectedError, OrderRequest, OrderSide
 
-__all__ = ["common_lot", "contract_of", "decimal_text", "on_grid", "round_down", "round_up"]
-
-_MULTIPLE: Final = re.compile(r"^(1000000|10000|1000|1M)(?=[A-Z])")
-
-
-def contract_of(base_asset: str) -> tuple[str, Decimal]:
-    """Return the coin and how many of it one contract stands for: `1000SHIB` is (`SHIB`, 1000).
-
-    Binance USD-M only; on its spot venue `1000SATS` is a coin of its own.
-    """
-    found = _MULTIPLE.match(base_asset)
-    if found is None:
-        return base_asset, Decimal(1)
-    text = found.group(1)
-    return base_asset[len(text) :], Decimal(1_000_000 if text == "1M" else int(text))
+__all__ = ["common_lot", "decimal_text", "on_grid", "round_down", "round_up"]
 
 
 def round_down(value: Decimal, step: Decimal) -> Decimal:

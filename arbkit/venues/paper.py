@@ -37,11 +37,11 @@ from arbkit.venues.protocol import (
     TimeInForce,
 )
 from arbkit.wire.book import Level
+from arbkit.wire.symbols import split_binance, split_upbit
 from arbkit.wire.ticks import upbit_tick
 
 __all__ = ["PaperClient", "walked"]
 
-_QUOTES: Final = ("USDT", "USDC", "KRW", "BTC")
 _ZERO: Final = Decimal(0)
 
 
@@ -445,8 +445,7 @@ class PaperClient:
 
 def _coins(symbol: str) -> tuple[str, str]:
     """Return base and quote of a symbol as venues write them: `KRW-BTC`, `BTCUSDT`."""
-    quote, dash, base = symbol.partition("-")
-    if dash:
-        return base, quote
-    found = next((end for end in _QUOTES if symbol.endswith(end) and symbol != end), "")
-    return (symbol.removesuffix(found), found) if found else (symbol, "")
+    try:
+        return split_upbit(symbol) if "-" in symbol else split_binance(symbol)
+    except ConfigError:
+        return symbol, ""

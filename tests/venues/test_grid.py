@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from arbkit.venues.grid import common_lot, contract_of, decimal_text, on_grid, round_down, round_up
+from arbkit.venues.grid import common_lot, decimal_text, on_grid, round_down, round_up
 from arbkit.venues.protocol import Instrument, OrderRejectedError, OrderRequest, OrderSide
 from arbkit.wire.ticks import upbit_tick
 
@@ -19,22 +19,6 @@ SPOT = Instrument(
 
 def request(side: OrderSide = OrderSide.BUY, **fields: object) -> OrderRequest:
     return OrderRequest(client_id="c", symbol="X", side=side, **fields)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("asset", "coin", "unit"),
-    [
-        ("BTC", "BTC", 1),
-        ("1INCH", "1INCH", 1),
-        ("1000SHIB", "SHIB", 1000),
-        ("1MBABYDOGE", "BABYDOGE", 10**6),
-        ("1000000MOG", "MOG", 10**6),
-    ],
-)
-def test_a_contract_that_stands_for_several_coins_is_told_by_its_name(
-    asset: str, coin: str, unit: int
-) -> None:
-    assert contract_of(asset) == (coin, D(unit))
 
 
 @pytest.mark.parametrize(
