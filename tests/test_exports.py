@@ -31,7 +31,7 @@ def public_names(source: str) -> set[str]:
             body.extend(node.body)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("arbkit"):
             names |= {item.asname or item.name for item in node.names} - {"lazy_names"}
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
