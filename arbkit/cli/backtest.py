@@ -32,7 +32,8 @@ examples:
   arbkit backtest --params params.yaml --output-json result.json
 
 `--params` takes what `arbkit study decide STUDY --params FILE` or `--output-json` wrote, or a YAML or JSON
-file with any of these options by name; options given here replace those of the file.
+file with any of these options by name; options given here replace those of the file. `--costs` takes what
+`arbkit live calibrate RUN` measured.
 
 exit codes: 0 done; 1 configuration or data error; 2 unexpected error. In each case the JSON is written,
 with "status": "success" or "error". `none` switches a rule off.
@@ -50,6 +51,10 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--costs", metavar="FILE", default=argparse.SUPPRESS,
+        help="what `arbkit live calibrate` measured, FILE or FILE:PAIR; options given here replace it",
+    )  # fmt: skip
     parser.add_argument(
         "--params", metavar="FILE", default=argparse.SUPPRESS, help="a file that holds any of these options"
     )
@@ -76,9 +81,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str], config: dict[str, Any]) -> tuple[Job, Params]:
     """Return what is asked for; `config` then holds it by name, as far as it was understood."""
-    file = _value_of("--params", arguments)
+    file, costs = _value_of("--params", arguments), _costs(arguments)
     if file is None:
+        config.update(costs)
         parse_options(build_parser(), arguments, config)
+        config.pop("costs", None)
         job = Job(**{name: value for name, value in config.items() if name not in PARAM_NAMES})
         return job, Params.from_dict({name: value for name, value in config.items() if name in PARAM_NAMES})
     from arbkit.cli._params_file import file_values, flat_values, job_of, merged
@@ -91,8 +98,20 @@ def _read(arguments: Sequence[str], config: dict[str, Any]) -> tuple[Job, Params
     given: dict[str, Any] = dict.fromkeys(flat, absent)
     parse_options(build_parser(), arguments, given)
     del given["params"]
-    config.update(merged(flat, {name: value for name, value in given.items() if value is not absent}))
+    given.pop("costs", None)
+    config.update(merged(flat | costs, {name: value for name, value in given.items() if value is not absent}))
     return job_of(file, config)
+
+
+def _costs(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what a run measured, where a file of it is named."""
+    place = _value_of("--costs", arguments)
+    if place is None:
+        return {}
+    from arbkit.study.costs import read_costs
+
+    own = ("latency_a_ms", "latency_b_ms") if _value_of("--latency-ms", arguments) is not None else ()
+    return {name: value for name, value in read_costs(place).items() if name not in own}
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

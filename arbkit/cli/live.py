@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from arbkit.cli import _live_costs, _live_state
 from arbkit.cli._console import console, print_json, print_table, say, warn
 from arbkit.errors import ConfigError, nearest_names
 
@@ -251,3 +252,7 @@ def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
         )
     if not found.ok:
         raise typer.Exit(1)
+
+
+_live_costs.register(app)
+_live_state.register(app)

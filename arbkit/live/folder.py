@@ -74,6 +74,8 @@ class RunFolder:
         """Make the folder of a new run."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.config.write_text(config.text, encoding="utf-8")
+        if config.decided is not None:
+            (self.path / "params.yaml").write_bytes(config.decided.path.read_bytes())
         write_json(self.path / _RUN, about)
 
     def about(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from arbkit.panel import joined_view
 from arbkit.study._messages import config_error
 from arbkit.study.conditions import Conditions
 from arbkit.study.constraints import Constraint, parse_constraint
+from arbkit.study.costs import with_costs
 from arbkit.study.detail import MEASURED, Detail
 from arbkit.study.points import check_point, read_points
 from arbkit.study.space import VIEWS, Categorical, Range, check_values, normalise
@@ -233,12 +234,12 @@ class StudySpec(_Part):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StudySpec:
-        """Build a spec from a mapping with the keys of the YAML file.
+        """Build a spec from a mapping with the keys of the YAML file; `costs` becomes part of `fixed`.
 
         Raises:
             ConfigError: naming the key and the value that break a rule.
         """
-        spec = cls.from_record(values)
+        spec = cls.from_record(with_costs(values))
         spec._check()
         return spec
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from arbkit.live import LiveRunner, RunResult, open_run
 from arbkit.live.config import LiveConfig
 from arbkit.synthetic import Market, load_market_spec, write_market
 
@@ -53,3 +54,14 @@ def live_values(recording: Path, runs: Path, **changes: Any) -> dict[str, Any]:
 def configure(recording: Path, tmp_path: Path) -> Configure:
     """Return a maker of configurations whose runs lie in the test's own folder."""
     return lambda **changes: LiveConfig.from_dict(live_values(recording, tmp_path / "runs", **changes))
+
+
+@pytest.fixture
+def short_run(configure: Configure) -> RunResult:
+    """A run over the first part of the recording, filled by the rules themselves."""
+    often = {"min_spread_bps": -1_000, "max_hold_s": 3}
+    runner = LiveRunner(configure(reference="none", params=often))
+    for _ in range(700):
+        runner.run_once()
+    runner.close()
+    return open_run(runner.folder.path)
