@@ -278,7 +278,7 @@ class Session:
         if happened & REFUSED:
             lines.append(("decision", base | {"what": "refused", "refusals": self._refused(p)}))
         if lines:
-            self._write(p, lines, sync=sent is not None and self.orders is not None)
+            self._write(p, lines)
         if happened & STOPPED:
             self.guard.set("drawdown_stop", True)
         if sent is not None and self.orders is not None:
@@ -331,10 +331,10 @@ class Session:
         self.refusals.update(names)
         return names
 
-    def _write(self, p: int, lines: list[tuple[str, dict[str, Any]]], *, sync: bool = False) -> None:
-        """Write lines and the state after them at once."""
+    def _write(self, p: int, lines: list[tuple[str, dict[str, Any]]]) -> None:
+        """Write lines and the state after them at once; the intent of an order puts them onto the disk."""
         lines.append(("checkpoint", self.desk.snapshot(p)))
-        self.journal.extend(lines, sync=sync)
+        self.journal.extend(lines)
 
     def _guarded(self, scope: str, state: Any, reasons: tuple[str, ...]) -> None:
         name = "pair" if scope else "desk"
@@ -364,7 +364,7 @@ class Session:
         lines += [("decision", base | self._decision(order) | {"why": "flatten"}) for order in sent]
         lines += self._trade_lines(p, base | {"why": "flatten"})
         if lines:
-            self._write(p, lines, sync=self.orders is not None)
+            self._write(p, lines)
         if self.orders is not None and sent.size:
             self.orders.send(p, sent)
 

@@ -1,0 +1,128 @@
+"""Runs against the practice exchange: live books, real orders, the venues' own accounts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from arbkit.live import LiveConfig, LiveRunner, open_run, parity_of
+from arbkit.testing import PracticeExchange, walk_frames
+
+MARKETS = {"upbit": ["KRW-BTC", "KRW-USDT"], "binance_usdm": ["BTCUSDT"]}
+BALANCES = {"upbit": {"KRW": 100_000_000, "BTC": "2"}, "binance_usdm": {"USDT": 100_000}}
+
+
+def values(exchange: PracticeExchange, runs: Path, **changes: Any) -> dict[str, Any]:
+    venues = {
+        name: {"rest_url": getattr(exchange, name).rest_url, "ws_url": getattr(exchange, name).ws_url}
+        for name in MARKETS
+    }
+    return {
+        "name": "practice",
+        "currency": "USDT",
+        "balance": 10_000,
+        "runs": str(runs),
+        "max_age": "5s",
+        "venues": venues,
+        "pairs": [{"a": "upbit/KRW-BTC", "b": "binance_usdm/BTCUSDT"}],
+        "fx": {"venue": "upbit", "symbol": "KRW-USDT", "max_age": "60s"},
+        "params": {
+            "min_spread_bps": -1_000,
+            "taker_fee_a_bps": 5,
+            "taker_fee_b_bps": 4,
+            "slippage_bps": 1,
+            "max_position_usd": 300,
+            "max_hold_s": 0.5,
+            "close_on_spread_reversal": False,
+        },
+        "guard": {"max_trades_per_hour": 1_000},
+        **changes,
+    }
+
+
+def played(make: Any) -> Any:
+    """Run a coroutine function while the practice exchange plays a random walk."""
+
+    async def run() -> Any:
+        async with PracticeExchange(MARKETS, balances=BALANCES, limits=False) as exchange:  # type: ignore[arg-type]
+            frames = walk_frames(MARKETS, per_second=25, seconds=30, levels=5, seed=2)
+            task = exchange.play(frames)
+            try:
+                return await make(exchange)
+            finally:
+                task.cancel()
+
+    return asyncio.run(run())
+
+
+async def traded(runner: LiveRunner, trades: int) -> dict[str, Any]:
+    """Run until so many trades are closed, then stop cleanly."""
+
+    async def watch() -> None:
+        while runner._session is None or sum(lane.closed for lane in runner.session.lanes) < trades:
+            await asyncio.sleep(0.02)
+        runner.stop()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        return await runner.run(max_runtime_s=15)
+    finally:
+        watching.cancel()
+
+
+def test_a_live_run_agrees_with_the_venues_and_shows_no_secret(tmp_path: Path) -> None:
+    planted: list[bytes] = []
+
+    async def run(exchange: PracticeExchange) -> None:
+        environ = {"ARBKIT_LIVE": "practice"}
+        for name in MARKETS:
+            keys = getattr(exchange, name).keys
+            planted.append(keys.secret.encode())
+            environ |= {f"ARBKIT_{name.upper()}_KEY": keys.key, f"ARBKIT_{name.upper()}_SECRET": keys.secret}
+        execution = {"fills": "venue", "max_slip_bps": 50}
+        config = LiveConfig.from_dict(values(exchange, tmp_path, mode="live", execution=execution))
+        runner = LiveRunner(config, mode="live", environ=environ)
+        final = await traded(runner, 2)
+        ledger = exchange.ledger()
+        assert final["trades_closed"] >= 2
+        assert final["orders"]["strangers"] == 0
+        run = open_run(tmp_path / "practice")
+        assert runner._orders is not None
+        own = runner._orders.keeper.ledger.positions
+        assert own["binance_usdm", "BTCUSDT"] == ledger["binance_usdm"]["positions"].get("BTCUSDT", 0)
+        assert own["upbit", "KRW-BTC"] == ledger["upbit"]["balances"]["BTC"] - 2
+        fills = sum(len(ledger[name]["fills"]) for name in MARKETS)
+        assert fills == len({(f["venue"], f["trade_id"]) for f in run.records("fill")})
+        assert parity_of(run).ok
+
+    played(run)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or not any(secret in path.read_bytes() for secret in planted)
+
+
+def test_paper_on_websocket_books_has_the_trades_of_the_backtest(tmp_path: Path) -> None:
+    async def run(exchange: PracticeExchange) -> dict[str, Any]:
+        return await traded(LiveRunner(LiveConfig.from_dict(values(exchange, tmp_path))), 2)
+
+    final = played(run)
+    parity = parity_of(open_run(tmp_path / "practice"))
+    assert parity.ok
+    assert parity.same == parity.trades == final["trades_opened"]
+    assert final["book_to_decision_us"]["n"] > 20
+    assert final["feeds"]["upbit"]["gaps"] == 0
+
+
+def test_books_may_be_asked_for_over_rest(tmp_path: Path) -> None:
+    async def run(exchange: PracticeExchange) -> dict[str, Any]:
+        runner = LiveRunner(LiveConfig.from_dict(values(exchange, tmp_path)))
+        first = await asyncio.to_thread(runner.run_once)
+        second = await asyncio.to_thread(runner.run_once)
+        stats = runner.stats()
+        runner.close()
+        assert (first, second) == (1, 2)
+        return stats
+
+    stats = played(run)
+    assert stats["rows"] == 3
+    assert stats["pairs"][0]["feed_age_s"]["a"] < 5
