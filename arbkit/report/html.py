@@ -20,6 +20,7 @@ from arbkit.report.explorer import BUCKETS, chart_data, trade_data
 from arbkit.report.facts import summary_of
 from arbkit.report.figures.search import importance_numbers
 from arbkit.report.text import Text, load_text
+from arbkit.report.told import retold
 from arbkit.report.validated import validation_notes, validation_table
 from arbkit.report.verdict import verdict_of
 from arbkit.report.view import StudyView
@@ -118,7 +119,7 @@ def _checks(view: StudyView, text: Text) -> dict[str, Any]:
         notes.append(text("latency.none"))
     if made.capacity is None and "capacity" not in made.skipped:
         notes.append(text("capacity.none"))
-    notes += [text("checks.skipped", reason=reason) for reason in made.skipped.values()]
+    notes += [text("checks.skipped", reason=retold(reason, text)) for reason in made.skipped.values()]
     return {
         "note": trust.checks_note(view, text),
         "audit": trust.audit_table(made, text),

@@ -11,6 +11,7 @@ from arbkit.report.figures.search import ImportanceNumbers
 from arbkit.report.quality import Quality, quality_of
 from arbkit.report.table import Row, Table, words_table
 from arbkit.report.text import Text
+from arbkit.report.told import retold
 from arbkit.report.verdict import ENOUGH_TRADES, edge_of, independent_trades, kept_share
 from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
@@ -285,7 +286,7 @@ def data_table(view: StudyView, text: Text) -> Table:
         (text("data.clock"), meta.clock),
         (text("data.fidelity"), text(f"data.fidelity_{meta.fidelity}")),
         *_segments(view, text),
-        (text("data.flags"), "; ".join(flags) or text("data.flags_none")),
+        (text("data.flags"), "; ".join(retold(flag, text) for flag in flags) or text("data.flags_none")),
         (text("data.fingerprint"), meta.source_fingerprint or n.NOTHING),
     ]
     return words_table(text("data.caption"), text("data.head"), text("data.value"), pairs)

@@ -10,6 +10,7 @@ import polars as pl
 from arbkit.config import Params
 from arbkit.report.numbers import money, period, share
 from arbkit.report.text import Text
+from arbkit.report.told import retold
 from arbkit.report.validated import validation_sentence
 from arbkit.report.view import Searched, Segment, StudyView
 from arbkit.units import DAY_NS
@@ -157,7 +158,7 @@ def _notes(view: StudyView, text: Text) -> list[str]:
 def _data_notes(view: StudyView, text: Text) -> list[str]:
     flags = list(dict.fromkeys((*view.train.panel.meta.flags, *view.test.panel.meta.flags)))
     synthetic = [flag for flag in flags if flag.endswith("synthetic")]
-    others = [flag.rstrip(".") for flag in flags if flag not in synthetic]
+    others = [retold(flag.rstrip("."), text) for flag in flags if flag not in synthetic]
     lines = [text("warning.synthetic")] if synthetic else []
     return lines + ([text("warning.flag", flags="; ".join(others))] if others else [])
 

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from arbkit.errors import ConfigError
-from arbkit.report import render
+from arbkit.report import Segment, render
 from arbkit.report.comparison import check_comparable, comparison_facts, render_comparison
 from arbkit.report.facts import facts_of, summary_of
 from arbkit.report.index import listed_reports, render_index
@@ -94,13 +94,28 @@ def test_markdown_of_a_comparison_names_both(view, other):
 
 
 def test_korean_page_has_no_english_sentence_of_ours(seen):
-    page = render(seen, KOREAN)
+    flags = (
+        "upbit/KRW-BTC: sizes converted from contracts of 100 USD",
+        "KRW at upbit is assumed convertible into USDT, missing or stale on under 0.01 % of the rows",
+        "rows stand on the venues' own clocks (ts_event), not on one recorder's",
+        "FX quotes count for up to 3 d, their own longest gap: no fx max_age was given",
+    )
+    panel = seen.train.panel
+    flagged = panel.replace(meta=dataclasses.replace(panel.meta, flags=flags))
+    skipped = {"capacity": "capacity needs `pnl_model` executable, was convergence, which has no fills"}
+    checks = dataclasses.replace(seen.checks, capacity=None, skipped=skipped)
+    view = dataclasses.replace(seen, train=Segment(flagged, seen.train.result), checks=checks)
+    page = render(view, KOREAN)
     assert '<html lang="ko">' in page
     visible = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
     for name, message in TEXT.messages.items():
         words = message if isinstance(message, str) else message[-1]
         if len(words) > 40 and "{" not in words and words != KOREAN.messages.get(name):
             assert words not in visible
+    said = re.sub(r"<(pre|code).*?</\1>", "", visible, flags=re.DOTALL)
+    said = "\n".join(re.findall(r">([^<>]+)<", said) + re.findall(r'(?:title|aria-label)="([^"]+)"', said))
+    said = re.sub(r"`[^`]*`", "", said)
+    assert re.findall(r"(?:\b[A-Za-z]{2,}[ ,]+){2,}[A-Za-z]{2,}", said) == []
 
 
 def part(name, closed=40, bins=80, t=3.0, record=5.0, days=9.0, pnl=9.0):
