@@ -49,6 +49,7 @@ def serve(
     ] = None,
     port: Annotated[list[str] | None, _option("VENUE=PORT; default: 7701 to 7704.", "--port")] = None,
     admin_port: Annotated[int, _option("Where faults are switched.")] = _ADMIN_PORT,
+    faults_per_minute: Annotated[float, _option("Switch on so many random faults a minute.")] = 0.0,
     no_limits: Annotated[bool, _option("Do not enforce rate limits.", "--no-limits")] = False,
     seconds: Annotated[float | None, _option("End after so long; default: on Ctrl-C.")] = None,
     json: _Json = False,
@@ -77,17 +78,22 @@ def serve(
         ports=_ports(port),
         admin_port=admin_port,
     )
-    asyncio.run(_serve(exchange, source, speed, seconds, json))
+    asyncio.run(
+        _serve(
+            exchange, lambda: exchange.play(source, speed=speed, loop=True), faults_per_minute, seconds, json
+        )
+    )
 
 
 async def _serve(
     exchange: PracticeExchange,
-    source: Callable[[], Iterable[Frame]],
-    speed: float,
+    play: Callable[[], asyncio.Task[None]],
+    faults_per_minute: float,
     seconds: float | None,
     json: bool,
 ) -> None:
     from arbkit.cli._console import print_json, progress, say
+    from arbkit.testing import random_faults
 
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     heard = (signal.SIGINT, signal.SIGTERM)
@@ -100,7 +106,9 @@ async def _serve(
                 print_json({"venues": exchange.addresses(), "admin": admin})
             else:
                 _show_addresses(exchange, admin)
-            player = exchange.play(source, speed=speed, loop=True)
+            tasks = [play()]
+            if faults_per_minute:
+                tasks.append(loop.create_task(random_faults(exchange, per_minute=faults_per_minute)))
             until = None if seconds is None else loop.time() + seconds
             with progress("books") as bar:
                 while not ended.is_set() and (until is None or loop.time() < until):
@@ -108,8 +116,11 @@ async def _serve(
                     with suppress(TimeoutError):
                         await asyncio.wait_for(ended.wait(), wait)
                     bar.update(exchange.books_pushed, _note(exchange))
-                    if player.done():
-                        player.result()
+                    for task in tasks:
+                        if task.done():
+                            task.result()
+            for task in tasks:
+                task.cancel()
             fills = sum(len(venue["fills"]) for venue in exchange.ledger().values())
             if not json:
                 say(f"ended: {exchange.books_pushed:,} books sent, {fills} fills")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from arbkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from arbkit.testing.chaos import random_faults
     from arbkit.testing.clock import ServerClock
     from arbkit.testing.exchange import PracticeExchange, practice_exchange
     from arbkit.testing.faults import FAULTS, Fault, Faults, Switch
@@ -26,6 +27,7 @@ __all__ = [
     "dataset_markets",
     "default_listing",
     "practice_exchange",
+    "random_faults",
     "walk_frames",
 ]
 
@@ -42,6 +44,7 @@ _HOMES: Final = {
     "dataset_markets": "arbkit.testing.world",
     "default_listing": "arbkit.testing.listings",
     "practice_exchange": "arbkit.testing.exchange",
+    "random_faults": "arbkit.testing.chaos",
     "walk_frames": "arbkit.testing.world",
 }
 __getattr__ = lazy_names(__name__, _HOMES)

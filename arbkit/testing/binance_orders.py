@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 
-from arbkit.testing._http import Answer, Call, RefusedError
+from arbkit.testing._http import Answer, Call, RefusedError, json_bytes
 from arbkit.testing.binance import BinanceBooks, binance_error
 from arbkit.testing.binance_stream import BinanceSocket
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Switch
 from arbkit.testing.limits import Window
-from arbkit.testing.orders import Matcher, Order
+from arbkit.testing.orders import Matcher, Order, Trade
 from arbkit.testing.signing import Keys
 
 __all__ = ["STATUS", "BinanceTrading", "amount_of", "decimals", "off_grid"]
@@ -151,6 +152,23 @@ class BinanceTrading(BinanceBooks):
         if faults.hit("missing_fill", self.name, symbol=symbol):
             return 0
         return 2 if faults.hit("duplicate_fill", self.name, symbol=symbol) else 1
+
+    def public_trade(self, trade: Trade) -> None:
+        """Send a fill to the public tape: `aggTrade` and `trade`."""
+        wanted = self._wanted(trade.symbol)
+        buyer_is_maker = (trade.side == "buy") == trade.maker
+        event: dict[str, Any] = {
+            "E": self.now_ms(),
+            "s": trade.symbol,
+            "p": f"{trade.price:.8f}",
+            "q": f"{trade.size:.8f}",
+            "T": trade.ts_ms,
+            "m": buyer_is_maker,
+        }
+        ids = {"a": trade.number, "f": trade.number, "l": trade.number}
+        for kind, more in (("aggTrade", ids), ("trade", {"t": trade.number})):
+            data = json_bytes({"e": kind, **event, **more})
+            self._emit(wanted, kind, None, partial(bytes, data), "data")
 
     def count_fault(self, switch: Switch) -> None:
         """Note that an event has happened."""

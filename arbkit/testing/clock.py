@@ -26,7 +26,7 @@ class ServerClock:
         self._speed = speed
         self._origin = time.monotonic_ns()
         self._base = time.time_ns() if start_ns is None else start_ns
-        self._sleepers: Final[set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = set()
+        self._sleepers: Final[set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]] = set()
 
     @property
     def speed(self) -> float:
@@ -59,19 +59,25 @@ class ServerClock:
 
     async def sleep_until(self, moment_ns: int) -> None:
         """Wait until the clock shows `moment_ns` or later."""
-        entry = (asyncio.get_running_loop(), asyncio.Event())
-        self._sleepers.add(entry)
-        try:
-            while (left := moment_ns - self.now_ns()) > 0:
-                entry[1].clear()
-                try:
-                    await asyncio.wait_for(entry[1].wait(), left / SECOND_NS / self._speed)
-                except TimeoutError:
-                    continue
-        finally:
-            self._sleepers.discard(entry)
+        loop = asyncio.get_running_loop()
+        while (left := moment_ns - self.now_ns()) > 0:
+            # No `asyncio.wait_for`: before Python 3.12 it may lose a cancellation that comes with the waking.
+            woken = loop.create_future()
+            entry = (loop, woken)
+            timer = loop.call_later(left / SECOND_NS / self._speed, _finish, woken)
+            self._sleepers.add(entry)
+            try:
+                await woken
+            finally:
+                timer.cancel()
+                self._sleepers.discard(entry)
 
     def _wake(self) -> None:
-        for loop, event in tuple(self._sleepers):
+        for loop, woken in tuple(self._sleepers):
             if not loop.is_closed():
-                loop.call_soon_threadsafe(event.set)
+                loop.call_soon_threadsafe(_finish, woken)
+
+
+def _finish(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

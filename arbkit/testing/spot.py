@@ -128,6 +128,8 @@ class Spot(SpotBooks, BinanceTrading):
 
     def told(self, order: Order, what: str, trade: Trade | None = None) -> None:
         """Send executionReport and outboundAccountPosition."""
+        if trade is not None:
+            self.public_trade(trade)
         copies = 1 if trade is None else self.fill_copies(order.symbol)
         listing = self.listings[order.symbol]
         for _ in range(copies):

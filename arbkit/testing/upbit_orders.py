@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from arbkit.testing._http import Answer, Call, RefusedError
-from arbkit.testing._upbit_json import kst_text
+from arbkit.testing._upbit_json import kst_text, trade_message
 from arbkit.testing._upbit_orders_json import (
     account_row,
     asset_event,
@@ -109,6 +109,7 @@ class Upbit(UpbitBooks):
             state = "wait" if what == "new" else state_of(order)
             self._tell(order_event(order, self.now_ms(), state, None), order.symbol)
         else:
+            self._public_trade(order, trade)
             missing = faults.hit("missing_fill", self.name, symbol=order.symbol)
             twice = faults.hit("duplicate_fill", self.name, symbol=order.symbol)
             for _ in range(0 if missing else 2 if twice else 1):
@@ -132,6 +133,16 @@ class Upbit(UpbitBooks):
             for socket in tuple(self.sockets):
                 if socket.channel == "private":
                     socket.close(1000, "expired")
+
+    def _public_trade(self, order: Order, trade: Trade) -> None:
+        """Send a fill to the public tape, with the taker's side."""
+        taker = "BID" if order.buys != trade.maker else "ASK"
+        book, price, size = self.books[trade.symbol], float(trade.price), float(trade.size)
+        number = trade.ts_ms * 10_000 + trade.number % 10_000
+        message = trade_message(book, trade.ts_ms, price, size, taker, number, "REALTIME")
+        for socket in tuple(self.sockets):
+            if isinstance(socket, UpbitSocket) and socket.wants("trade", trade.symbol):
+                socket.give(message, "data", trade.symbol)
 
     # Requests
 

@@ -147,6 +147,8 @@ class Usdm(UsdmBooks, BinanceTrading):
     def told(self, order: Order, what: str, trade: Trade | None = None) -> None:
         """Send ACCOUNT_UPDATE, TRADE_LITE and ORDER_TRADE_UPDATE."""
         stamp = self.now_ms()
+        if trade is not None:
+            self.public_trade(trade)
         copies = 1 if trade is None else self.fill_copies(order.symbol)
         for _ in range(copies):
             if trade is not None:

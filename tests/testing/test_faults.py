@@ -447,3 +447,28 @@ def test_leverage_and_funding_change_by_the_exchange() -> None:
         exchange.faults.on(name, symbol="BTCUSDT", **options)
     assert exchange.binance_usdm.account.position("BTCUSDT").leverage == 3
     assert exchange.binance_usdm.listings["BTCUSDT"].funding_hours == 4
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_fills_stand_on_the_public_tape(venue: str) -> None:
+    async def main() -> None:
+        async with PracticeExchange(MARKETS) as exchange:
+            trader = Trader(exchange, venue)
+            trader.push()
+            base = {"upbit": "/websocket/v1", "binance_usdm": "/market/ws/btcusdt@aggTrade"}
+            url = exchange.venues[venue].ws_url + base.get(venue, "/ws/btcusdt@trade")
+            async with websockets.connect(url) as socket:
+                if venue == "upbit":
+                    entry = {"type": "trade", "codes": ["KRW-BTC"], "is_only_realtime": True}
+                    await socket.send(json.dumps([{"ticket": "t"}, entry]))
+                    await asyncio.sleep(0.02)
+                await trader.submit("a")
+                message = await hear(socket)
+            fill = exchange.ledger()[venue]["fills"][0]
+            if venue == "upbit":
+                seen = (message["trade_price"], message["trade_volume"], message["ask_bid"])
+                assert seen == (float(fill.price), float(fill.size), "BID")
+            else:
+                assert (float(message["p"]), message["m"]) == (float(fill.price), False)
+
+    run(main())
