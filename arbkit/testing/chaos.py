@@ -12,8 +12,8 @@ from arbkit.testing.faults import FAULTS, Faults, Switch
 
 __all__ = ["CALM", "Struck", "random_faults"]
 
-#: What strikes by default: all that an account survives without a person. Left out is what changes it for good (a
-#: revoked key, a liquidation, another tick), and bans and maintenance, which only stop a run.
+#: What strikes by default: all that an account survives without a person. Left out is what changes it for
+#: good (a revoked key, a liquidation, another tick), and bans and maintenance, which only stop a run.
 CALM: Final = tuple(
     name
     for name, fault in FAULTS.items()
