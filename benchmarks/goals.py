@@ -59,7 +59,7 @@ def _record(rows: Sequence[Row]) -> Iterator[Goal]:
 def _lab(rows: Sequence[Row]) -> Iterator[Goal]:
     bounds = {1_000_000: 50, 10_000_000: 100}
     for row in rows:
-        if row["rows"] in bounds:
+        if row["rows"] in bounds and row["act"] in ("drag a slider", "zoom and pan"):
             what = f"{row['act']}, {row['rows']:,} rows, median ms until the picture"
             yield Goal(what, bounds[row["rows"]], True, row["median ms"])
 

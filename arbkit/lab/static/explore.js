@@ -582,6 +582,7 @@ class ExploreView {
     this.status.textContent =
       `${(this.rows || 0).toLocaleString("en-US")} rows in view, ${detail}; ${trades}; ` +
       `backtest ${fixed(ms.backtest, 1)} ms, picture ${fixed(ms.picture, 1)} ms${speed}`;
+    if (!this.root.dataset.drawn) performance.mark("arbkit:first");
     this.root.dataset.way = this.way.isOpen ? "wire" : "jupyter";
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
     this.hint =
