@@ -82,7 +82,7 @@ def _first_ms(notebook: Notebook) -> float:
 
 
 def _keeping(rows: int, notebook: Notebook) -> dict[str, Any]:
-    """From the press of a button until the kept set stands in its table, by Jupyter's way."""
+    """From the press of a button until the kept set stands in its table."""
     for _ in range(20):
         notebook.page.get_by_role("button", name="Keep").click()
         notebook.page.wait_for_timeout(_PAUSE_MS)

@@ -16,21 +16,21 @@ from arbkit.engine.views import curve_view
 from arbkit.errors import ArbkitError
 from arbkit.lab.comparing import Compared
 from arbkit.lab.desk import Answer
-from arbkit.lab.front import Widget, front_end, look
+from arbkit.lab.front import Wired, front_end, look
 from arbkit.records import ExitReason, Side
 from arbkit.show import count, period
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Comparer", "answer", "compare", "setup_of"]
+__all__ = ["Comparer", "compare", "setup_of"]
 
 _SECOND: Final = 1e9
 _REASONS: Final = [reason.name.lower() for reason in ExitReason]
 _SIDES: Final = [side.name for side in Side]
 
 
-class Comparer(Widget):
+class Comparer(Wired):
     """A widget that shows runs side by side; see `arbkit.lab.compare`.
 
     Attributes:
@@ -79,15 +79,16 @@ class Comparer(Widget):
         """Draw the gains above each other's drawdowns with matplotlib."""
         return self.compared.plot()
 
-    def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
-        content, arrays = answer(self.compared, message)
-        content["shapes"] = [list(array.shape) for array in arrays]
-        self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
+    def answer(self, message: Mapping[str, Any]) -> Answer:
+        """Answer a message of the page; a mistake of the user comes back as its text."""
+        content, arrays = _answer(self.compared, message)
+        return {**content, "shapes": [list(array.shape) for array in arrays]}, arrays
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beneath it a picture for where no kernel runs."""
         from arbkit.lab.still import framed, show_still, show_widget
 
+        self.open_wire()
         show_widget(self)
         mark = self._setup["mark"]
         show_still(framed(self.compared._repr_html_(), mark), repr(self), mark)
@@ -127,8 +128,7 @@ def setup_of(compared: Compared) -> dict[str, Any]:
     }
 
 
-def answer(compared: Compared, message: Mapping[str, Any]) -> Answer:
-    """Answer one message of a front end; a mistake of the user comes back as its text."""
+def _answer(compared: Compared, message: Mapping[str, Any]) -> Answer:
     kind = str(message.get("kind"))
     said: dict[str, Any] = {"kind": kind, "id": message.get("id")}
     try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import traitlets
 
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.engine.views import equity_frame, trades_frame
-from arbkit.lab.desk import Desk
-from arbkit.lab.front import Widget, front_end, look
-from arbkit.lab.wire import Wire
+from arbkit.lab.desk import Answer, Desk
+from arbkit.lab.front import Wired, front_end, look
 from arbkit.panel.views import spread_frame
 
 if TYPE_CHECKING:
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["Explorer"]
 
 
-class Explorer(Widget):
+class Explorer(Wired):
     """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
 
     _esm = front_end("controls.js", "marks.js", "explore.js")
     _css = look()
     _setup = traitlets.Dict().tag(sync=True)
-    _address = traitlets.Unicode("").tag(sync=True)
-    _wire: Wire | None = None
 
     def __init__(self, panel: Panel, params: Params, source: str = "") -> None:
         self._desk = Desk(panel, params, source)
@@ -106,29 +103,17 @@ class Explorer(Widget):
         """Draw the same picture with matplotlib."""
         return self.result.plot(start, end)
 
-    def close(self) -> None:
-        """End the widget, and the short way to it."""
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
-        super().close()
+    def answer(self, message: Mapping[str, Any]) -> Answer:
+        """Answer a message of the page; see `Desk.answer`."""
+        return self._desk.answer(message)
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
-        if message.get("kind") == "wire":
-            self._open()
-            self.send({"kind": "wire", "address": self._address})
-        elif message.get("kind") == "still":
-            from arbkit.lab.still import renew_still
+        if message.get("kind") != "still":
+            super()._on_message(_, message, buffers)
+            return
+        from arbkit.lab.still import renew_still
 
-            renew_still(*self._still(), self._setup["mark"])
-        else:
-            content, arrays = self._desk.answer(message)
-            self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
-
-    def _open(self) -> None:
-        """Open the short way to the page."""
-        self._wire = self._wire or Wire(self._desk.answer)
-        self._address = self._wire.address
+        renew_still(*self._still(), self._setup["mark"])
 
     def _still(self) -> tuple[str, str]:
         """Return the picture for where no kernel runs, as HTML, and a line of text about it."""
@@ -145,6 +130,6 @@ class Explorer(Widget):
         from arbkit.lab.still import show_still, show_widget
 
         # The page draws its first picture by the short way while the still is made here.
-        self._open()
+        self.open_wire()
         show_widget(self)
         show_still(*self._still(), self._setup["mark"])

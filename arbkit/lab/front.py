@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.errors import MissingDependencyError
+from arbkit.lab.desk import Answer
 
 try:
     import anywidget
+    import traitlets
+
+    from arbkit.lab.wire import Wire
 except ImportError as error:  # pragma: no cover - only where the extra is missing
     raise MissingDependencyError(
         "arbkit.lab needs the notebook packages; install them with: pip install 'arbkit[notebook]'"
     ) from error
 
-__all__ = ["Widget", "front_end", "look"]
+__all__ = ["Widget", "Wired", "front_end", "look"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 
 
 class Widget(anywidget.AnyWidget):
     """What every widget of arbkit is."""
+
+
+class Wired(Widget):
+    """A widget whose page may talk with the kernel by a short way; see `arbkit.lab.wire`."""
+
+    _address = traitlets.Unicode("").tag(sync=True)
+    _wire: Wire | None = None
+
+    def answer(self, message: Mapping[str, Any]) -> Answer:
+        """Answer a message of the page: plain values, and the arrays of the shapes that they tell."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End the widget, and the short way to it."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+        super().close()
+
+    def open_wire(self) -> None:
+        """Open the short way, once, and tell the page where it is."""
+        self._wire = self._wire or Wire(self.answer)
+        self._address = self._wire.address
+
+    def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
+        if message.get("kind") == "wire":
+            self.open_wire()
+            self.send({"kind": "wire", "address": self._address})
+            return
+        content, arrays = self.answer(message)
+        self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
 
 
 def front_end(*names: str) -> str:

@@ -2,8 +2,8 @@
 
 A message of a widget otherwise passes through Jupyter's server, two queues of the kernel and the busy
 indicator of the page, and its answer the same way back: five times as long as the backtest in between. The
-front end takes this way only where the page itself comes from this machine, for pictures alone, and the
-usual one wherever it cannot be opened. Nobody is let in without the address that the kernel told the widget.
+front end takes this way only where the page itself comes from this machine, and the usual one wherever it
+cannot be opened. Nobody is let in without the address that the kernel told the widget.
 """
 
 from __future__ import annotations

@@ -15,8 +15,13 @@ class CompareView {
     this.tints = {};
     this.build(el);
     this.showStills = hideStills(this.setup.mark, this.root);
-    this.drawer = drawer(
+    this.way = shortWay(
       model,
+      (message, buffers) => this.hear(message, buffers),
+      () => this.drawer.again(),
+    );
+    this.drawer = drawer(
+      this.way,
       (message, buffers) => this.drawn(message, buffers),
       () => this.fail("The kernel does not answer; is it running?"),
     );
@@ -35,6 +40,7 @@ class CompareView {
   end() {
     this.model.off("msg:custom", this.listen);
     this.drawer.forget();
+    this.way.close();
     this.showStills();
     this.endTheme();
     this.resizer.disconnect();
@@ -324,11 +330,12 @@ class CompareView {
 
   askTrades() {
     this.chosen = null;
-    this.model.send({ kind: "trades", first: this.pair[0], second: this.pair[1] });
+    this.way.send({ kind: "trades", first: this.pair[0], second: this.pair[1] });
   }
 
   hear(message, buffers) {
     if (message.kind === "draw") return this.drawer.answered(message, buffers);
+    if (message.kind === "wire") return this.way.open(message.address);
     if (message.error) return this.fail(message.error);
     if (message.kind !== "trades") return undefined;
     this.fail("");

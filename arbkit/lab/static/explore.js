@@ -84,7 +84,7 @@ class ExploreView {
       make("span", { class: "ak-gap" }),
       button("Keep", "Keep this set: a row of .kept", (event) => this.keep(event), "ak-keep"),
       button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
-      button("Copy code", "The code that makes the same backtest", () => this.model.send({ kind: "code" }), "ak-code"),
+      button("Copy code", "The code that makes the same backtest", () => this.way.send({ kind: "code" }), "ak-code"),
     );
     const [a, b] = shortly(setup.legs);
     const legend = make(
@@ -355,7 +355,7 @@ class ExploreView {
 
   keep(event) {
     this.acted = event.timeStamp;
-    this.model.send({ kind: "keep" });
+    this.way.send({ kind: "keep" });
   }
 
   key(event) {
@@ -626,7 +626,7 @@ class ExploreView {
     const start = make("button", { type: "button", class: "ak-button" }, "Start");
     start.addEventListener("click", () => {
       start.disabled = true;
-      this.model.send({ kind: "study", trials: Math.max(1, Math.round(Number(trials.value)) || 300) });
+      this.way.send({ kind: "study", trials: Math.max(1, Math.round(Number(trials.value)) || 300) });
     });
     const close = make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.closeNote() }, "Close");
     const said = "Search around the thresholds and times of this set, in a process of its own, with this many trials:";
@@ -645,8 +645,8 @@ class ExploreView {
         make(
           "td",
           { class: "ak-acts" },
-          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.model.send({ kind: "use", place }) }, "Show"),
-          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.model.send({ kind: "forget", place }) }, "Drop"),
+          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.way.send({ kind: "use", place }) }, "Show"),
+          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.way.send({ kind: "forget", place }) }, "Drop"),
         ),
       ),
     );

@@ -81,7 +81,7 @@ function hideStills(mark, root) {
 // Elsewhere, and where it cannot be opened, everything goes by way of Jupyter.
 function shortWay(model, hear, lost) {
   let socket = null;
-  let held = null;
+  let held = [];
   const way = {
     open(address) {
       if (socket) return;
@@ -93,11 +93,14 @@ function shortWay(model, hear, lost) {
       socket.binaryType = "arraybuffer";
       socket.onmessage = ({ data }) => hear(...unpacked(data));
       socket.onopen = () => {
-        if (held) socket.send(held);
-        held = null;
+        for (const text of held) socket.send(text);
+        held = [];
       };
       socket.onclose = () => {
-        socket = held = null;
+        socket = null;
+        // What is drawn is asked for anew.
+        for (const text of held) if (JSON.parse(text).kind !== "draw") model.send(JSON.parse(text));
+        held = [];
         lost();
       };
     },
@@ -106,7 +109,7 @@ function shortWay(model, hear, lost) {
     },
     send(message) {
       if (this.isOpen) socket.send(JSON.stringify(message));
-      else if (socket && socket.readyState === WebSocket.CONNECTING) held = JSON.stringify(message);
+      else if (socket && socket.readyState === WebSocket.CONNECTING) held.push(JSON.stringify(message));
       else model.send(message);
     },
     close() {

@@ -193,7 +193,7 @@ class WatchView {
     }
     ctx.textAlign = "center";
     ctx.textBaseline = "bottom";
-    const marks = words ? words.map((_, k) => k) : log ? decades(xs, width / 55) : ticksOf(xs, Math.max(2, Math.floor(width / 60)));
+    const marks = words ? words.map((_, k) => k) : log ? decades(xs, width / 75) : ticksOf(xs, Math.max(2, Math.floor(width / 60)));
     const named = (value) => (words ? words[value] : log ? short(10 ** value) : minus(+value.toPrecision(8)));
     for (const value of marks) ctx.fillText(named(value), x(value), height - 2);
     ctx.save();
