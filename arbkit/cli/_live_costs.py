@@ -77,8 +77,8 @@ def _cells(item: Any) -> tuple[Any, ...]:
         0 if slippage is None else slippage.n,
         None if latency is None else latency.median,
         None if latency is None else latency.p95,
-        None if slippage is None else slippage.mean,
-        None if slippage is None else slippage.se,
+        None if slippage is None else round(slippage.mean, 6),
+        None if slippage is None or slippage.se is None else round(slippage.se, 6),
         None if fee is None else fee.mean,
         None if item.fill_rate != item.fill_rate else 100 * item.fill_rate,
     )

@@ -23,6 +23,8 @@ from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 __all__ = ["Calibration", "LegCosts", "Measured", "PairCosts", "SizeCosts", "calibrate", "write_costs"]
 
 _MOST_SIZES: Final = 4
+#: Sizes within this factor are one size.
+_ALIKE: Final = 1.25
 
 
 class Measured(NamedTuple):
@@ -168,6 +170,7 @@ def calibrate(run: RunResult) -> Calibration:
     measured = {pair: _legs(run, pair, found, asked) for pair, found in lines.items() if found}
     pairs = tuple(_pair(run, pair, legs) for pair, legs in measured.items())
     together = tuple([item for legs in measured.values() for item in legs[n]] for n in (0, 1))
+    first = next(iter(measured))
     return Calibration(
         run=run.name,
         start=min(stamps),
@@ -175,7 +178,7 @@ def calibrate(run: RunResult) -> Calibration:
         decisions=len(stamps),
         pairs=pairs,
         crossing_bps=Measured.of(_crossings(*together)),
-        params=_params(*together),
+        params=_params(run, first, *together),
     )
 
 
@@ -276,7 +279,7 @@ def _pair(run: RunResult, pair: str, legs: tuple[list[_Crossing], list[_Crossing
         a=_leg_costs(str(names["a"]), legs[0]),
         b=_leg_costs(str(names["b"]), legs[1]),
         crossing_bps=Measured.of(_crossings(*legs)),
-        params=_params(*legs),
+        params=_params(run, pair, *legs),
     )
 
 
@@ -302,9 +305,10 @@ def _leg_costs(name: str, items: list[_Crossing]) -> LegCosts:
 
 
 def _by_size(items: list[_Crossing]) -> Iterator[list[_Crossing]]:
-    """Yield up to four groups of equal number, small sizes first."""
+    """Yield up to four groups of equal number, small sizes first; one where all are of about one size."""
     known = sorted((item for item in items if item.usd == item.usd), key=lambda item: item.usd)
-    groups = min(_MOST_SIZES, len({round(item.usd, 2) for item in known}))
+    alike = not known or known[-1].usd <= _ALIKE * known[0].usd
+    groups = 1 if alike else min(_MOST_SIZES, len(known))
     for n in range(groups):
         group = known[len(known) * n // groups : len(known) * (n + 1) // groups]
         if group:
@@ -328,14 +332,22 @@ def _crossings(a: Sequence[_Crossing], b: Sequence[_Crossing]) -> list[float]:
     return [value for value in sums if value == value]
 
 
-def _params(a: Sequence[_Crossing], b: Sequence[_Crossing]) -> dict[str, float]:
-    """Return the parameters of the rules that say what was measured: mean costs, the median latency."""
+def _params(run: RunResult, pair: str, a: Sequence[_Crossing], b: Sequence[_Crossing]) -> dict[str, float]:
+    """Return the parameters of the rules that say what was measured: mean costs, the median latency.
+
+    A paper venue fills on the first book after its delay: what was measured there is the delay and the wait
+    for a book, of which the rules add the second themselves. So on paper the delay stays the run's own.
+    """
     found: dict[str, float] = {}
+    own = run.params(pair)
     for leg, items in (("a", a), ("b", b)):
         fee, latency = _sample(items, "fee_bps"), _sample(items, "latency_ms")
         if fee is not None:
             found[f"taker_fee_{leg}_bps"] = round(fee.mean, 6)
-        if latency is not None:
+        if run.mode == "paper":
+            delay = getattr(own, f"latency_{leg}_ms")
+            found[f"latency_{leg}_ms"] = own.latency_ms if delay is None else delay
+        elif latency is not None:
             found[f"latency_{leg}_ms"] = round(max(latency.median, 0.0), 3)
     slippage = Measured.of(_crossings(a, b))
     if slippage is not None:

@@ -18,6 +18,7 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.live._reading import Block
 from arbkit.live.decide import DeskLimits
 from arbkit.live.reference import live_reference
+from arbkit.panel import joined_view, split_view
 from arbkit.units import SECOND_NS
 from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 
@@ -48,6 +49,7 @@ _KEYS: Final = (
     "params",
     "params_file",
     "reference",
+    "scale",
     "max_age",
     "guard",
     "allow_untuned_guard",
@@ -100,6 +102,7 @@ class PairConfig:
     quote_a: str
     quote_b: str
     params: Params
+    #: The fair ratio, and a scale behind it, as `Panel.with_reference` takes them.
     reference: str
     max_age_ns: tuple[int, int]
 
@@ -336,8 +339,13 @@ def _pairs(block: Block, decided: DecidedParams | None, currency: str, share: fl
         raise ConfigError(
             f"`reference` must be that of the decided set, {decided.reference}, was {reference}; leave it out"
         )
-    common = _common_params(block, decided, currency)
-    pairs = [_pair(f"pairs[{n}]", given, block, common, reference, share) for n, given in enumerate(values)]
+    scale = block.text("scale", decided.scale if decided else "none")
+    if decided and scale != decided.scale:
+        raise ConfigError(
+            f"`scale` must be that of the decided set, {decided.scale}, was {scale}; leave it out"
+        )
+    common, view = _common_params(block, decided, currency), joined_view(reference, scale)
+    pairs = [_pair(f"pairs[{n}]", given, block, common, view, share) for n, given in enumerate(values)]
     names = [pair.name for pair in pairs]
     for name in names:
         if names.count(name) > 1:
@@ -358,10 +366,10 @@ def _common_params(block: Block, decided: DecidedParams | None, currency: str) -
 
 
 def _pair(
-    where: str, values: Any, outer: Block, common: Mapping[str, Any], reference: str, share: float
+    where: str, values: Any, outer: Block, common: Mapping[str, Any], view: str, share: float
 ) -> PairConfig:
     keys = ("name", "a", "b", "venue_a", "symbol_a", "venue_b", "symbol_b", "quote_a", "quote_b", "params")
-    block = Block(where, values, (*keys, "reference", "max_age"))
+    block = Block(where, values, (*keys, "reference", "scale", "max_age"))
     legs = [_leg(block, leg) for leg in "ab"]
     if legs[0] == legs[1]:
         raise ConfigError(f"`{where}` needs two different instruments, was {'/'.join(legs[0])} twice")
@@ -369,8 +377,13 @@ def _pair(
     params = Params.from_dict({**common, **Block(block.path("params"), own, list(own)).raw_values()})
     if share < 1:
         params = params.replace(max_position_usd=params.max_position_usd * share)
-    used = block.text("reference", reference)
+    reference, scale = (
+        block.text(k, v) for k, v in zip(("reference", "scale"), split_view(view), strict=True)
+    )
+    used = joined_view(reference, scale)
     live_reference(used)
+    if scale.startswith("column:"):
+        raise ConfigError(f"`{block.path('scale')}` of a live run is made of its own books, was {scale!r}")
     age = block if "max_age" in block else outer
     quotes = [block.text(f"quote_{leg}", None) or parts_of(legs[n][1])[1] for n, leg in enumerate("ab")]
     return PairConfig(

@@ -16,7 +16,7 @@ from arbkit.kernels.live import ACTIVE, HALTED
 from arbkit.live.folder import RunFolder, find_run, read_json
 from arbkit.live.journal import read_journal
 from arbkit.live.tape import read_tape
-from arbkit.panel import Ladders, Panel, PanelMeta
+from arbkit.panel import Ladders, Panel, PanelMeta, split_view
 from arbkit.records import TRADE_DTYPE, ExitReason, Side
 from arbkit.units import DAY_NS
 
@@ -137,7 +137,7 @@ class RunResult:
         return Panel(
             rows["ts"].copy(),
             *(rows[name].copy() for name in ("bid_a", "ask_a", "bid_b", "ask_b")),
-            fair=None if about["reference"] == "none" else fair,
+            fair=None if split_view(about["reference"])[0] == "none" else fair,
             entry_ok=None if entry_ok.all() else entry_ok,
             ladders=Ladders(*ladders) if params.depth_levels else None,
             fx_a=None if plain else rows["fx_a"].copy(),

@@ -10,6 +10,7 @@ from arbkit.live.folder import RunFolder, read_json, write_json
 from arbkit.live.journal import read_journal
 from arbkit.live.session import Session
 from arbkit.live.tape import read_tape
+from arbkit.risk import VolatilityScale
 
 __all__ = ["Resumed", "about_run", "check_same_run", "resume", "save_checkpoint"]
 
@@ -128,7 +129,9 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
     last_ts = 0
     for p, lane in enumerate(session.lanes):
         levels, done, told = lane.config.params.depth_levels, session.desk.row_number(p) + 1, lane.seen
-        first = min(done, told)
+        scaler = lane.rows.scaler
+        # What a volatility remembers is not written down: it sees the whole tape again.
+        first = 0 if scaler is not None else min(done, told)
         rows, ladders = read_tape(folder.tape(lane.config.name), levels, first=first)
         if first + rows.size < done:
             raise DataError(
@@ -136,6 +139,8 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
                 f"it ends at {first + rows.size}"
             )
         for n, row in enumerate(rows, first):
+            if scaler is not None:
+                _seen_again(scaler, row)
             if n >= told:
                 lane.rows.reference.fair(int(row["ts"]))
                 if _is_good(row):
@@ -153,6 +158,13 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
     for _, p, row, ladder in sorted(waiting, key=lambda item: item[:2]):
         session.redo(p, row, ladder)
     return len(waiting), last_ts
+
+
+def _seen_again(scaler: VolatilityScale, row: Any) -> None:
+    ts, *prices = (row[name].item() for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"))
+    scaler.at(ts)
+    if _is_good(row):
+        scaler.see(ts, (prices[0] + prices[1]) / 2, (prices[2] + prices[3]) / 2)
 
 
 def _put(trades: Any, number: int, record: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray
 from arbkit.live.reference import LiveReference
+from arbkit.risk import VolatilityScale
 from arbkit.venues import BookEvent, GapEvent
 
 __all__ = ["FxQuote", "FxRate", "LegQuote", "PairRows", "no_rate"]
@@ -109,6 +110,7 @@ class PairRows:
         max_age_ns: how long each leg's quote counts; negative for no limit.
         reference: the fair ratio.
         levels: book levels that rows carry; 0 for none.
+        scaler: how volatility shrinks the position.
     """
 
     def __init__(
@@ -120,12 +122,14 @@ class PairRows:
         max_age_ns: tuple[int, int],
         reference: LiveReference,
         levels: int = 0,
+        scaler: VolatilityScale | None = None,
     ) -> None:
         self.a, self.b = a, b
         self.fx_a, self.fx_b = fx_a, fx_b
         self.max_age_ns = max_age_ns
         self.reference = reference
         self.levels = levels
+        self.scaler = scaler
         self.last_ts = 0
         self.bumped = 0
 
@@ -149,8 +153,12 @@ class PairRows:
         bid_a, ask_a = (a.bid * bid_rate_a, a.ask * ask_rate_a) if fresh_a else (_NAN, _NAN)
         bid_b, ask_b = (b.bid * bid_rate_b, b.ask * ask_rate_b) if fresh_b else (_NAN, _NAN)
         fair = self.reference.fair(ts)
+        if self.scaler is not None:
+            scale *= self.scaler.at(ts)
         if 0.0 < bid_a < ask_a < math.inf and 0.0 < bid_b < ask_b < math.inf:
             self.reference.see(ts, bid_a, ask_a, bid_b, ask_b)
+            if self.scaler is not None:
+                self.scaler.see(ts, (bid_a + ask_a) / 2, (bid_b + ask_b) / 2)
         fx = self.fx_a.quote or self.fx_b.quote
         fx_ts = fx.ts if fx is not None else 0
         return (

@@ -24,7 +24,9 @@ from arbkit.live.reference import live_reference
 from arbkit.live.rows import FxQuote, FxRate, LegQuote, PairRows, no_rate
 from arbkit.live.stats import Histogram
 from arbkit.live.tape import Tape
+from arbkit.panel import split_view
 from arbkit.records import ExitReason, Side
+from arbkit.risk import VolatilityScale
 from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent, MarketSink
 
 __all__ = ["OrderDesk", "Session", "Sizer"]
@@ -138,9 +140,15 @@ class Session:
         for key in ((pair.venue_a, pair.symbol_a), (pair.venue_b, pair.symbol_b)):
             self._pairs_of.setdefault(key, []).append(p)
         ages = pair.max_age_ns
-        reference = live_reference(pair.reference, max(ages) if min(ages) >= 0 else -1)
-        levels = pair.params.depth_levels
-        rows = PairRows(a, b, self._rate(pair.quote_a), self._rate(pair.quote_b), ages, reference, levels)
+        oldest = max(ages) if min(ages) >= 0 else -1
+        reference = live_reference(pair.reference, oldest)
+        scale = split_view(pair.reference)[1]
+        scaler = None if scale == "none" else VolatilityScale(scale, oldest)
+        levels, rates = (
+            pair.params.depth_levels,
+            [self._rate(quote) for quote in (pair.quote_a, pair.quote_b)],
+        )
+        rows = PairRows(a, b, rates[0], rates[1], ages, reference, levels, scaler)
         decided = self.config.decided
         half_life = round(self.config.envelope_half_life_s * 1e9)
         watch = None if decided is None else EnvelopeWatch(decided.envelope, half_life)

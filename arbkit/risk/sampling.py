@@ -46,24 +46,20 @@ class GridSampler:
         self._seen = -1
         self._price = math.nan
 
-    def update(self, ts: int, mid_a: float, mid_b: float, usable: bool = True) -> Iterator[Sample]:
-        """Yield the samples of grid times before this row, then take the row.
-
-        Args:
-            ts: nanoseconds, not before the last row.
-            mid_a, mid_b: of the row.
-            usable: whether its prices count.
-        """
+    def before(self, ts: int) -> Iterator[Sample]:
+        """Yield the samples of grid times before a row at `ts`, nanoseconds, each once."""
         if self._seen >= 0:
             while self._next < ts:
                 if self._max_age < 0 or self._next - self._seen <= self._max_age:
                     yield self._next, math.log(self._price)
                 self._next += self._step
-        if usable:
-            if self._seen < 0:
-                self._next = -(-ts // self._step) * self._step
-            self._seen = ts
-            self._price = mid_a / mid_b if self._of == "ratio" else mid_a if self._of == "a" else mid_b
+
+    def see(self, ts: int, mid_a: float, mid_b: float) -> None:
+        """Take a usable row, whose time is not before that of the last one."""
+        if self._seen < 0:
+            self._next = -(-ts // self._step) * self._step
+        self._seen = ts
+        self._price = mid_a / mid_b if self._of == "ratio" else mid_a if self._of == "a" else mid_b
 
 
 def samples_of(

@@ -121,17 +121,22 @@ class VolatilityScale:
         """The forecast that the last scale was made of, bps per square root of an hour; NaN without one."""
         return self._forecast.bps
 
-    def update(self, ts: int, mid_a: float, mid_b: float, usable: bool = True) -> float:
-        """Take a row and return its scale, which knows of earlier rows only.
-
-        Args:
-            ts: nanoseconds, not before the last row.
-            mid_a, mid_b: mid prices of the row, in one currency.
-            usable: whether both books can be traded on; prices of other rows do not count.
-        """
-        for sample in self._sampler.update(ts, mid_a, mid_b, usable):
+    def at(self, ts: int) -> float:
+        """Return the scale of a row at `ts`, nanoseconds, not before the last one; rows before it tell it."""
+        for sample in self._sampler.before(ts):
             self.scale = _scaled(self._forecast.take(*sample), self._rule)
         return self.scale
+
+    def see(self, ts: int, mid_a: float, mid_b: float) -> None:
+        """Take note of a row whose books can both be traded on, mid prices in one currency."""
+        self._sampler.see(ts, mid_a, mid_b)
+
+    def update(self, ts: int, mid_a: float, mid_b: float, usable: bool = True) -> float:
+        """Do both: return the scale of a row, then take it where it is usable."""
+        scale = self.at(ts)
+        if usable:
+            self.see(ts, mid_a, mid_b)
+        return scale
 
 
 class _Forecast:

@@ -11,10 +11,11 @@ import yaml
 
 from arbkit.cli.main import main
 from arbkit.errors import DataError
-from arbkit.live import RunResult
+from arbkit.live import LiveRunner, RunResult, open_run
 from arbkit.live.calibrate import calibrate, write_costs
 from arbkit.live.journal import Journal
 from arbkit.study.costs import read_costs
+from tests.live.conftest import Configure
 
 #: Of every crossing: latency and slippage of the legs.
 LATENCY_NS = {"a": 40_000_000, "b": 15_000_000}
@@ -57,6 +58,7 @@ def filled(run: RunResult, rows: list[int], *, extra: dict[int, float] | None = 
 
 
 def test_latency_slippage_fees_and_fill_rate_are_those_of_the_fills(short_run: RunResult) -> None:
+    short_run._about["mode"] = "live"
     filled(short_run, list(range(50, 650, 20)))
     found = calibrate(short_run)
     (pair,) = found.pairs
@@ -131,5 +133,28 @@ def test_the_command_prints_a_line_per_leg_and_size(
     out = capsys.readouterr().out
     assert "40 decisions carried out" in out
     assert out.count("upbit/KRW-BTC") == 5
-    assert "latency_a_ms 40" in out
+    assert "slippage_bps 2" in out
     assert place.is_file()
+
+
+def test_a_paper_run_measures_the_costs_that_its_venue_was_given(
+    configure: Configure, recording: Path
+) -> None:
+    params = {"min_spread_bps": -1_000, "max_hold_s": 3, "latency_a_ms": 40, "latency_b_ms": 15}
+    minute = {"dataset": str(recording), "end": "2026-01-05T00:01:00"}
+    config = configure(reference="none", params=params, execution={"fills": "venue"}, replay=minute)
+    LiveRunner(config).run_forever()
+    found = calibrate(open_run(config.runs / "small"))
+    assert found.decisions > 10
+    assert found.params == {
+        "taker_fee_a_bps": pytest.approx(5.0),
+        "latency_a_ms": 40.0,
+        "taker_fee_b_bps": pytest.approx(4.0),
+        "latency_b_ms": 15.0,
+        "slippage_bps": pytest.approx(1.0),
+    }
+    leg = found.pairs[0].a
+    assert leg.latency_ms is not None
+    assert leg.latency_ms.median >= 40.0
+    assert leg.fill_rate == pytest.approx(1.0)
+    assert len(leg.by_size) == 1

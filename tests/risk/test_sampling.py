@@ -23,7 +23,9 @@ def rows(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 def one_by_one(sampler: GridSampler, *columns: np.ndarray) -> list[Sample]:
     found: list[Sample] = []
     for ts, mid_a, mid_b, usable in zip(*(column.tolist() for column in columns), strict=True):
-        found += sampler.update(ts, mid_a, mid_b, usable)
+        found += sampler.before(ts)
+        if usable:
+            sampler.see(ts, mid_a, mid_b)
     return found
 
 
