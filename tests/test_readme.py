@@ -133,6 +133,12 @@ def test_commands_named_on_a_page_exist(page: Path) -> None:
     assert named <= set(NOUNS)
 
 
+def test_readme_names_every_command_and_every_page() -> None:
+    assert {name for name in NOUNS if f"`arbkit {name}`" not in README} == set()
+    written = {page.name for page in (REPOSITORY / "docs").glob("*.md")} - {"index.md", "benchmarks.md"}
+    assert {name for name in written if f"(docs/{name})" not in README} == set()
+
+
 def test_exit_codes_of_the_page_are_those_of_the_shell() -> None:
     text = (REPOSITORY / "docs" / "shell.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| (.*?) \|$", text, flags=re.MULTILINE)
