@@ -237,7 +237,7 @@ class BinanceBooks(Venue):
         """Return Binance's words for an injected error."""
         name, options = switch.fault.name, switch.options
         if name in ("rate_limited", "banned"):
-            wait = options["retry_after"]
+            wait = self.wait_s(switch)
             until = self.now_ms() + round(wait * 1000)
             text = f"Way too many requests; IP banned until {until}."
             answer = binance_error(429 if name == "rate_limited" else 418, -1003, text).answer

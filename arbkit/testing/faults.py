@@ -99,7 +99,7 @@ _ALL: Final = (
         "depth",
     ),
     _rest("rate_limited", "429 with Retry-After, nothing is done", "", retry_after=1),
-    _rest("banned", "418 until the ban has ended; give `seconds`", "", retry_after=10),
+    _rest("banned", "418 with the time left; `seconds` says how long", "", retry_after=10),
     _rest("maintenance", "503 with a page of HTML everywhere, sockets closed (1001) and refused", ""),
     _rest("slow_answer", "the request is carried out and answered `delay` seconds late", delay=1.0),
     _rest("reset_before", "the connection is reset before anything is done"),
@@ -234,6 +234,10 @@ class Switch:
     skip: int
     options: Mapping[str, Any]
     hits: int = 0
+
+    def left_s(self, now_ns: int) -> float | None:
+        """Return for how long it is still on, None where no time ends it."""
+        return None if self.until_ns is None else max(0.0, (self.until_ns - now_ns) / SECOND_NS)
 
     def fits(self, venue: str, endpoint: str, symbol: str) -> bool:
         """Tell whether it is meant for this place."""

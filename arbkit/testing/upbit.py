@@ -142,10 +142,10 @@ class UpbitBooks(Venue):
         name, options = switch.fault.name, switch.options
         if name == "rate_limited":
             answer = upbit_error(429, "too_many_requests", "Too many API requests.").answer
-            answer.headers["Retry-After"] = str(options["retry_after"])
+            answer.headers["Retry-After"] = str(self.wait_s(switch))
             return answer
         if name == "banned":
-            text = f"Blocked for {options['retry_after']} seconds."
+            text = f"Blocked for {self.wait_s(switch)} seconds."
             return upbit_error(418, "too_many_requests", text).answer
         if name == "refuse":
             return upbit_error(400, options["name"] or _REFUSED).answer

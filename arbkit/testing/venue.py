@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from math import ceil
 from typing import Any, ClassVar, Final
 
 from aiohttp import web
@@ -95,6 +96,11 @@ class Venue:
     def fault_answer(self, switch: Switch, call: Call) -> Answer:
         """Return the venue's answer for a fault that is an error of its own kind."""
         raise NotImplementedError
+
+    def wait_s(self, switch: Switch) -> int:
+        """Return the seconds that a refusal asks to wait: until the fault ends, or its `retry_after`."""
+        left = switch.left_s(self.core.clock.now_ns())
+        return int(switch.options["retry_after"]) if left is None else max(1, ceil(left))
 
     def malformed(self, call: Call) -> Answer:
         """Return the venue's answer to members that are no numbers where they must be."""

@@ -105,6 +105,21 @@ def test_what_an_order_meets(name: str, venue: str) -> None:
     run(main())
 
 
+def test_a_ban_says_how_long_it_lasts() -> None:
+    async def main() -> None:
+        async with PracticeExchange(MARKETS, clock=ServerClock(speed=1e-3)) as exchange:
+            exchange.faults.on("banned", seconds=120)
+            url = exchange.binance_usdm.rest_url + "/fapi/v1/time"
+            status, error, headers = await fetch(url)
+            assert (status, error["code"], headers["Retry-After"]) == (418, -1003, "120")
+            status, error, _ = await fetch(exchange.upbit.rest_url + "/v1/market/all")
+            assert (status, error["error"]["message"]) == (418, "Blocked for 120 seconds.")
+            exchange.clock.advance(121)
+            assert (await fetch(url))[0] == 200
+
+    run(main())
+
+
 @pytest.mark.parametrize("venue", VENUES)
 def test_an_error_may_leave_the_order_undone(venue: str) -> None:
     async def main() -> None:
