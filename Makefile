@@ -18,6 +18,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 TRUTH_ARGS ?=
+SOAK_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list
@@ -70,6 +71,10 @@ bench: $(READY)  ## Measure everything in one run (BENCH_ARGS="--only trials --h
 truth: $(READY)  ## Claims on 2,700 markets of known truth, minutes (TRUTH_ARGS="--seeds 20" shortens it)
 	@$(BIN)/python -m benchmarks.truth --page $(TRUTH_ARGS)
 	@$(BIN)/python -m benchmarks.bench_evidence --histories 60 --repetitions 400
+
+.PHONY: soak
+soak: $(READY)  ## Run live trading against the practice exchange in faults for an hour (SOAK_ARGS="--minutes 5")
+	@$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(READY)  ## Time other engines on the same data, each in an environment of its own
