@@ -36,6 +36,8 @@ EXECUTIONS: Final = ("together", "lead_a", "lead_b")
 _ZERO: Final = Decimal(0)
 _BPS: Final = Decimal(10_000)
 _RETRY_S: Final = 0.1
+#: How long an order after the deadline is waited for before the other leg is tried.
+_LATE_WAIT_S: Final = 0.5
 _MOST_REFUSALS: Final = 2
 _REMEMBERED: Final = 64
 
@@ -376,7 +378,7 @@ class PairExecutor:
                 return "naked" if open_leg else "unsettled"
             left_s = self._deadline_s - self._naked_ns(run, now) / 1e9
             if open_leg and (not pending or left_s <= 0):
-                await self._reduce(run, exposure, late=left_s <= 0)
+                await self._reduce(run, exposure, left_s)
                 continue
             await self._keeper.settle_any(pending, max(min(left_s, _RETRY_S * 5), 0.01))
 
@@ -410,8 +412,9 @@ class PairExecutor:
         """Return both legs: the one whose own direction this is, then the one that would be undone."""
         return (0, 1) if run.plans[0].side is side else (1, 0)
 
-    async def _reduce(self, run: _Run, exposure: Decimal, *, late: bool) -> None:
-        """Trade what is open away with one order."""
+    async def _reduce(self, run: _Run, exposure: Decimal, left_s: float) -> None:
+        """Trade what is open away with one order; `left_s` is what is left of the deadline."""
+        late = left_s <= 0
         side = OrderSide.SELL if exposure > 0 else OrderSide.BUY
         legs = self._tradable(run, exposure)
         if late and self._on_naked == "flatten":
@@ -432,9 +435,9 @@ class PairExecutor:
             if not run.late:
                 self.counts[kind] += 1
             run.late = kind
-        await self._keeper.settle(order, self._deadline_s)
-        if not order.filled:
-            await asyncio.sleep(_RETRY_S)
+        await self._keeper.settle(order, _LATE_WAIT_S if late else max(left_s, 0.0))
+        if order.is_settled and not order.filled:
+            await asyncio.sleep(_RETRY_S if late else min(_RETRY_S, max(left_s, 0.0)))
 
     def _result(self, run: _Run, action: str) -> PairResult:
         line = run.timeline()

@@ -36,6 +36,8 @@ from arbkit.venues.protocol import (
 __all__ = ["Order", "OrderKeeper", "OrderState"]
 
 _PAUSES_S: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+#: Longest pause between two questions while it is not known whether an order was placed.
+_DOUBT_PAUSE_S: Final = 0.5
 _DEFAULT_ARRIVAL_S: Final = 10.0
 _LEAST_ABSENCES: Final = 3
 #: Answers that name fewer fills than are here, before they are called wrong.
@@ -469,7 +471,7 @@ class OrderKeeper:
         absences = asked = 0
         while not order.is_settled:
             wait = _PAUSES_S[min(asked, len(_PAUSES_S) - 1)]
-            await self._pause(order, wait)
+            await self._pause(order, min(wait, _DOUBT_PAUSE_S) if order.state is OrderState.DOUBT else wait)
             if order._over.is_set():
                 return
             asked += 1
