@@ -40,6 +40,7 @@ from arbkit.venues import (
     TimeInForce,
     UpbitClient,
 )
+from arbkit.venues.intents import read_intents, read_lines
 from benchmarks.page import replace_section
 from benchmarks.tables import table
 
@@ -73,6 +74,7 @@ def _case(name: str, label: str = "", /, *also: tuple[str, dict[str, Any]], **op
     return Case(name, label or name, options, venues, also)
 
 
+CRASH: Final = "crash"
 _UNSENT: Final[tuple[str, dict[str, Any]]] = ("missing_fill", {})
 _HIDDEN: Final[tuple[str, dict[str, Any]]] = ("invisible_order", {"ms": 400})
 
@@ -126,6 +128,7 @@ CASES: Final = (
     _case("junk_frame", endpoint="private", count=3),
     _case("error_frame", endpoint="private", count=3),
     _case("extra_members", endpoint="private"),
+    Case(CRASH, "killed, resumed from the log", {}, tuple(SYMBOLS)),
 )
 
 
@@ -192,6 +195,13 @@ class Outcome:
         }
 
 
+class _Nowhere:
+    """What a killed process writes to."""
+
+    def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
+        """Write nothing."""
+
+
 class World:
     """An exchange with three venues, clients with their private streams, a keeper and its log."""
 
@@ -210,26 +220,52 @@ class World:
         }
         self.exchange = await self.stack.enter_async_context(PracticeExchange(symbols, balances=money))
         self.show()
-        self.clients = {venue: self._client(venue) for venue in SYMBOLS}
-        for client in self.clients.values():
-            self.stack.push_async_callback(client.close)
-            await client.start()
-        self.log = self.stack.enter_context(IntentFile(self.folder / "orders.jsonl"))
-        self.keeper = OrderKeeper(self.clients, self.log, grace_s=_GRACE_S)
-        self.stack.push_async_callback(self.keeper.close)
-        await self.keeper.start()
-        self.streams = [
-            asyncio.create_task(client.run_account(self.keeper)) for client in self.clients.values()
-        ]
+        await self._begin()
         self.before = {venue: dict(books["balances"]) for venue, books in self.exchange.ledger().items()}
         await asyncio.sleep(0.05)
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        await self._stop_streams()
+        await self.stack.aclose()
+
+    async def _begin(self) -> None:
+        """Make clients and a keeper, and let it take over what the log holds."""
+        self.clients = {venue: self._client(venue) for venue in SYMBOLS}
+        for client in self.clients.values():
+            self.stack.push_async_callback(client.close)
+            await client.start()
+        path = self.folder / "orders.jsonl"
+        recorded = read_intents(read_lines(path)) if path.exists() else None
+        self.log = self.stack.enter_context(IntentFile(path))
+        self.keeper = OrderKeeper(self.clients, self.log, grace_s=_GRACE_S)
+        self.stack.push_async_callback(self.keeper.close)
+        if recorded is not None:
+            await self.keeper.recover(*recorded)
+        await self.keeper.start()
+        self.streams = [
+            asyncio.create_task(client.run_account(self.keeper)) for client in self.clients.values()
+        ]
+
+    async def _stop_streams(self) -> None:
         for stream in self.streams:
             stream.cancel()
         await asyncio.gather(*self.streams, return_exceptions=True)
-        await self.stack.aclose()
+
+    async def crash(self, work: asyncio.Task[Any], *, torn: bool) -> None:
+        """End as a killed process does, writing nothing more, and begin again from the log."""
+        self.keeper._log = _Nowhere()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await self._stop_streams()
+        await self.keeper.close()
+        for client in self.clients.values():
+            await client.close()
+        self.log.close()
+        if torn:
+            with self.log.path.open("ab") as file:
+                file.write(b'{"kind": "order_e')
+        await self._begin()
 
     def _client(self, venue: str) -> Any:
         kind = {"upbit": UpbitClient, "binance_usdm": BinanceUsdmClient, "binance_spot": BinanceSpotClient}[
@@ -407,13 +443,18 @@ async def _one_run(world: World, case: Case, venue: str, chance: random.Random, 
     ]
     size = Decimal(chance.randrange(10, 90)) / 1000 + Decimal(chance.randrange(10**5)) / 10**8
     intent = PairIntent(name="BTC", a=plans[0], b=plans[1], size=size)
-    once = FAULTS[case.name].once
+    once = case.name != CRASH and FAULTS[case.name].once
     since = world.exchange.clock.now_ns() // 10**6
     for name, options in case.also:
         world.exchange.faults.on(name, venue=venue, **options)
-    if not once:
+    if not once and case.name != CRASH:
         world.exchange.faults.on(case.name, venue=venue, **case.options)
     pair = asyncio.create_task(executor.run(intent))
+    if case.name == CRASH:
+        await asyncio.sleep(chance.random() * 0.02)
+        await world.crash(pair, torn=chance.random() < 0.5)
+        await _compare(world, executor, outcome)
+        return
     if once:
         await asyncio.sleep(chance.random() * 0.02)
         world.exchange.faults.on(case.name, venue=venue, **case.options)
@@ -426,8 +467,13 @@ async def _one_run(world: World, case: Case, venue: str, chance: random.Random, 
     outcome.worst_naked_s = max(outcome.worst_naked_s, naked_s)
     await world.rest_and_cancel(venue)
     world.exchange.faults.off()
-    outcome.runs += 1
     outcome.actions[result.action] += 1
+    await _compare(world, executor, outcome)
+
+
+async def _compare(world: World, executor: PairExecutor, outcome: Outcome) -> None:
+    """Settle everything, sell off, and note how the books differ."""
+    outcome.runs += 1
     if not await world.settled():
         outcome.wrong.append(f"{len(world.keeper.open)} orders not settled")
     await executor.close()

@@ -29,6 +29,8 @@ SOME = [
     ("clock_offset, ahead", "binance_spot"),
     ("close_sockets", "upbit"),
     ("junk_frame", "binance_spot"),
+    ("killed, resumed from the log", "upbit"),
+    ("killed, resumed from the log", "binance_spot"),
 ]
 BY_LABEL = {case.label: case for case in faults.CASES}
 
@@ -39,6 +41,11 @@ def test_after_a_fault_nothing_is_lost_and_nothing_doubled(tmp_path: Path, label
     assert outcome.wrong == []
     assert (outcome.runs, outcome.sent) == (1, outcome.orders)
     assert outcome.orders > 0
+    written = (tmp_path / "orders.jsonl").read_text()
+    assert '"intent"' in written
+    assert not any(
+        f"practice-{name}-{part}" in written for name in faults.SYMBOLS for part in ("key", "secret")
+    )
 
 
 def test_every_fault_that_orders_can_meet_is_in_the_table() -> None:
