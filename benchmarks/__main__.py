@@ -85,7 +85,7 @@ FULL: Final = Sizes(
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64), hand=((1_000_000, 10_000_000), 60),
-    record=bench_record.RecordSizes(20, 50.0, 60.0, 2_400_000, 15.0),
+    record=bench_record.RecordSizes(20, 50.0, 60.0, 1_200_000, 15.0),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,

@@ -45,7 +45,7 @@ def test_demo_validates_between_the_search_and_the_report() -> None:
 RUN_PAGES = (
     "start", "screen", "statistics", "extending", "data", "ingest", "synthetic", "panel", "metrics", "study",
     "samplers", "storages", "validation", "walk-forward", "decision", "stress", "realism", "portfolio",
-    "jobs", "report", "notebooks", "lab", "shell", "practice-exchange", "venues",
+    "jobs", "report", "notebooks", "lab", "shell", "practice-exchange", "record", "venues",
 )  # fmt: skip
 #: Blocks that only show something, each introduced by a sentence that says why it does not run here.
 SHOWN = {"text", "toml", "{toctree}"}

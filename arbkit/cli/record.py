@@ -36,6 +36,9 @@ def record(
     duration: Annotated[str | None, _option("End after, such as 10m.", "--for")] = None,
     rest_url: Annotated[list[str] | None, _option("Another REST host: VENUE=URL.")] = None,
     ws_url: Annotated[list[str] | None, _option("Another websocket host: VENUE=URL.")] = None,
+    keys_of: Annotated[
+        list[str] | None, _option("Venue whose keys the environment holds: wallet states are recorded too.")
+    ] = None,
     json: Annotated[bool, _option("Write the summary as JSON to stdout.", "--json")] = False,
 ) -> None:
     """Record live order books into a dataset that can be read while it is being written.
@@ -55,7 +58,14 @@ def record(
 
     seconds = None if duration is None else duration_ns(duration, name="for") / 1e9
     spec = RecordSpec(
-        venues=_venues(venue, symbols, _by_venue(rest_url, "rest-url"), _by_venue(ws_url, "ws-url"), mode),
+        venues=_venues(
+            venue,
+            symbols,
+            _by_venue(rest_url, "rest-url"),
+            _by_venue(ws_url, "ws-url"),
+            mode=mode,
+            keys_of=keys_of or [],
+        ),
         to=to,
         depth=depth,
         flush_ns=duration_ns(flush, name="flush"),
@@ -75,10 +85,17 @@ def record(
 
 
 def _venues(
-    venues: list[str], symbols: list[str], rest: dict[str, str], sockets: dict[str, str], mode: str
+    venues: list[str],
+    symbols: list[str],
+    rest: dict[str, str],
+    sockets: dict[str, str],
+    *,
+    mode: str,
+    keys_of: list[str],
 ) -> tuple[Any, ...]:
     from arbkit.errors import ConfigError, nearest_names
     from arbkit.record import VenueSpec
+    from arbkit.venues.secret import read_credentials
 
     if len(venues) != len(symbols):
         raise ConfigError(
@@ -96,6 +113,7 @@ def _venues(
             rest_url=rest.get(name),
             ws_url=sockets.get(name),
             mode=mode,
+            keys=read_credentials(name) if name in keys_of else None,
         )
         for name, listed in zip(venues, symbols, strict=True)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -71,6 +71,7 @@ class VenueEvents:
         rows: where to put what is found.
         clock: for the stamps of states and filters.
         say: told when the venue does not answer.
+        states: asked for states instead of `data`, where more is told to who has a key.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class VenueEvents:
         rows: EventRows,
         clock: Callable[[], int],
         say: Callable[[str], None],
+        states: Callable[[Sequence[str]], Awaitable[Mapping[str, InstrumentState]]] | None = None,
     ) -> None:
         self._data = data
         self._symbols = tuple(symbols)
         self._rows = rows
         self._clock = clock
         self._say = say
+        self._states = states or data.states
         self._known: dict[tuple[str, str], Any] = {}
         self._paid_until: dict[str, int] = {}
         self._due: dict[str, int] = {}
@@ -134,7 +137,7 @@ class VenueEvents:
     async def _read_states(self) -> None:
         for symbol, item in (await self._data.instruments(self._symbols)).items():
             self._keep("instruments", symbol, _instrument_row(item))
-        for symbol, state in (await self._data.states(self._symbols)).items():
+        for symbol, state in (await self._states(self._symbols)).items():
             self._keep("states", symbol, _state_row(state))
 
     def _keep(self, table: str, symbol: str, row: dict[str, Any]) -> None:

@@ -16,13 +16,14 @@ from arbkit.data.ingest.book_rows import BookRows
 from arbkit.errors import DataError
 from arbkit.record.events import EventRows, VenueEvents, frames_of
 from arbkit.record.raw import RawLog
-from arbkit.record.spec import RecordSpec
+from arbkit.record.spec import RecordSpec, VenueSpec
 from arbkit.record.timing import Durations
 from arbkit.units import SECOND_NS
 from arbkit.venues.clock import Clock, StampClock
 from arbkit.venues.feeds import FeedOptions, MarketData, SocketFeed, open_feed, open_market_data
 from arbkit.venues.feeds.base import together
 from arbkit.venues.protocol import BookEvent, FeedState, FeedStatus, GapEvent
+from arbkit.venues.upbit_client import UpbitClient
 
 __all__ = ["RecordSummary", "Recorder"]
 
@@ -64,6 +65,13 @@ class RecordSummary:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
         return asdict(self)
+
+
+def _client(item: VenueSpec) -> UpbitClient:
+    assert item.keys is not None
+    if item.rest_url is None:
+        return UpbitClient(item.keys.key, item.keys.secret)
+    return UpbitClient(item.keys.key, item.keys.secret, rest_url=item.rest_url)
 
 
 class Recorder:
@@ -166,8 +174,9 @@ class Recorder:
 
     async def _record(self, pool: ThreadPoolExecutor, seconds: float | None) -> None:
         readers = [open_market_data(item.venue, item.rest_url) for item in self.spec.venues]
+        clients = {item.venue: _client(item) for item in self.spec.venues if item.keys is not None}
         try:
-            self._asking = [self._asker(data, at) for at, data in enumerate(readers)]
+            self._asking = [self._asker(data, at, clients.get(data.venue)) for at, data in enumerate(readers)]
             await asyncio.gather(*(asking.check_symbols() for asking in self._asking))
             self._mark_restart()
             every_s = self.spec.events_ns / 1e9
@@ -187,12 +196,12 @@ class Recorder:
             if not recording.cancelled():
                 recording.result()
         finally:
-            for data in readers:
-                await data.close()
+            await asyncio.gather(*(it.close() for it in readers), *(it.close() for it in clients.values()))
 
-    def _asker(self, data: MarketData, at: int) -> VenueEvents:
+    def _asker(self, data: MarketData, at: int, client: UpbitClient | None) -> VenueEvents:
         symbols = self.spec.symbols_of(self.spec.venues[at])
-        asking = VenueEvents(data, symbols, self._events, self.clock, self._say)
+        states = client.states if client is not None else None
+        asking = VenueEvents(data, symbols, self._events, self.clock, self._say, states)
         manifest = self.dataset.manifest
         if manifest is not None and manifest.tables:
             from arbkit.data import Dataset

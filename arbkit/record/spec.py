@@ -11,6 +11,7 @@ from arbkit.data.schema import MAX_LEVELS
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.units import DAY_NS, HOUR_NS, SECOND_NS
 from arbkit.venues.feeds import known_venues
+from arbkit.venues.secret import Credentials
 from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 
 __all__ = ["QUOTE_AGE_S", "RecordSpec", "VenueSpec", "instrument_of"]
@@ -28,6 +29,7 @@ class VenueSpec:
 
     Attributes:
         mode: of Binance's books, "diffs" or "partial".
+        keys: with these the states of wallets are recorded too; only Upbit tells them.
 
     Raises:
         ConfigError: when the venue is not known, or a symbol is not named as its venue names it.
@@ -38,6 +40,7 @@ class VenueSpec:
     rest_url: str | None = None
     ws_url: str | None = None
     mode: str = "diffs"
+    keys: Credentials | None = None
 
     def __post_init__(self) -> None:
         if self.venue not in known_venues():
@@ -48,6 +51,8 @@ class VenueSpec:
             raise ConfigError(f"a recording of {self.venue} needs at least one symbol, was none")
         for symbol in self.symbols:
             instrument_of(self.venue, symbol, 1)
+        if self.keys is not None and self.venue != "upbit":
+            raise ConfigError(f"states of wallets are told by upbit only, keys were given for {self.venue}")
 
     def feed_options(self) -> dict[str, Any]:
         """Return what `open_feed` takes of this."""

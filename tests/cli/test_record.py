@@ -116,8 +116,8 @@ def test_a_killed_recording_leaves_a_whole_dataset_that_is_continued(tmp_path: P
         killed_ns = time.time_ns()
         process.wait()
         left = open_dataset(folder)
-        # The flush interval, and what a loaded machine needs to write.
-        assert killed_ns - left.manifest.end_ns < 2 * 10**9
+        # The flush interval, and what a machine under load needs to write.
+        assert killed_ns - left.manifest.end_ns < 30 * 10**9
         height = {info.leg: left.scan(info.leg).collect().height for info in left.instruments}
         assert height == {info.leg: info.rows for info in left.instruments}
         assert shell(arguments(running, folder, "--for", "200ms", "--json")) == 0
@@ -131,6 +131,7 @@ def test_a_killed_recording_leaves_a_whole_dataset_that_is_continued(tmp_path: P
         (["--venue", "upbitt", "--symbols", "KRW-BTC"], "did you mean `upbit`"),
         (["--venue", "upbit", "--symbols", "KRW-BTC", "--ws-url", "ws://x"], "--ws-url must be VENUE=URL"),
         (["--venue", "upbit", "--symbols", "KRW-BTC", "--ws-url", "a=ws://x"], "which is not recorded"),
+        (["--venue", "upbit", "--symbols", "KRW-BTC", "--keys-of", "upbit"], "ARBKIT_UPBIT_KEY"),
         (["--venue", "upbit", "--symbols", "KRW-BTC", "--flush", "0s"], "`flush` must be longer than 0"),
         (["--venue", "upbit", "--symbols", ""], "at least one symbol"),
     ],

@@ -19,6 +19,7 @@ from arbkit.data.ingest import IngestSpec, ingest
 from arbkit.errors import ConfigError, DataError
 from arbkit.record import Recorder, RecordSpec, RecordSummary, VenueSpec
 from arbkit.record.spec import instrument_of
+from arbkit.venues.secret import Credentials, Secret
 from tests.data.conftest import make_book
 from tests.venues.feeds.world import QUICK, TinyBinance, TinyUpbit
 
@@ -40,6 +41,7 @@ class World:
         routes = {
             (self.upbit, "/v1/market/all"): self.markets,
             (self.upbit, "/v1/orderbook/instruments"): lambda request: [],
+            (self.upbit, "/v1/status/wallet"): self.wallets,
             (self.binance, "/fapi/v1/exchangeInfo"): self.info,
             (self.binance, "/fapi/v1/premiumIndex"): self.premium,
             (self.binance, "/fapi/v1/fundingRate"): self.paid,
@@ -56,6 +58,10 @@ class World:
 
     def markets(self, request: web.Request) -> Any:
         return [{"market": name, "market_event": self.event} for name in ("KRW-BTC", "KRW-USDT", "KRW-ETH")]
+
+    def wallets(self, request: web.Request) -> Any:
+        assert request.headers["Authorization"].startswith("Bearer ")
+        return [{"currency": "BTC", "wallet_state": "withdraw_only"}]
 
     def info(self, request: web.Request) -> Any:
         future = {"symbol": "BTCUSDT", "status": "TRADING", "contractType": "PERPETUAL", "filters": []}
@@ -76,6 +82,7 @@ def record(
     *,
     world: World | None = None,
     symbols: tuple[str, ...] = ("KRW-BTC",),
+    keys: Credentials | None = None,
     **options: Any,
 ) -> RecordSummary:
     """Record both venues while a coroutine plays with them."""
@@ -84,7 +91,13 @@ def record(
         where = world or World()
         async with where.upbit.serving(), where.binance.serving():
             venues = (
-                VenueSpec(venue="upbit", symbols=symbols, ws_url=where.upbit.ws, rest_url=where.upbit.http),
+                VenueSpec(
+                    venue="upbit",
+                    symbols=symbols,
+                    ws_url=where.upbit.ws,
+                    rest_url=where.upbit.http,
+                    keys=keys,
+                ),
                 VenueSpec(
                     venue="binance_usdm",
                     symbols=("BTCUSDT",),
@@ -207,6 +220,20 @@ def test_warnings_filters_and_payments_are_tables_with_a_row_per_change(tmp_path
     assert states["warnings"].to_list() == [[], ["WARNING"]]
     assert states["entry_ok"].to_list() == [True, True]
     assert dataset.table("instruments")["min_notional"].sort().to_list() == [0, 5000, 5000]
+
+
+def test_wallets_that_are_closed_speak_against_entries(tmp_path: Path) -> None:
+    async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
+        await started(recorder)
+        await until(lambda: recorder.summary().events["states"] == 3)
+
+    keys = Credentials(Secret("practice-key"), Secret("practice-secret"))
+    record(tmp_path / "live", play, keys=keys)
+    states = open_dataset(tmp_path / "live").table("states").filter(pl.col("symbol") == "KRW-BTC")
+    assert states.select("can_deposit", "can_withdraw", "entry_ok").row(0) == (False, True, False)
+    assert all(
+        b"practice-secret" not in path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()
+    )
 
 
 def test_frames_are_kept_and_give_the_same_books_again(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from arbkit.errors import ConfigError
 from arbkit.record import RecordSpec, VenueSpec
 from arbkit.record.spec import instrument_of
+from arbkit.venues.secret import Credentials, Secret
 
 UPBIT = VenueSpec(venue="upbit", symbols=("KRW-BTC",))
 
@@ -63,3 +64,8 @@ def test_what_breaks_a_rule_is_refused(changes: dict[str, Any], message: str) ->
 def test_names_that_there_are_not_are_refused(venue: str, symbol: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         VenueSpec(venue=venue, symbols=(symbol,))
+
+
+def test_keys_of_a_venue_that_tells_no_wallets_are_refused() -> None:
+    with pytest.raises(ConfigError, match="told by upbit only"):
+        VenueSpec(venue="binance_spot", symbols=("BTCUSDT",), keys=Credentials(Secret("a"), Secret("b")))
