@@ -86,6 +86,7 @@ def test_the_desk_under_the_hand_and_without_a_kernel(jupyter: str, browser: Any
         assert values["result"].metrics == metrics
 
         compare_trade_by_trade(page, panel, first)
+        can_be_used_without_a_mouse_and_without_eyes(page)
         earned = arbkit.show.signed(metrics.mtm_pnl_usd)
         still = f"document.querySelector('.arbkit-still').textContent.includes('{earned}')"
         page.wait_for_function(still)
@@ -170,6 +171,13 @@ def compare_trade_by_trade(page: Any, panel: arbkit.Panel, first: arbkit.Params)
     assert row.get_attribute("aria-selected") == "true"
     page.get_by_label("which trades").select_option("2")
     assert int(root.get_attribute("data-trades")) == (frame["in"] == "later").sum()
+
+
+def can_be_used_without_a_mouse_and_without_eyes(page: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=".arbkit-lab").response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 
 
 def stop_kernels(address: str) -> None:

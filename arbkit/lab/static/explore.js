@@ -636,7 +636,7 @@ class ExploreView {
 
   showKept(kept) {
     this.keptTable.hidden = !kept.rows.length;
-    const head = make("tr", {}, ...kept.columns.map((name) => make("th", { scope: "col" }, name)), make("th", {}));
+    const head = make("tr", {}, ...kept.columns.map((name) => make("th", { scope: "col" }, name)), make("td", {}));
     const body = kept.rows.map((row, place) =>
       make(
         "tr",
