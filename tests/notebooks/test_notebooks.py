@@ -1,4 +1,4 @@
-"""The notebooks: committed clean, and run from top to bottom in a fresh kernel."""
+"""The notebooks: committed clean, and run from top to bottom, knowing nothing of each other."""
 
 from __future__ import annotations
 
@@ -131,28 +131,45 @@ def test_axes_without_data_count_as_blank() -> None:
     assert coloured_share(drawn(line=False)) < LEAST_COLOUR < coloured_share(drawn(line=True))
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Any]:
+    """The kernel that notebooks share, started by the first: to start one takes seconds."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    manager = AsyncKernelManager(kernel_name="python3")
+    yield manager
+    end(manager)
+
+
 @pytest.mark.slow
 @by_name
 def test_notebook_runs_without_errors_and_shows_its_figures(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: Any
 ) -> None:
     monkeypatch.delenv("ARBKIT_DATA", raising=False)
-    check_run(path, tmp_path, monkeypatch)
+    check_run(path, tmp_path, monkeypatch, kernel)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("ARBKIT_DATA" not in os.environ, reason="ARBKIT_DATA names the recordings to run on")
 @by_name
-def test_notebook_runs_on_recordings(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebook_runs_on_recordings(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: Any
+) -> None:
     shutil.copytree(NOTEBOOKS[0].parents[1] / "datasets" / "specs", tmp_path / "datasets" / "specs")
-    check_run(path, tmp_path, monkeypatch)
+    check_run(path, tmp_path, monkeypatch, kernel)
 
 
 def check_run(
-    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *, pictures_at_least: int = 3
+    path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: Any = None,
+    *,
+    pictures_at_least: int = 3,
 ) -> None:
     """Run a notebook; nothing may complain, every picture must show something."""
-    executed = execute(path, folder, monkeypatch)
+    executed = execute(path, folder, monkeypatch, kernel)
     complaints = [
         f"{cell.id}: {output.get('text') or output.get('evalue')}"
         for cell, output in outputs(executed)
@@ -175,21 +192,67 @@ def pictures(output: Any) -> Iterator[bytes]:
     yield from map(base64.b64decode, EMBEDDED.findall(data.get("text/html", "")))
 
 
-def execute(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a notebook in a fresh kernel that starts in, and leaves its traces in, a folder of its own."""
+#: Leaves a kernel as a fresh one is, but for the modules that are imported.
+RESET = """
+exec(%r, {"folder": %r, "environment": %r})
+get_ipython().run_line_magic("reset", "-f")
+"""
+TIDY = """
+import os, sys, tempfile
+os.chdir(folder)
+os.environ.update(environment)
+tempfile.tempdir = None
+if "matplotlib.pyplot" in sys.modules:
+    sys.modules["matplotlib.pyplot"].close("all")
+    sys.modules["matplotlib"].rcdefaults()
+"""
+
+
+def execute(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, kernel: Any) -> Any:
+    """Run a notebook in a kernel that starts in, and leaves its traces in, a folder of its own.
+
+    `kernel` manages one to be shared, cleared of what another notebook left there; None is a fresh one.
+    """
     for name, value in {"TMPDIR": "tmp", "IPYTHONDIR": "ipython", "JUPYTER_RUNTIME_DIR": "runtime"}.items():
         (folder / value).mkdir()
         monkeypatch.setenv(name, str(folder / value))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.delenv("MPLBACKEND", raising=False)
-    (folder / "started").mkdir()
+    started = folder / "started"
+    started.mkdir()
+    if kernel is not None and kernel.has_kernel:
+        environment = {name: os.environ[name] for name in ("TMPDIR", "ARBKIT_CACHE_DIR")}
+        cleared = nbformat.v4.new_notebook()
+        cleared.cells = [nbformat.v4.new_code_cell(RESET % (TIDY, str(started), environment))]
+        done = run_cells(cleared, started, kernel)
+        assert [output for _, output in outputs(done)] == []
+    return run_cells(read(path), started, kernel)
+
+
+def run_cells(notebook: Any, folder: Path, kernel: Any) -> Any:
     from nbclient import NotebookClient
 
     client = NotebookClient(
-        read(path),
+        notebook,
+        km=kernel,
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
         allow_errors=True,
-        resources={"metadata": {"path": str(folder / "started")}},
+        resources={"metadata": {"path": str(folder)}},
     )
-    return client.execute()
+    try:
+        done = client.execute()
+    except BaseException:
+        end(kernel)
+        raise
+    if kernel is not None:
+        client.kc.stop_channels()
+    return done
+
+
+def end(kernel: Any) -> None:
+    """Stop a kernel that is shared, if it runs; the next notebook starts another."""
+    from jupyter_core.utils import run_sync
+
+    if kernel is not None and kernel.has_kernel:
+        run_sync(kernel.shutdown_kernel)(now=True)
