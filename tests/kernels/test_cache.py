@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,51 +66,63 @@ print(json.dumps({"found": found, "known": known, "hits": hits, "late": late}))
 """
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Any:
-    script = tmp_path / "kernels_of_a_test.py"
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The script in a folder that keeps what its first process compiled, and what that process said."""
+    folder = tmp_path_factory.mktemp("first")
+    script = folder / "kernels_of_a_test.py"
     script.write_text(KERNELS, encoding="utf-8")
-
-    def start(*arguments: str, at_once: int = 1) -> Any:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
-        command = [sys.executable, str(script), *arguments]
-        processes = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-            for _ in range(at_once)
-        ]
-        said = [json.loads(process.communicate()[0]) for process in processes]
-        return said if at_once > 1 else said[0]
-
-    return start
+    return script, started(script, folder / "kept")[0]
 
 
-def test_second_process_computes_the_same_without_the_compiler(run: Any) -> None:
-    first, second = run(), run()
-    assert first["hits"] == 0
-    assert "numba.np.arraymath" in first["known"]
+def started(script: Path, kept: Path, *arguments: str, at_once: int = 1) -> list[Any]:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(kept)}
+    command = [sys.executable, str(script), *arguments]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(at_once)
+    ]
+    return [json.loads(process.communicate()[0]) for process in processes]
+
+
+@pytest.fixture
+def run(first: tuple[Path, Any], tmp_path: Path) -> Run:
+    """Run the script once more, on a copy of what its first process kept."""
+    script, _ = first
+    shutil.copytree(script.parent / "kept", tmp_path / "kept")
+    return lambda *arguments: started(script, tmp_path / "kept", *arguments)[0]
+
+
+def test_second_process_computes_the_same_without_the_compiler(first: tuple[Path, Any], run: Run) -> None:
+    _, said = first
+    second = run()
+    assert said["hits"] == 0
+    assert "numba.np.arraymath" in said["known"]
     assert second["hits"] == 1
     assert second["known"] == []
-    assert second["found"] == first["found"]
-    assert first["found"]["said"] == "no values at all"
-    assert first["found"]["low"] == [2.0, 1.5, 1.0, 0.5, 0.5, 1.0, 1.5, 2.0]
+    assert second["found"] == said["found"]
+    assert said["found"]["said"] == "no values at all"
+    assert said["found"]["low"] == [2.0, 1.5, 1.0, 0.5, 0.5, 1.0, 1.5, 2.0]
 
 
-def test_what_is_not_kept_compiles_after_kept_code_was_loaded(run: Any) -> None:
-    run()
+def test_what_is_not_kept_compiles_after_kept_code_was_loaded(run: Run) -> None:
     late = run("--late")
     assert late["hits"] == 1
     assert late["late"] == pytest.approx(5 + 2.0794415416798357, rel=1e-15)
 
 
-def test_changed_source_of_any_kernel_compiles_anew(run: Any) -> None:
-    run()
+def test_changed_source_of_any_kernel_compiles_anew(run: Run) -> None:
     assert run("--changed")["hits"] == 0
 
 
-def test_processes_that_need_a_kernel_at_once_compile_it_once(run: Any) -> None:
-    first, second = run(at_once=2)
-    assert first["hits"] + second["hits"] == 1
-    assert first["found"] == second["found"]
+def test_processes_that_need_a_kernel_at_once_compile_it_once(
+    first: tuple[Path, Any], tmp_path: Path
+) -> None:
+    one, other = started(first[0], tmp_path / "kept", at_once=2)
+    assert one["hits"] + other["hits"] == 1
+    assert one["found"] == other["found"]
 
 
 COPY = """
