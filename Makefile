@@ -55,7 +55,6 @@ lint: $(READY)  ## Check style, format and spelling; changes nothing
 .PHONY: types
 types: $(READY)  ## Check types (mypy, strict)
 	@$(BIN)/mypy
-	@$(BIN)/mypy tools
 
 .PHONY: format
 format: $(READY)  ## Format the code, mend what ruff can, clear notebook outputs
