@@ -6,7 +6,7 @@ arbkit computes on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +173,8 @@ def draw_fair(folder: Path) -> None:
         figure.savefig(folder / "engine-fair.png")
 
 
-def draw_exits(folder: Path) -> None:
-    """One entry and the four rules that end it, on the same axes."""
-    n = 60
+def exit_cases() -> Iterator[tuple[arbkit.Panel, arbkit.Params, dict[str, Any], str]]:
+    """Run one trade for each rule that can end it, and one for which two rules hold on the same row."""
     up = [(0, 5), (5, 6), (6, 30)]
     cases: tuple[tuple[str, list[tuple[float, float]], dict[str, Any], str], ...] = (
         ("stop_loss", [*up, (40, 52), (60, 58)], {}, ""),
@@ -196,16 +195,22 @@ def draw_exits(folder: Path) -> None:
         "min_hold_s": 10,
         "exit_spread_bps": 0,
     }
+    for reason, points, changes, why in cases:
+        params = BASE.replace(**{**shared, **changes})
+        panel = market(smooth(points, 60, 0.7, 4))
+        trade = trades(arbkit.backtest(panel, params))[0]
+        assert trade["exit_reason"] == reason, (reason, trade)
+        yield panel, params, trade, why
+
+
+def draw_exits(folder: Path) -> None:
+    """One entry and the four rules that end it, on the same axes."""
     title = (
         "The same rules on five markets; the first that holds, from the top of the table, closes the trade"
     )
     with stacked(title, (1.45,) * 5) as (figure, axes):
-        for ax, (reason, points, changes, why) in zip(axes, cases, strict=True):
-            params = BASE.replace(**{**shared, **changes})
-            panel = market(smooth(points, n, 0.7, 4))
-            trade = trades(arbkit.backtest(panel, params))[0]
-            assert trade["exit_reason"] == reason, (reason, trade)
-            draw_exit(ax, panel, params, trade, why)
+        for ax, case in zip(axes, exit_cases(), strict=True):
+            draw_exit(ax, *case)
         axes[-1].legend(loc="upper right", ncols=2)
         axes[-1].set_xlabel("seconds; shaded: min_hold_s, dotted: max_hold_s")
         figure.savefig(folder / "engine-exits.png")
