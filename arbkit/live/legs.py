@@ -142,8 +142,8 @@ class _Run:
         return [order for order, _ in self.account.orders if not order.is_settled]
 
     def is_suspect(self, leg: int) -> bool:
-        """Whether a venue refuses orders, or leaves one without an answer."""
-        silent = any(order.state is OrderState.DOUBT for order in self.orders[leg])
+        """Whether a venue refuses orders, or does not say what became of one."""
+        silent = any(not order.is_settled for order in self.orders[leg])
         return silent or self.refusals[leg] >= _MOST_REFUSALS
 
     def timeline(self) -> list[tuple[int, Decimal]]:

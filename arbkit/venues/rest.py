@@ -22,6 +22,8 @@ __all__ = ["Call", "Judged", "RestClient", "Verdict"]
 
 _READ_TRIES: Final = 4
 _FIRST_PAUSE_S: Final = 0.1
+#: A read that has met a limit is repeated after it, where that is not longer away.
+_READ_PATIENCE_S: Final = 2.0
 #: An order that has to wait longer for its turn is refused: its price would be gone.
 _ORDER_PATIENCE_S: Final = 0.25
 
@@ -154,7 +156,10 @@ class RestClient:
                     return judged.data
                 if judged.verdict is Verdict.ABSENT:
                     return None
-                if not left or judged.verdict in (Verdict.REFUSED, Verdict.LIMITED):
+                too_long = (
+                    judged.verdict is Verdict.LIMITED and (judged.retry_after_s or 0) > _READ_PATIENCE_S
+                )
+                if not left or too_long or judged.verdict is Verdict.REFUSED:
                     raise VenueError(
                         self._message(call, judged), judged.code, retry_after_s=judged.retry_after_s
                     )
