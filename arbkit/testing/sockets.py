@@ -6,6 +6,7 @@ import asyncio
 import socket as sockets
 import struct
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final, Literal, Protocol
 
 from aiohttp import WSMsgType, web
@@ -76,10 +77,10 @@ class Socket:
 
     async def serve(self) -> web.WebSocketResponse:
         """Shake hands and serve until either side goes."""
-        await self.ws.prepare(self.request)
-        self.venue.sockets.add(self)
-        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._keep())]
+        self.venue.sockets.add(self)  # what happens while hands are shaken waits in the queue
         try:
+            await self.ws.prepare(self.request)
+            self._tasks += [asyncio.create_task(self._write()), asyncio.create_task(self._keep())]
             await self.opened()
             await self._read()
         finally:
@@ -177,7 +178,8 @@ class Socket:
 
     async def _closing(self, code: int, reason: str) -> None:
         self.ws._timeout = 0.5  # what a client may take to answer
-        await self.ws.close(code=code, message=reason.encode())
+        with suppress(ConnectionError, RuntimeError):  # gone already, or hands not shaken yet
+            await self.ws.close(code=code, message=reason.encode())
 
     async def _write(self) -> None:
         try:

@@ -16,7 +16,7 @@ import websockets
 from arbkit.errors import ConfigError
 from arbkit.testing import FAULTS, PracticeExchange, ServerClock
 from tests.testing.traders import MARKETS, Trader
-from tests.testing.world_clients import fetch, hear, run, silent
+from tests.testing.world_clients import fetch, hear, run, settled, silent
 
 VENUES = ("upbit", "binance_usdm", "binance_spot")
 DONE = {"upbit": "done", "binance_usdm": "FILLED", "binance_spot": "FILLED"}
@@ -49,7 +49,7 @@ async def listening(exchange: PracticeExchange, venue: str) -> AsyncIterator[Any
         if venue == "upbit":
             entry = {"type": "orderbook", "codes": ["KRW-BTC"], "is_only_realtime": True}
             await socket.send(json.dumps([{"ticket": "t"}, entry]))
-        await asyncio.sleep(0.02)
+            await settled(socket)
         yield socket
 
 
@@ -137,14 +137,16 @@ def test_an_error_may_leave_the_order_undone(venue: str) -> None:
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_late_answer_comes_after_the_order_is_done(venue: str) -> None:
     async def main() -> None:
-        async with PracticeExchange(MARKETS) as exchange:
+        clock = ServerClock(speed=1e-3)
+        async with PracticeExchange(MARKETS, clock=clock) as exchange:
             trader = Trader(exchange, venue)
             trader.push()
-            exchange.faults.on("slow_answer", venue=venue, delay=0.15, count=1)
+            exchange.faults.on("slow_answer", venue=venue, delay=5, count=1)
             late = asyncio.create_task(trader.submit("a"))
-            await asyncio.sleep(0.08)
+            while await trader.state("a") != DONE[venue]:
+                await asyncio.sleep(0.01)
             assert not late.done()
-            assert await trader.state("a") == DONE[venue]
+            clock.advance(5.1)
             assert (await late)[0] in (200, 201)
 
     run(main())
@@ -153,13 +155,14 @@ def test_a_late_answer_comes_after_the_order_is_done(venue: str) -> None:
 @pytest.mark.parametrize("venue", VENUES)
 def test_an_order_may_be_invisible_for_a_while(venue: str) -> None:
     async def main() -> None:
-        async with PracticeExchange(MARKETS) as exchange:
+        clock = ServerClock(speed=1e-3)
+        async with PracticeExchange(MARKETS, clock=clock) as exchange:
             trader = Trader(exchange, venue)
             trader.push()
-            exchange.faults.on("invisible_order", venue=venue, ms=60, count=1)
+            exchange.faults.on("invisible_order", venue=venue, ms=900, count=1)
             await trader.submit("a")
             assert await trader.state("a") == "missing"
-            await asyncio.sleep(0.07)
+            clock.advance(1)
             assert await trader.state("a") == DONE[venue]
 
     run(main())
@@ -476,7 +479,7 @@ def test_fills_stand_on_the_public_tape(venue: str) -> None:
                 if venue == "upbit":
                     entry = {"type": "trade", "codes": ["KRW-BTC"], "is_only_realtime": True}
                     await socket.send(json.dumps([{"ticket": "t"}, entry]))
-                    await asyncio.sleep(0.02)
+                    await settled(socket)
                 await trader.submit("a")
                 message = await hear(socket)
             fill = exchange.ledger()[venue]["fills"][0]

@@ -11,7 +11,7 @@ import websockets
 
 from arbkit.testing import PracticeExchange, ServerClock
 from arbkit.wire import upbit as parsed
-from tests.testing.world_clients import fetch, hear, run, silent
+from tests.testing.world_clients import fetch, hear, run, settled
 
 BIDS = [(137_001_000, 0.5), (137_000_000, 0.25), (136_999_000, 2)]
 ASKS = [(137_002_000, 0.5), (137_003_000, 1)]
@@ -81,9 +81,7 @@ def test_a_second_request_replaces_the_first() -> None:
         ):
             await subscribe(socket, book("KRW-BTC.5", is_only_realtime=True))
             await subscribe(socket, book("KRW-ETH.15", is_only_realtime=True), {"format": "JSON_LIST"})
-            await socket.send('[{"ticket":"x"},{"method":"LIST_SUBSCRIPTIONS"}]')
-            answer = await hear(socket)
-            assert [entry["codes"] for entry in answer["result"]] == [["KRW-ETH.15"]]
+            assert [entry["codes"] for entry in await settled(socket)] == [["KRW-ETH.15"]]
             exchange.upbit.push_book("KRW-BTC", BIDS, ASKS)
             exchange.upbit.push_book("KRW-ETH", [(5_000_000, 1)], [(5_001_000, 1)])
             message = await hear(socket)
@@ -122,11 +120,11 @@ def test_wrong_requests_are_named_and_the_socket_stays_open(text: str, name: str
 
 def test_silence_closes_after_120_seconds_and_pings_keep_it_open() -> None:
     async def main() -> None:
-        clock = ServerClock(speed=600)
+        clock = ServerClock(speed=300)
         async with PracticeExchange({"upbit": ["KRW-BTC"]}, clock=clock) as exchange:
             url = exchange.upbit.ws_url + "/websocket/v1"
             async with (
-                websockets.connect(url, ping_interval=0.05) as pinging,
+                websockets.connect(url, ping_interval=0.02) as pinging,
                 websockets.connect(url, ping_interval=None) as quiet,
                 websockets.connect(url, ping_interval=None) as asking,
             ):
@@ -142,7 +140,7 @@ def test_silence_closes_after_120_seconds_and_pings_keep_it_open() -> None:
 def test_more_than_five_messages_a_second_end_the_connection() -> None:
     async def main() -> None:
         async with (
-            PracticeExchange({"upbit": ["KRW-BTC"]}) as exchange,
+            PracticeExchange({"upbit": ["KRW-BTC"]}, clock=ServerClock(speed=1e-3)) as exchange,
             websockets.connect(exchange.upbit.ws_url + "/websocket/v1") as socket,
         ):
             for _ in range(7):
@@ -172,7 +170,7 @@ def test_bithumb_speaks_the_same() -> None:
             websockets.connect(exchange.bithumb.ws_url + "/websocket/v1") as socket,
         ):
             await subscribe(socket, book("KRW-BTC", is_only_realtime=True))
-            assert await silent(socket)
+            await settled(socket)
             exchange.bithumb.push_book("KRW-BTC", BIDS, ASKS)
             assert (await hear(socket))["code"] == "KRW-BTC"
 

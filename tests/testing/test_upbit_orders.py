@@ -13,7 +13,7 @@ import pytest
 import websockets
 
 from arbkit.testing import PracticeExchange
-from tests.testing.world_clients import fetch, hear, run, silent, upbit_token
+from tests.testing.world_clients import fetch, hear, run, settled, silent, upbit_token
 
 KEY, SECRET = "practice-upbit-key", "practice-upbit-secret"
 MARKETS = {"upbit": ["KRW-BTC", "KRW-USDT"]}
@@ -201,6 +201,7 @@ def test_the_private_socket_wants_a_token_and_tells_fills_and_balances() -> None
             headers = {"Authorization": upbit_token(KEY, SECRET)}
             async with websockets.connect(url, additional_headers=headers) as socket:
                 await socket.send(json.dumps([{"ticket": "t"}, {"type": "myOrder"}, {"type": "myAsset"}]))
+                await settled(socket)
                 assert await silent(socket), "nothing is sent before something happens"
                 await submit(exchange, "bid", "limit", price="137002000", volume="0.001", identifier="e")
                 heard = [await hear(socket) for _ in range(5)]

@@ -248,12 +248,13 @@ def test_the_exchange_closes_positions_itself() -> None:
 
 def test_the_dead_mans_switch_cancels_and_orders_are_counted() -> None:
     async def main() -> None:
-        async with PracticeExchange(MARKETS, clock=ServerClock(speed=100)) as exchange:
+        async with PracticeExchange(MARKETS, clock=ServerClock(speed=1e-3)) as exchange:
             filled(exchange)
             await submit(exchange, "BUY", quantity="0.2", **limit("96000"))
             await call(exchange, "POST", "/fapi/v1/countdownCancelAll", symbol="BTCUSDT", countdownTime=3000)
             assert len(exchange.ledger()["binance_usdm"]["open"]) == 1
-            await asyncio.sleep(0.1)
+            exchange.clock.advance(3.1)
+            await asyncio.sleep(0.02)
             assert exchange.ledger()["binance_usdm"]["open"] == []
             text = binance_query(SECRET, "symbol=BTCUSDT&side=BUY", stamp=exchange.clock.now_ms())
             _, _, headers = await fetch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 import urllib.request
 from pathlib import Path
 
@@ -69,10 +70,11 @@ def test_a_replay_keeps_the_time_and_loops() -> None:
     async def main() -> None:
         async with PracticeExchange({"upbit": ["KRW-BTC"]}) as exchange:
             task = exchange.play(lambda: frames, speed=20, loop=True)
-            await asyncio.sleep(0.07)
-            assert exchange.upbit.book_of("KRW-BTC").bids == [(1001.0, 1.0)]
-            await asyncio.sleep(0.2)
-            assert exchange.books_pushed > 3
+            begun = time.monotonic()
+            while exchange.books_pushed < 7:
+                await asyncio.sleep(0.001)
+            assert time.monotonic() - begun >= 0.19, "two laps of 100 ms each lie between"
+            assert exchange.upbit.book_of("KRW-BTC").bids in [[(1000.0 + second, 1.0)] for second in range(3)]
             assert not task.done()
             with pytest.raises(ConfigError, match="`speed` of a replay must be above 0, was 0"):
                 exchange.play(frames, speed=0)

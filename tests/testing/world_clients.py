@@ -45,6 +45,15 @@ async def silent(socket: websockets.ClientConnection, seconds: float = 0.1) -> b
     return False
 
 
+async def settled(socket: websockets.ClientConnection) -> list[Any]:
+    """Wait until Upbit has taken what was sent before, and return the subscriptions."""
+    await socket.send('[{"ticket":"settled"},{"method":"LIST_SUBSCRIPTIONS"}]')
+    while (answer := await hear(socket)).get("method") != "LIST_SUBSCRIPTIONS":
+        pass
+    found: list[Any] = answer["result"]
+    return found
+
+
 def _segment(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
