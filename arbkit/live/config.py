@@ -18,6 +18,7 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.live._reading import Block
 from arbkit.live.decide import DeskLimits
 from arbkit.live.reference import live_reference
+from arbkit.live.risk_block import LossConfig, loss_config
 from arbkit.panel import joined_view, split_view
 from arbkit.units import SECOND_NS
 from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
@@ -54,6 +55,7 @@ _KEYS: Final = (
     "guard",
     "allow_untuned_guard",
     "limits",
+    "risk",
     "execution",
     "store",
     "runs",
@@ -159,6 +161,7 @@ class LiveConfig:
     """The whole configuration of a run; made by `load` or `from_dict`.
 
     Attributes:
+        losses: limits on the loss to expect.
         decided: the decided set, where `params_file` names one.
         text: the YAML as read.
     """
@@ -171,6 +174,7 @@ class LiveConfig:
     pairs: tuple[PairConfig, ...]
     fx: FxConfig | None
     limits: DeskLimits
+    losses: LossConfig | None
     execution: ExecutionConfig
     store: str | None
     runs: Path
@@ -236,6 +240,7 @@ class LiveConfig:
             pairs=tuple(_renamed(pair, currency, same) for pair in pairs),
             fx=fx,
             limits=_limits(block, block.number("balance", above=True)),
+            losses=loss_config(block.raw("risk", None)),
             execution=_execution(block.raw("execution", {})),
             store=block.text("store", None),
             runs=Path(block.text("runs", "runs")),

@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, TradingState]] = {
     "order_in_doubt": TradingState.REDUCING,
     "unhedged": TradingState.REDUCING,
     "risk_limit": TradingState.REDUCING,
+    "loss_breaker": TradingState.REDUCING,
     "stopping": TradingState.REDUCING,
 }
 

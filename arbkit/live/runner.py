@@ -19,6 +19,7 @@ from arbkit.live.config import LiveConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder, write_json
 from arbkit.live.journal import Journal, read_journal
+from arbkit.live.losses import LossWatch
 from arbkit.live.ordering import VenueOrders
 from arbkit.live.replay import ReplayFeed
 from arbkit.live.reporting import Reporter
@@ -73,6 +74,7 @@ class LiveRunner:
         self._session: Session | None = None
         self._store: StateStore | None = None
         self._reporter: Reporter | None = None
+        self._losses: LossWatch | None = None
         self._started = 0.0
         self._saved = 0.0
         self._halted: dict[str, Any] | None = None
@@ -151,6 +153,8 @@ class LiveRunner:
         self._store = open_store(url, say=self._say)
         self._held.callback(self._store.close, 5.0)
         self._reporter = Reporter(session, self._store, self.config)
+        if self.config.losses is not None:
+            self._losses = LossWatch(self.config.losses, self.folder.path / "losses.json")
         session.on_trade = self._reporter.on_trade
         _warm_up(self.config)
         kind = "start" if taken is None else "resume"
@@ -373,8 +377,9 @@ class LiveRunner:
             await asyncio.sleep(self.config.heartbeat_s)
 
     def beat(self) -> None:
-        """Look at the kill switch, tell the state store, and save the state from time to time."""
+        """Look at the kill switch and the losses, tell the state store, save the state from time to time."""
         self._watch()
+        self._watch_losses()
         if self._reporter is not None:
             self._reporter.beat()
         now = time.monotonic()
@@ -408,6 +413,17 @@ class LiveRunner:
             session.guard.set(
                 "stale_params", now > decided.valid_until, detail=f"since {decided.valid_until:%Y-%m-%d}"
             )
+
+    def _watch_losses(self) -> None:
+        """Hold the equity against the loss to expect."""
+        if self._losses is None or self._session is None:
+            return
+        desk, guard = self.session.desk, self.session.guard
+        equity = self.config.balance + float(desk.account[0]["realized_pnl"]) + desk.marked()
+        found = self._losses.see(self._now_ns(), equity)
+        detail = f"expected shortfall {found.expected_shortfall:,.2f}"
+        guard.set("loss_breaker", found.state == "tripped", detail=detail)
+        guard.set("risk_limit", found.state == "reducing", detail=f"{found.reason}, {detail}")
 
     def _now_ns(self) -> int:
         return self._replay.now_ns if self._replay is not None else time.time_ns()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from arbkit.live.risk_block import loss_config
 from arbkit.study import StudySpec
 
 
@@ -17,11 +18,12 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(repository: Path) -> None:
         exec(compile(block, f"docs/risk.md, block {number}", "exec"), names)
 
 
-def test_the_part_of_a_spec_on_the_page_is_one(repository: Path) -> None:
+def test_the_parts_of_a_spec_and_of_a_configuration_are_what_they_say(repository: Path) -> None:
     import yaml
 
     page = (repository / "docs" / "risk.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    block, risk = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert loss_config(yaml.safe_load(risk)["risk"]) is not None
     values = yaml.safe_load(block)
     values["fixed"] |= {
         "taker_fee_a_bps": 1,

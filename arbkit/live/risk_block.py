@@ -1,0 +1,64 @@
+"""The block `risk` of a live configuration: limits on the loss to expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from arbkit.errors import ConfigError
+from arbkit.live._reading import Block
+from arbkit.risk import LossLimit
+from arbkit.units import DAY_NS
+
+__all__ = ["LossConfig", "loss_config"]
+
+_KEYS: Final = (
+    "level",
+    "method",
+    "period",
+    "window",
+    "fewest",
+    "max_value_at_risk",
+    "max_expected_shortfall",
+    "breaker",
+)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """A block `risk`: the arguments of `arbkit.risk.LossLimit`, and the length of a period."""
+
+    period_ns: int
+    options: dict[str, Any]
+
+    def limit(self) -> LossLimit:
+        """Return a limit that knows nothing yet."""
+        return LossLimit(**self.options)
+
+
+def loss_config(values: Any) -> LossConfig | None:
+    """Read the block `risk` of a configuration; None where there is none.
+
+    Raises:
+        ConfigError: when it breaks a rule.
+    """
+    if values is None:
+        return None
+    block = Block("risk", values, _KEYS)
+    options = {
+        "level": block.number("level", 0.99),
+        "method": block.text("method", "historical"),
+        "window": block.whole("window", 250, low=2),
+        "fewest": block.whole("fewest", 30, low=2),
+        "max_value_at_risk": block.number("max_value_at_risk", None, above=True),
+        "max_expected_shortfall": block.number("max_expected_shortfall", None, above=True),
+        "breaker": block.number("breaker", None, above=True),
+    }
+    found = LossConfig(block.duration("period", DAY_NS), options)
+    if found.period_ns <= 0:
+        raise ConfigError("`risk.period` must be longer than 0")
+    try:
+        found.limit()
+    except ConfigError as error:
+        raise ConfigError(f"`risk`: {error}") from error
+    return found
