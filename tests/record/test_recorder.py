@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 from aiohttp import web
 
+from arbkit import load_panel
 from arbkit.data import open_dataset
 from arbkit.data.growing import GrowingDataset
 from arbkit.data.ingest import IngestSpec, ingest
 from arbkit.errors import ConfigError, DataError
+from arbkit.panel import Panel
 from arbkit.record import Recorder, RecordSpec, RecordSummary, VenueSpec
 from arbkit.record.spec import instrument_of
 from arbkit.venues.secret import Credentials, Secret
@@ -144,6 +146,7 @@ def rows(folder: Path, leg: str) -> pl.DataFrame:
 
 def test_books_become_rows_that_are_read_while_the_recording_goes_on(tmp_path: Path) -> None:
     seen: list[pl.DataFrame] = []
+    panels: list[Panel] = []
 
     async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
         await started(recorder)
@@ -152,6 +155,8 @@ def test_books_become_rows_that_are_read_while_the_recording_goes_on(tmp_path: P
             await binance.move("BTCUSDT", 100.0, float(number))
         await until(lambda: recorder.summary().rows == 13)
         seen.extend(rows(tmp_path / "live", leg) for leg in LEGS)
+        pair, fx = {"a": LEGS[0], "b": LEGS[2]}, {"symbol": LEGS[1]}
+        panels.append(load_panel(tmp_path / "live", pair, fx, currency="USDT", cache=False))
 
     summary = record(tmp_path / "live", play)
     assert [frame.height for frame in seen] == [6, 1, 6]
@@ -161,6 +166,9 @@ def test_books_become_rows_that_are_read_while_the_recording_goes_on(tmp_path: P
     assert seen[0]["ts_recv"].is_sorted()
     assert seen[0]["ts_event"].dt.timestamp("ms")[0] == 1_746_601_573_001
     assert (summary.rows, summary.books, summary.gaps, summary.dropped) == (13, 13, 0, 0)
+    assert panels[0].tradable.all()
+    assert len(panels[0]) >= 5
+    assert len(panels[0].meta.files) >= 3
     assert open_dataset(tmp_path / "live").instrument("upbit/KRW-USDT").kind == "fx"
     assert json.loads(json.dumps(summary.as_dict()))["venues"]["upbit"]["books"] == 7
 
