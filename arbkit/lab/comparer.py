@@ -16,7 +16,7 @@ from arbkit.engine.views import curve_view
 from arbkit.errors import ArbkitError
 from arbkit.lab.comparing import Compared
 from arbkit.lab.desk import Answer
-from arbkit.lab.front import Wired, front_end, look
+from arbkit.lab.front import Near, front_end, look
 from arbkit.records import ExitReason, Side
 from arbkit.show import count, period
 
@@ -30,7 +30,7 @@ _REASONS: Final = [reason.name.lower() for reason in ExitReason]
 _SIDES: Final = [side.name for side in Side]
 
 
-class Comparer(Wired):
+class Comparer(Near):
     """A widget that shows runs side by side; see `arbkit.lab.compare`.
 
     Attributes:
@@ -88,7 +88,7 @@ class Comparer(Wired):
         """Show the widget, and beneath it a picture for where no kernel runs."""
         from arbkit.lab.still import framed, show_still, show_widget
 
-        self.open_wire()
+        self.open_shortcut()
         show_widget(self)
         mark = self._setup["mark"]
         show_still(framed(self.compared._repr_html_(), mark), repr(self), mark)

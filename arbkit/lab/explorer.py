@@ -12,7 +12,7 @@ from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.engine.views import equity_frame, trades_frame
 from arbkit.lab.desk import Answer, Desk
-from arbkit.lab.front import Wired, front_end, look
+from arbkit.lab.front import Near, front_end, look
 from arbkit.panel.views import spread_frame
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Explorer"]
 
 
-class Explorer(Wired):
+class Explorer(Near):
     """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
 
     _esm = front_end("controls.js", "marks.js", "explore.js")
@@ -130,6 +130,6 @@ class Explorer(Wired):
         from arbkit.lab.still import show_still, show_widget
 
         # The page draws its first picture by the short way while the still is made here.
-        self.open_wire()
+        self.open_shortcut()
         show_widget(self)
         show_still(*self._still(), self._setup["mark"])

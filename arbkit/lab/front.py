@@ -16,13 +16,13 @@ try:
     import anywidget
     import traitlets
 
-    from arbkit.lab.wire import Wire
+    from arbkit.lab.shortcut import Shortcut
 except ImportError as error:  # pragma: no cover - only where the extra is missing
     raise MissingDependencyError(
         "arbkit.lab needs the notebook packages; install them with: pip install 'arbkit[notebook]'"
     ) from error
 
-__all__ = ["Widget", "Wired", "front_end", "look"]
+__all__ = ["Near", "Widget", "front_end", "look"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 
@@ -31,11 +31,11 @@ class Widget(anywidget.AnyWidget):
     """What every widget of arbkit is."""
 
 
-class Wired(Widget):
-    """A widget whose page may talk with the kernel by a short way; see `arbkit.lab.wire`."""
+class Near(Widget):
+    """A widget whose page may talk with the kernel by a short way; see `arbkit.lab.shortcut`."""
 
     _address = traitlets.Unicode("").tag(sync=True)
-    _wire: Wire | None = None
+    _shortcut: Shortcut | None = None
 
     def answer(self, message: Mapping[str, Any]) -> Answer:
         """Answer a message of the page: plain values, and the arrays of the shapes that they tell."""
@@ -43,20 +43,20 @@ class Wired(Widget):
 
     def close(self) -> None:
         """End the widget, and the short way to it."""
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+        shortcut, self._shortcut = self._shortcut, None
+        if shortcut is not None:
+            shortcut.close()
         super().close()
 
-    def open_wire(self) -> None:
+    def open_shortcut(self) -> None:
         """Open the short way, once, and tell the page where it is."""
-        self._wire = self._wire or Wire(self.answer)
-        self._address = self._wire.address
+        self._shortcut = self._shortcut or Shortcut(self.answer)
+        self._address = self._shortcut.address
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
-        if message.get("kind") == "wire":
-            self.open_wire()
-            self.send({"kind": "wire", "address": self._address})
+        if message.get("kind") == "shortcut":
+            self.open_shortcut()
+            self.send({"kind": "shortcut", "address": self._address})
             return
         content, arrays = self.answer(message)
         self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])

@@ -109,7 +109,7 @@ def drag_the_threshold(notebook: Notebook, first: arbkit.Params) -> arbkit.Param
     notebook.drag(slider, [12, 15, 18, 21, 24, 27, 30], 20)
     rested(page)
     assert picture(page) != before
-    assert page.locator(".ak-explore").get_attribute("data-way") == "wire"
+    assert page.locator(".ak-explore").get_attribute("data-way") == "shortcut"
     assert page.evaluate("performance.getEntriesByName('arbkit:explore').length") > 0
     moved = first.replace(min_spread_bps=float(slider.input_value()))
     assert 25 <= moved.min_spread_bps <= 35

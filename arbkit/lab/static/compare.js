@@ -335,7 +335,7 @@ class CompareView {
 
   hear(message, buffers) {
     if (message.kind === "draw") return this.drawer.answered(message, buffers);
-    if (message.kind === "wire") return this.way.open(message.address);
+    if (message.kind === "shortcut") return this.way.open(message.address);
     if (message.error) return this.fail(message.error);
     if (message.kind !== "trades") return undefined;
     this.fail("");

@@ -459,7 +459,7 @@ class ExploreView {
 
   hear(message, buffers) {
     if (message.kind === "draw") return this.drawer.answered(message, buffers);
-    if (message.kind === "wire") return this.way.open(message.address);
+    if (message.kind === "shortcut") return this.way.open(message.address);
     if (message.error) return this.fail(message.error);
     if (message.kind === "moved") return this.ask({ refresh: true });
     if (message.kind === "code") return this.showText("The code that makes the same backtest", message.text, true);
@@ -583,7 +583,7 @@ class ExploreView {
       `${(this.rows || 0).toLocaleString("en-US")} rows in view, ${detail}; ${trades}; ` +
       `backtest ${fixed(ms.backtest, 1)} ms, picture ${fixed(ms.picture, 1)} ms${speed}`;
     if (!this.root.dataset.drawn) performance.mark("arbkit:first");
-    this.root.dataset.way = this.way.isOpen ? "wire" : "jupyter";
+    this.root.dataset.way = this.way.isOpen ? "shortcut" : "jupyter";
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
     this.hint =
       "Drag over a chart to zoom, double click for all; Ctrl + wheel zooms, Shift + wheel moves; point at a mark for its trade.";

@@ -119,12 +119,12 @@ function shortWay(model, hear, lost) {
   };
   if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)) {
     if (model.get("_address")) way.open(model.get("_address"));
-    else model.send({ kind: "wire" });
+    else model.send({ kind: "shortcut" });
   }
   return way;
 }
 
-// An answer in one piece, as `arbkit.lab.wire.packed` makes it.
+// An answer in one piece, as `arbkit.lab.shortcut.packed` makes it.
 function unpacked(data) {
   const length = new DataView(data).getUint32(0, true);
   const message = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));

@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 
 from arbkit._typing import FloatArray
 
-__all__ = ["Wire", "packed"]
+__all__ = ["Shortcut", "packed"]
 
 _HERE: Final = "127.0.0.1"
 _ORIGIN: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
@@ -51,11 +51,11 @@ def packed(content: Mapping[str, Any], arrays: Sequence[FloatArray]) -> bytes:
     return b"".join([head, *(np.ascontiguousarray(array).data.cast("B") for array in arrays)])
 
 
-class Wire:
+class Shortcut:
     """A door on the loopback address, open until it is closed or the process ends.
 
     Args:
-        answer: answers a message; called in a thread of the wire's own.
+        answer: answers a message; called in a thread of the shortcut's own.
     """
 
     def __init__(self, answer: Answers) -> None:
@@ -63,7 +63,7 @@ class Wire:
         self._secret = secrets.token_urlsafe(24)
         self._door = socket.create_server((_HERE, 0))
         self._talks: set[socket.socket] = set()
-        threading.Thread(target=self._wait, name="arbkit-wire", daemon=True).start()
+        threading.Thread(target=self._wait, name="arbkit-shortcut", daemon=True).start()
 
     @property
     def address(self) -> str:

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 import arbkit
 from arbkit import lab
 from arbkit.lab.desk import Desk
-from arbkit.lab.wire import Wire
+from arbkit.lab.shortcut import Shortcut
 
 HERE: Any = "http://localhost:8888"
 
@@ -25,8 +25,8 @@ def desk(panel: arbkit.Panel, params: arbkit.Params) -> Desk:
 
 
 @pytest.fixture
-def wire(desk: Desk) -> Iterator[Wire]:
-    opened = Wire(desk.answer)
+def shortcut(desk: Desk) -> Iterator[Shortcut]:
+    opened = Shortcut(desk.answer)
     yield opened
     opened.close()
 
@@ -42,8 +42,8 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]]:
     return content, arrays
 
 
-def test_picture_is_the_same_by_either_way(wire: Wire, desk: Desk) -> None:
-    with connect(wire.address, origin=HERE) as talk:
+def test_picture_is_the_same_by_either_way(shortcut: Shortcut, desk: Desk) -> None:
+    with connect(shortcut.address, origin=HERE) as talk:
         for number in (1, 2):
             asked = {"kind": "draw", "id": number, "pixels": 300}
             talk.send(json.dumps(asked))
@@ -56,22 +56,22 @@ def test_picture_is_the_same_by_either_way(wire: Wire, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "http://localhost.example"])
-def test_pages_of_other_machines_are_refused(wire: Wire, origin: Any) -> None:
-    with pytest.raises(InvalidStatus), connect(wire.address, origin=origin):
+def test_pages_of_other_machines_are_refused(shortcut: Shortcut, origin: Any) -> None:
+    with pytest.raises(InvalidStatus), connect(shortcut.address, origin=origin):
         pass
 
 
-def test_nobody_enters_without_the_address(wire: Wire) -> None:
-    with pytest.raises(InvalidStatus), connect(wire.address[:-1], origin=HERE):
+def test_nobody_enters_without_the_address(shortcut: Shortcut) -> None:
+    with pytest.raises(InvalidStatus), connect(shortcut.address[:-1], origin=HERE):
         pass
 
 
-def test_talk_ends_where_a_message_is_none(wire: Wire) -> None:
-    with connect(wire.address, origin=HERE) as talk:
+def test_talk_ends_where_a_message_is_none(shortcut: Shortcut) -> None:
+    with connect(shortcut.address, origin=HERE) as talk:
         talk.send("no message")
         with pytest.raises(ConnectionClosed):
             talk.recv()
-    with connect(wire.address, origin=HERE):
+    with connect(shortcut.address, origin=HERE):
         pass
 
 
@@ -80,7 +80,7 @@ def test_widget_tells_the_address_and_closes_the_door(panel: arbkit.Panel, param
     sent: list[dict[str, Any]] = []
     widget.send = lambda content, buffers=None: sent.append(content)
     for _ in range(2):
-        widget._on_message(widget, {"kind": "wire"}, [])
+        widget._on_message(widget, {"kind": "shortcut"}, [])
     assert sent[0] == sent[1]
     with connect(sent[0]["address"], origin=HERE) as talk:
         widget.close()
