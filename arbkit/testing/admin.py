@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
 
 from arbkit.errors import ArbkitError, ConfigError
-from arbkit.testing._http import json_bytes
+from arbkit.testing._http import json_bytes, text_of
 from arbkit.testing.clock import ServerClock
 from arbkit.testing.faults import FAULTS, Faults
 
@@ -114,7 +115,7 @@ class Admin:
         for venue in found.values():
             venue["fills"] = [asdict(trade) for trade in venue["fills"]]
             venue["open"] = [asdict(order) for order in venue["open"]]
-        return found
+        return _plain(found)
 
     def _books(self, given: Mapping[str, Any]) -> Any:
         try:
@@ -130,6 +131,15 @@ class Admin:
             self._exchange.clock.run_at(float(given["speed"]))
         self._exchange.clock.advance(float(given.get("advance", 0)))
         return {"now_ns": self._exchange.clock.now_ns(), "speed": self._exchange.clock.speed}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with every decimal as plain digits."""
+    if isinstance(value, Decimal):
+        return text_of(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _served(act: _Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
