@@ -17,6 +17,7 @@ from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
 from arbkit.live.session import Session
+from arbkit.live.stats import Histogram
 from arbkit.venues import BookEvent, OrderKeeper, OrderSide, TradingClient, VenueError, read_intents
 from arbkit.venues.orders import Order
 
@@ -75,6 +76,7 @@ class VenueOrders:
         self._prepared = False
         self._baseline: dict[tuple[str, str], Decimal] = {}
         self.naked_s = 0.0
+        self.sent_after_ns = Histogram()
         self.counts = self.executor.counts
 
     def _book(self, venue: str, symbol: str) -> BookEvent | None:
@@ -144,6 +146,9 @@ class VenueOrders:
         """Write an outcome down, before it is booked."""
         self._session.journal.append("outcome", sync=True, **outcome.to_dict())
         self.naked_s = max(self.naked_s, outcome.worst_naked_s)
+        for leg in (outcome.a, outcome.b):
+            if leg.sent_ns >= outcome.decided_ns > 0:
+                self.sent_after_ns.add(leg.sent_ns - outcome.decided_ns)
         guard = self._session.guard
         name = outcome.pair
         guard.set(
@@ -498,5 +503,6 @@ class VenueOrders:
             "open": len(self.keeper.open),
             "strangers": len(self.keeper.strangers),
             "longest_naked_s": round(self.naked_s, 6),
+            "book_to_sent_ms": self.sent_after_ns.to_dict(1e6),
             **dict(self.counts),
         }

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from arbkit.live import LiveConfig, LiveRunner, open_run, parity_of
 from arbkit.testing import PracticeExchange, walk_frames
@@ -126,3 +131,45 @@ def test_books_may_be_asked_for_over_rest(tmp_path: Path) -> None:
     stats = played(run)
     assert stats["rows"] == 3
     assert stats["pairs"][0]["feed_age_s"]["a"] < 5
+
+
+DIES_AFTER_A_FILL = """
+import os, signal, sys
+from arbkit.live import LiveRunner
+from arbkit.live.journal import Journal
+first = Journal.extend
+def extend(self, lines, **more):
+    kinds = [kind for kind, _ in lines]
+    number = first(self, lines, **more)
+    if "fill" in kinds:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+Journal.extend = extend
+LiveRunner(sys.argv[1], mode="live").run_forever(max_runtime_s=20)
+"""
+
+
+def test_a_run_killed_between_two_legs_ends_hedged_with_every_fill_counted_once(tmp_path: Path) -> None:
+    async def run(exchange: PracticeExchange) -> None:
+        path = tmp_path / "practice.yaml"
+        execution = {"fills": "venue", "max_slip_bps": 50}
+        path.write_text(yaml.safe_dump(values(exchange, tmp_path, mode="live", execution=execution)))
+        environ = dict(os.environ) | {"ARBKIT_LIVE": "practice"}
+        for name in MARKETS:
+            keys = getattr(exchange, name).keys
+            environ |= {f"ARBKIT_{name.upper()}_KEY": keys.key, f"ARBKIT_{name.upper()}_SECRET": keys.secret}
+        words = (sys.executable, "-c", DIES_AFTER_A_FILL, str(path))
+        killed = await asyncio.create_subprocess_exec(*words, env=environ)
+        assert await killed.wait() == -signal.SIGKILL
+        runner = LiveRunner(path, mode="live", environ=environ)
+        final = await traded(runner, 2)
+        ledger, run = exchange.ledger(), open_run(tmp_path / "practice")
+        assert final["trades_closed"] >= 2
+        assert [line["kind"] for line in run.records("start", "resume")] == ["start", "resume"]
+        long = ledger["upbit"]["balances"]["BTC"] - 2
+        assert long + ledger["binance_usdm"]["positions"].get("BTCUSDT", 0) == 0
+        fills = sum(len(ledger[name]["fills"]) for name in MARKETS)
+        assert fills == len({(f["venue"], f["trade_id"]) for f in run.records("fill")})
+        assert parity_of(run).ok
+
+    played(run)
