@@ -46,6 +46,7 @@ RUN_PAGES = (
     "start", "screen", "statistics", "extending", "data", "ingest", "synthetic", "panel", "metrics", "study",
     "samplers", "storages", "validation", "walk-forward", "decision", "stress", "realism", "portfolio",
     "jobs", "report", "notebooks", "lab", "shell", "practice-exchange", "record", "venues",
+    "live",
 )  # fmt: skip
 #: Blocks that only show something, each introduced by a sentence that says why it does not run here.
 SHOWN = {"text", "toml", "{toctree}"}
@@ -103,7 +104,7 @@ def test_readme_and_pages_run_from_top_to_bottom_after_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, not several: each part stands on what the one before left behind."""
-    for shipped in ("studies/demo.yaml", "sessions/demo-grid.yaml"):
+    for shipped in ("studies/demo.yaml", "sessions/demo-grid.yaml", "configs/replay.yaml"):
         (tmp_path / shipped).parent.mkdir()
         shutil.copy(REPOSITORY / shipped, tmp_path / shipped)
     monkeypatch.chdir(tmp_path)
