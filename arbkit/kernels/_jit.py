@@ -13,31 +13,66 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from arbkit.kernels._cache import KernelCache
 
-__all__ = ["borrowed", "inlined", "jit", "placed"]
+__all__ = ["NO", "YES", "ZERO", "borrowed", "inlined", "inner", "jit", "placed"]
+
+#: Values of the types that Python passes: a constant in compiled code is of a type of its own, and the kernel
+#: that it is passed to would be compiled once more for it.
+NO: Any = np.bool_(False)
+YES: Any = np.bool_(True)
+ZERO: Any = np.int64(0)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _compiled(function: _F, **flags: Any) -> _F:
+def _compiled(function: _F, *, entry: bool, **flags: Any) -> _F:
+    flags |= {"no_cfunc_wrapper": True, "no_cpython_wrapper": not entry}
     dispatcher = numba.njit(error_model="numpy", nogil=True, **flags)(function)
     if hasattr(dispatcher, "enable_caching"):
         dispatcher._cache = KernelCache(function)
+        if not entry:
+            _close(dispatcher, function.__name__)
     return dispatcher  # type: ignore[no-any-return]
 
 
+def _close(dispatcher: Any, name: str) -> None:
+    """Refuse calls from Python to code that has no entry for them."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TypeError(
+            f"`{name}` is compiled for other kernels alone; one that Python calls is made with `jit`, and "
+            "its name begins without an underscore"
+        )
+
+    dispatcher._insert = lambda *_, **__: None
+    dispatcher._compile_for_args = refuse
+
+
 def jit(function: _F) -> _F:
-    """Compile a kernel for arrays and scalars, cached on disk, releasing the interpreter lock."""
-    return _compiled(function)
+    """Compile a kernel for arrays and scalars, cached on disk, releasing the interpreter lock.
+
+    One whose name begins with an underscore can be called by kernels alone: what takes arguments over from
+    Python is as much code as many a kernel, and to leave it out saves a fifth of all compilation.
+    """
+    return _compiled(function, entry=not function.__name__.startswith("_"))
+
+
+def inner(function: _F) -> _F:
+    """Compile a kernel that only other kernels call, from whichever module."""
+    return _compiled(function, entry=False)
 
 
 def inlined(function: _F) -> _F:
-    """Compile a small function into its callers, where a call per row would cost more than its work."""
-    return _compiled(function, forceinline=True)
+    """Compile a small function into its callers, where a call per row would cost more than its work.
+
+    Only kernels can call it.
+    """
+    return _compiled(function, entry=False, forceinline=True)
 
 
 def _borrowed(typingctx: Any, array: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from arbkit._typing import FloatArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inner, jit
 
 __all__ = ["mix", "normal", "normal_from_uniform", "normals", "uniform", "uniforms"]
 
@@ -41,7 +41,7 @@ def mix(value: Any) -> Any:
     return z ^ (z >> _S31)
 
 
-@jit
+@inner
 def uniform(key: Any, index: Any, slot: Any) -> float:
     """One number strictly inside (0, 1) for (key, index, slot); key uint64, index and slot integers >= 0."""
     h = mix(key + np.uint64(index) * _GOLDEN + np.uint64(slot) * _SLOT)
@@ -63,7 +63,7 @@ def normal_from_uniform(u: float) -> float:
     return num / den
 
 
-@jit
+@inner
 def normal(key: Any, index: Any, slot: Any) -> float:
     """One standard normal number for (key, index, slot)."""
     return normal_from_uniform(uniform(key, index, slot))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner
 from arbkit.kernels.index import (
     ASK_A,
     ASK_B,
@@ -60,7 +60,7 @@ class _Linear(NamedTuple):
     on_ladders: bool
 
 
-@jit
+@inner
 def linear_equity(books: Books, rules: Any, state: Any, trades: RecordArray, open_ids: IntArray) -> _Linear:
     """Return equity as a function of prices, while the open trades stay the same."""
     h, fa, fb = rules.half_slip, rules.fee_a, rules.fee_b
@@ -215,7 +215,7 @@ def _top_equity(market: Market, i: int, line: _Linear) -> float:
     return equity
 
 
-@jit
+@inner
 def peak_between(
     market: Market,
     index: Index,
@@ -254,7 +254,7 @@ def peak_between(
                 block, level = block >> FAN_BITS, level + 1
 
 
-@jit
+@inner
 def drawdown_between(
     market: Market,
     index: Index,

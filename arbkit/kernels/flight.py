@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from arbkit._typing import IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.exits import reason_to_leave
 from arbkit.kernels.ladder import (
     Books,
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     fill_rate: float
 
 
-@jit
+@inner
 def plan_entry(quote: Quote, side: int, asked: float, rules: Any, state: Any, flight: Flight) -> Plan:
     """Return what an entry for a notional would be if both legs were filled on this row."""
     top = entry_fills(side, quote)
@@ -173,7 +173,7 @@ def _send(
     return order.row_a >= 0 and order.row_b >= 0  # type: ignore[no-any-return]
 
 
-@jit
+@inner
 def send_entry(
     quote: Quote,
     side: int,
@@ -191,7 +191,7 @@ def send_entry(
         _complete_entry(quote, flight.orders[state.n_orders], rules, state, trades, open_ids, flight)
 
 
-@jit
+@inner
 def leave_ordered(
     quote: Quote,
     close_all: bool,

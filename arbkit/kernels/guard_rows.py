@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from arbkit._typing import BoolArray, IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.equity import equity_at, linear_equity, node_bounds
 from arbkit.kernels.guard import DAY_NS, breaker_trips, guard_day
 from arbkit.kernels.index import FAN, FAN_BITS, Index, first_row_from
@@ -24,7 +24,7 @@ def _tradable_from(ts: IntArray, tradable: BoolArray, start: int, stop: int, mom
     return row
 
 
-@jit
+@inner
 def guard_event(
     market: Market,
     index: Index,

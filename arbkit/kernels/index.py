@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arbkit._typing import IntArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import ZERO, inlined, inner, jit
 from arbkit.kernels.extremes import block_extremes
 from arbkit.kernels.market import Market, Prices
 from arbkit.kernels.spread import signal_ab, signal_ba, spread_ab, spread_ba
@@ -142,7 +142,7 @@ def build_index(market: Market, offsets: IntArray, bounds: npt.NDArray[np.float3
     Returns:
         First and last tradable row, or (0, -1).
     """
-    index_rows(market, 0, market.ts.size, bounds)
+    index_rows(market, ZERO, market.ts.size, bounds)
     return finish_index(market, offsets, bounds)
 
 
@@ -240,7 +240,7 @@ def _write_spreads(
     bounds[series + NEG_S_BA, block] = upper32(-low)
 
 
-@jit
+@inner
 def fold(rows: int, offsets: IntArray, bounds: npt.NDArray[np.float32]) -> None:
     """Fill every higher level from the one below, and the padding.
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from arbkit._typing import BoolArray, FloatArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.pointers import stored_float
 
 __all__ = [
@@ -97,7 +97,7 @@ def _is_void(price: float, size: float) -> bool:
     return not (np.isfinite(price) and price > 0 and np.isfinite(size) and size > 0)
 
 
-@jit
+@inner
 def ladder_price(
     books: Books, side: int, row: int, levels: int, taken: float, size: float, top: float
 ) -> tuple[float, bool]:
@@ -134,7 +134,7 @@ def ladder_price(
     return (money + left * last) / size, True
 
 
-@jit
+@inner
 def ladder_size(books: Books, side: int, row: int, levels: int, taken: float) -> float:
     """Return the size left on a ladder, base units."""
     px, sz = _ladder(books, side)
@@ -150,7 +150,7 @@ def ladder_size(books: Books, side: int, row: int, levels: int, taken: float) ->
     return total
 
 
-@jit
+@inner
 def affordable(
     books: Books, side: int, row: int, levels: int, taken: float, money: float, worsen: float
 ) -> tuple[float, bool]:
@@ -192,7 +192,7 @@ def take(taken: RecordArray, state: Any, row: int, side: int, size: float) -> No
     state.n_taken += 1
 
 
-@jit
+@inner
 def worst_price(books: Books, side: int, row: int, top: float) -> float:
     """Return the price farthest from the best one among all levels that are not void."""
     px, sz = _ladder(books, side)

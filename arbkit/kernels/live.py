@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import NO, inlined, jit
 from arbkit.kernels.ladder import Books
 from arbkit.kernels.money import Fills, book_entry, close_trade, mark_trades, open_value
 from arbkit.kernels.orders import Flight, has_room
@@ -170,7 +170,7 @@ def live_row(
     _borrow(state, desk)
     count_excursions(quote, rule, state)
     _note_runs(quote, rule, p, runs)
-    leave_row(quote, False, rule, state, trades, open_ids, flight)
+    leave_row(quote, NO, rule, state, trades, open_ids, flight)
     _give_back(state, desk)
     balance = rule.initial_balance_usd + desk.realized_pnl
     held = was_open > 0 or state.n_open > 0
@@ -182,7 +182,7 @@ def live_row(
     if rule.has_total_limits == 1:
         _note_desk(p, states, shared, trades, every_open)
     entry_ok = r.entry_ok == 1 and r.state == ACTIVE
-    enter_row(quote, entry_ok, False, rule, state, trades, open_ids, flight)
+    enter_row(quote, entry_ok, NO, rule, state, trades, open_ids, flight)
     desk.n_trades, desk.stopped = state.n_trades, state.stopped
     if held or state.n_open > 0:
         shared[p, 0] = open_value(quote, rule, state, trades, open_ids) if state.n_open > 0 else 0.0

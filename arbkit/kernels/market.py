@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from arbkit._typing import BoolArray, FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.ladder import Books
 from arbkit.kernels.quote import Quote, make_quote
 
@@ -91,7 +91,7 @@ def ends(market: Market) -> tuple[int, int]:
     return (first, last) if first <= last else (0, -1)
 
 
-@jit
+@inner
 def first_grid(ts: int, step_ns: int) -> int:
     """Return the number of the first grid point at or after ts."""
     return -((-ts) // step_ns)

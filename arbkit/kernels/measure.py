@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import borrowed, inlined, jit
+from arbkit.kernels._jit import borrowed, inlined, inner, jit
 from arbkit.kernels.equity import drawdown_between, linear_equity, peak_between
 from arbkit.kernels.filter import stored_int
 from arbkit.kernels.index import Index
@@ -189,7 +189,7 @@ def _bound_within(
     return max(notes[k, DROP], fall) / notes[k, PEAK]  # type: ignore[no-any-return]
 
 
-@jit
+@inner
 def deepest_of(
     market: Market,
     index: Index,

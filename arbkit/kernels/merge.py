@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import IntArray
-from arbkit.kernels._jit import inlined, jit, placed
+from arbkit.kernels._jit import inlined, inner, placed
 from arbkit.kernels.index import Index, first_row_from
 from arbkit.kernels.market import Market
 
@@ -83,7 +83,7 @@ def bounds_at(places: IntArray, p: int) -> tuple[int, int]:
     return places[p, _INDEX + 5], places[p, _INDEX + 6]
 
 
-@jit
+@inner
 def new_tree(keys: IntArray) -> IntArray:
     """Return the tournament over n keys, a power of two: node 1 names the winner, leaf k stands at n + k.
 

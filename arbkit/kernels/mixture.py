@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arbkit._typing import FloatArray, IntArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import ZERO, inlined, inner, jit
 
 __all__ = [
     "CATEGORY",
@@ -126,7 +126,7 @@ def _log(value: float) -> float:
     return max(math.log(value), _LOG_NOTHING) if value > 0.0 else _LOG_NOTHING
 
 
-@jit
+@inner
 def empty_mixture(columns: Columns, n: int) -> Mixture:
     """Make room for n kernels."""
     p = len(columns.kind)
@@ -165,7 +165,7 @@ def _table_row(columns: Columns, mixture: Mixture, d: int, mu: float, inverse: f
     return new
 
 
-@jit
+@inner
 def set_kernel(
     columns: Columns, mixture: Mixture, k: int, d: int, mu: float, sigma: float, first: int
 ) -> None:
@@ -181,7 +181,7 @@ def set_kernel(
     mixture.norm[d, k] -= math.log(sigma * _ROOT_2PI)
 
 
-@jit
+@inner
 def fit_numeric(columns: Columns, mixture: Mixture, d: int, x: FloatArray, finest: float) -> None:
     """Fit a column: a kernel reaches to the farther neighbour, within limits; the last is the prior."""
     n = len(x)
@@ -192,9 +192,9 @@ def fit_numeric(columns: Columns, mixture: Mixture, d: int, x: FloatArray, fines
     there = n
     while there > 0 and np.isnan(x[order[there - 1]]):
         there -= 1
-    set_kernel(columns, mixture, n, d, middle, widest, 0)
+    set_kernel(columns, mixture, n, d, middle, widest, ZERO)
     for i in range(there, n):
-        set_kernel(columns, mixture, order[i], d, middle, widest, 0)
+        set_kernel(columns, mixture, order[i], d, middle, widest, ZERO)
     first = mixture.rows[d]
     for i in range(there):
         mu = x[order[i]]
@@ -208,7 +208,7 @@ def fit_numeric(columns: Columns, mixture: Mixture, d: int, x: FloatArray, fines
         set_kernel(columns, mixture, order[i], d, mu, sigma, first)
 
 
-@jit
+@inner
 def append_kernel(columns: Columns, mixture: Mixture, n: int, points: Points, c: int, finest: float) -> None:
     """Add candidate c as kernel n, of weight 1, without touching the others."""
     mixture.weight[n] = 0.0

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import RecordArray
-from arbkit.kernels._jit import borrowed, inlined, jit
+from arbkit.kernels._jit import borrowed, inlined, inner
 from arbkit.records import ORDER_DTYPE, TAKEN_DTYPE
 
 __all__ = ["Flight", "borrowed_flight", "entries_of", "has_room", "latest_entry", "new_flight", "roomier"]
@@ -25,7 +25,7 @@ class Flight(NamedTuple):
     taken: RecordArray
 
 
-@jit
+@inner
 def new_flight(rules: Any) -> Flight:
     """Return empty tables, with room only where the rules use orders."""
     n = 8 if rules.ordered == 1 else 0
@@ -47,7 +47,7 @@ def has_room(flight: Flight, rules: Any, state: Any) -> bool:
     return most <= flight.orders.size and state.n_taken + 2 * most <= flight.taken.size  # type: ignore[no-any-return]
 
 
-@jit
+@inner
 def roomier(flight: Flight, rules: Any, state: Any) -> Flight:
     """Return tables that have room for one more row."""
     orders, taken = flight.orders, flight.taken

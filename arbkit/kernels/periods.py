@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import YES, jit
 from arbkit.kernels.equity import equity_at
 from arbkit.kernels.index import Index, first_row_from
 from arbkit.kernels.market import Market
@@ -66,7 +66,7 @@ def equity_by_trips(
     """
     states, trade, ids = np.empty(2, STATE_DTYPE), np.empty(1, TRADE_DTYPE), np.zeros(1, np.int64)
     for k in range(rules.size):
-        trips, pnl, n = run_trips(market, index, rules[k], states[0], trips, pnl, True)
+        trips, pnl, n = run_trips(market, index, rules[k], states[0], trips, pnl, YES)
         _read_off(market, rules[k], states, trips[:n], pnl[:n], trade, ids, rows, equity[k])
 
 
@@ -116,7 +116,7 @@ def equity_by_skipping(
     """Like `equity_by_trips`, for any rules; `grid.rows` are the rows, `grid.equity` is scratch."""
     states = np.empty(1, STATE_DTYPE)
     for k in range(rules.size):
-        trades, filled = skip(market, index, rules[k], states[0], trades, grid, True)
+        trades, filled = skip(market, index, rules[k], states[0], trades, grid, YES)
         final = rules[k].initial_balance_usd + states[0].realized_pnl + states[0].unrealized_pnl
         for at in range(grid.rows.size):
             reached = at < filled and grid.rows[at] <= states[0].last_index

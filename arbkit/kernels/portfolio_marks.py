@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.equity import drawdown_between
 from arbkit.kernels.index import Index, first_row_from
 from arbkit.kernels.market import Market, quote_at
@@ -74,7 +74,7 @@ def mark_desk(equity: float, account: Any) -> None:
     account.max_drawdown_mtm = max(account.max_drawdown_mtm, drawdown)
 
 
-@jit
+@inner
 def fill_until(
     moment: int,
     like: Market,
@@ -111,7 +111,7 @@ def fill_until(
     return filled
 
 
-@jit
+@inner
 def follow_until(
     moment: int,
     p: int,
@@ -211,7 +211,7 @@ def _follow_one(
     return -1, -1
 
 
-@jit
+@inner
 def next_of_all(moment: int, p: int, row: int, like: Market, places: IntArray) -> tuple[int, int]:
     """Return pair and row of the first tradable row of all after row `row` of pair p; (-1, -1) if none."""
     best, best_row, stamp = -1, -1, NEVER

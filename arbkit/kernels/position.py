@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.filter import stored_bound, stored_flag, stored_float, stored_int
 from arbkit.kernels.index import ASK_A, ASK_B, FAN, FAN_BITS, S_AB, S_BA
 from arbkit.kernels.queries import Columns, row_from
@@ -156,7 +156,7 @@ def span_of(columns: Columns, position: Position, rules: Any, first: int, last: 
     )
 
 
-@jit
+@inner
 def steepest_fall(columns: Columns, position: Position, span: Span, first: int, last: int) -> float:
     """Return a bound of how far the value falls from one row to a later one in first <= row <= last.
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner
 from arbkit.kernels.filter import (
     LANES,
     address,
@@ -227,7 +227,7 @@ def _series(columns: Columns, series: int) -> int:
     return columns.bounds + series * columns.series_bytes
 
 
-@jit
+@inner
 def row_from(ts: int, start: int, stop: int, moment: int, pace: float) -> int:
     """Return the first row in start <= i < stop with ts[i] >= moment, or `stop`.
 
@@ -399,7 +399,7 @@ def first_row(columns: Columns, wanted: Wanted, start: int, stop: int, probes: i
             return stop
 
 
-@jit
+@inner
 def rare_row(columns: Columns, wanted: Wanted, start: int, stop: int) -> int:
     """Like `first_row`, for searches that are too rare to have their own copy of the code."""
     return first_row(columns, wanted, start, stop, 1 if columns.climbs else NEVER_CLIMB)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arbkit._typing import IntArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inner, jit
 from arbkit.kernels.filter import stored_bound
 from arbkit.kernels.index import FAN, FAN_BITS, fold, upper32
 from arbkit.kernels.ladder import ASK_A, ASK_B, BID_A, BID_B, Books, worst_price
@@ -51,7 +51,7 @@ def ladder_reach(market: Market, offsets: IntArray, reach: npt.NDArray[np.float3
     fold(n, offsets, reach)
 
 
-@jit
+@inner
 def reach_of(books: Books, side: int, node: int) -> float:
     """Return how far the ladders of a side reach at most in a block of the index."""
     return np.float64(stored_bound(books.reach + side * books.reach_bytes, node))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inner, jit
 from arbkit.kernels.market import Market, quote_at
 
 __all__ = ["count_refusals"]
 
 
-@jit
+@inner
 def count_refusals(market: Market, row: int, rules: Any, state: Any) -> None:
     """Count the refusals that `step` left in the state, unless this excursion has had one of their kind.
 

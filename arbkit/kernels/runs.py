@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import FloatArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.index import FAN, FAN_BITS, NEG_S_AB, NEG_S_BA, S_AB, S_BA, Index
 from arbkit.kernels.market import Market
 from arbkit.kernels.spread import signal_ab, signal_ba
@@ -30,7 +30,7 @@ class Rises(NamedTuple):
     floor: float
 
 
-@jit
+@inner
 def runs_beyond(market: Market, index: Index, last: int, side: int, cost: float, level: float) -> int:
     """Count the maximal runs of tradable rows up to `last` with x - cost >= level.
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, RecordArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inner, jit
 from arbkit.kernels.funding import book_funding
 from arbkit.kernels.market import Grid, Market, ends, first_grid, grid_size, quote_at
 from arbkit.kernels.money import mark_trades
@@ -131,7 +131,7 @@ def _scan_rows(
     return _Place(row, filled, processed)
 
 
-@jit
+@inner
 def grown(trades: RecordArray) -> RecordArray:
     """Return the trades with room for as many again."""
     return np.concatenate((trades, np.empty_like(trades)))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arbkit._typing import FloatArray
-from arbkit.kernels._jit import jit
+from arbkit.kernels._jit import inner, jit
 from arbkit.kernels.counter_rng import mix, normal_from_uniform
 
 __all__ = ["BookRules", "TickTable", "best_prices", "fill_book", "spoil", "tick_at"]
@@ -181,7 +181,7 @@ def _best(
     return bid_band, float(bid_k), ask_band, float(ask_k)
 
 
-@jit
+@inner
 def best_prices(
     floor: FloatArray, tick: FloatArray, inverse: FloatArray, centre: float, half: float
 ) -> tuple[float, float]:
@@ -191,7 +191,7 @@ def best_prices(
     return bid, _price(tick[ask_band], inverse[ask_band], ask_k)
 
 
-@jit
+@inner
 def fill_book(
     rules: BookRules, floor: FloatArray, tick: FloatArray, inverse: FloatArray, sizes: FloatArray,
     centre: float, half: float, ts: int, row: int, columns: FloatArray,
@@ -213,7 +213,7 @@ def fill_book(
     _fill_side(rules, floor, tick, inverse, sizes, 1, ask_band, ask_k, ts, row, columns)
 
 
-@jit
+@inner
 def spoil(columns: FloatArray, row: int, u: float) -> None:
     """Turn a row into what broken feeds send: crossed (half of them), one-sided, or with a zero bid."""
     if u < 0.5:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from arbkit._typing import FloatArray, RecordArray
-from arbkit.kernels._jit import inlined, jit
+from arbkit.kernels._jit import inlined, inner, jit
 from arbkit.kernels.index import Index
 from arbkit.kernels.market import Market, quote_at
 from arbkit.kernels.money import close_trade, entry_fills, exit_fills, mark_trades, open_trade
@@ -59,7 +59,7 @@ def run_trips(
     return trips, pnl, n
 
 
-@jit
+@inner
 def settle(market: Market, rules: Any, trips: RecordArray, pnl: FloatArray, state: Any) -> int:
     """Book trips in their order and return how many there are up to the stop on the drawdown.
 

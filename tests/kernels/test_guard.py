@@ -30,22 +30,22 @@ REASONS = (
 
 
 @jit
-def _start(rules: Any, state: Any) -> None:
+def start(rules: Any, state: Any) -> None:
     new_state(state, rules)
 
 
 @jit
-def _row(ts: int, equity: float, rules: Any, state: Any) -> None:
+def see_row(ts: int, equity: float, rules: Any, state: Any) -> None:
     guard_row(ts, equity, rules, state)
 
 
 @jit
-def _ask(ts: int, order: Any, rules: Any, state: Any) -> int:
+def verdict_on(ts: int, order: Any, rules: Any, state: Any) -> int:
     return guard_verdict(ts, order[0], order[1], order[2], order[3], int(order[4]), rules, state)
 
 
 @jit
-def _count(ts: int, rules: Any, state: Any) -> None:
+def count_order(ts: int, rules: Any, state: Any) -> None:
     guard_count(ts, rules, state)
 
 
@@ -64,18 +64,18 @@ class Desk:
         )
         self.rules = rules_of([params])[0]
         self.state = np.zeros(1, STATE_DTYPE)[0]
-        _start(self.rules, self.state)
+        start(self.rules, self.state)
 
     def row(self, hours: float, equity: float) -> Desk:
-        _row(int(hours * HOUR), equity, self.rules, self.state)
+        see_row(int(hours * HOUR), equity, self.rules, self.state)
         return self
 
     def enter(self, hours: float) -> None:
-        _count(int(hours * HOUR), self.rules, self.state)
+        count_order(int(hours * HOUR), self.rules, self.state)
 
     def ask(self, hours: float, **order: float) -> str | None:
         told = {"net": 10.0, "notional": 100.0, "slip": 0.0, "filled": 1.0, "open": 0.0} | order
-        code = _ask(int(hours * HOUR), np.array(list(told.values())), self.rules, self.state)
+        code = verdict_on(int(hours * HOUR), np.array(list(told.values())), self.rules, self.state)
         return None if code == 0 else REASONS[code - REFUSED_BY_GUARD]
 
 

@@ -82,7 +82,7 @@ def test_next_row_is_the_row_a_walk_finds(rows: int, fair: bool) -> None:
             start = int(rng.integers(0, rows))
             stop = int(rng.integers(start, rows + 1))
             for lo, hi in ((0, rows), (start, stop), (stop, stop)):
-                assert next_row(prices_of(panel.market), panel.index, lo, hi, query) == walk(
+                assert next_row(prices_of.py_func(panel.market), panel.index, lo, hi, query) == walk(
                     panel, lo, hi, query
                 )
 
@@ -94,7 +94,7 @@ def test_an_outage_of_whole_blocks_hides_nothing_behind_it() -> None:
     bid_b[288] = 102.0
     panel = Panel(np.arange(rows), np.full(rows, 99.0), np.full(rows, 100.0), bid_b, np.full(rows, 103.0))
     query = NOTHING._replace(entry_ab=True, level_ab=100.0)
-    assert next_row(prices_of(panel.market), panel.index, 0, rows, query) == 288
+    assert next_row(prices_of.py_func(panel.market), panel.index, 0, rows, query) == 288
 
 
 def test_a_tie_with_the_threshold_counts() -> None:
@@ -102,17 +102,15 @@ def test_a_tie_with_the_threshold_counts() -> None:
     spread = panel.spreads()["x_ab_bps"]
     for row in (3, 200, 399):
         query = NOTHING._replace(entry_ab=True, level_ab=spread[row])
-        assert next_row(prices_of(panel.market), panel.index, row, 400, query) == row
+        assert next_row(prices_of.py_func(panel.market), panel.index, row, 400, query) == row
 
 
 def test_a_panel_without_a_tradable_row_has_an_empty_index() -> None:
     nothing = np.full(40, np.nan)
     panel = Panel(np.arange(40), nothing, nothing, nothing, nothing)
     assert (panel.index.first, panel.index.last) == (0, -1)
-    assert (
-        next_row(prices_of(panel.market), panel.index, 0, 40, NOTHING._replace(entry_ab=True, level_ab=-1e9))
-        == 40
-    )
+    query = NOTHING._replace(entry_ab=True, level_ab=-1e9)
+    assert next_row(prices_of.py_func(panel.market), panel.index, 0, 40, query) == 40
 
 
 def test_bounds_are_at_or_outside_the_true_extremes() -> None:

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import arbkit.kernels
 from arbkit.kernels._cache import _stamps
-from arbkit.kernels._jit import borrowed, jit
+from arbkit.kernels._jit import borrowed, inner, jit
 
 KERNELS = Path(arbkit.kernels.__file__).parent
 
@@ -68,3 +69,27 @@ def test_a_borrowed_array_is_the_same_numbers() -> None:
         return borrowed(values).sum()
 
     assert total(np.arange(4.0)) == 6
+
+
+def test_what_only_kernels_call_refuses_python_before_and_after_it_is_compiled() -> None:
+    @inner
+    def half(value):
+        return value / 2
+
+    @jit
+    def quarter(value):
+        return half(half(value))
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="`half` is compiled for other kernels alone"):
+            half(1.0)
+        assert quarter(1.0) == 0.25
+
+
+def test_an_underscore_says_that_only_kernels_call() -> None:
+    @jit
+    def _twice(value):
+        return 2 * value
+
+    with pytest.raises(TypeError, match="`_twice` is compiled for other kernels alone"):
+        _twice(1.0)

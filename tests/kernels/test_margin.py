@@ -18,7 +18,7 @@ def test_the_first_row_beyond_the_level_is_found(seed: int) -> None:
     b = a + np.round(rng.normal(0, 0.3, rows), 2)
     a[rng.random(rows) < 0.2] = np.nan
     panel = Panel(np.arange(rows), a - 0.01, a, b, b + 0.02)
-    prices = prices_of(panel.market)
+    prices = prices_of.py_func(panel.market)
     for _ in range(200):
         start = int(rng.integers(0, rows))
         stop = int(rng.integers(start, rows + 1))

@@ -28,7 +28,7 @@ START = 1_700_000_000 * SECOND
 def found(panel: Panel, params: Params, *, streams: bool = False, capacity: int = 4_096) -> np.ndarray:
     """Return all trips, however often the table has to be emptied."""
     index = panel.index
-    rules, cursor = rules_of([params])[0], begin(index)
+    rules, cursor = rules_of([params])[0], begin.py_func(index)
     parts = [np.empty(0, TRIP_DTYPE)]
     while not cursor.done:
         trips = np.empty(capacity, TRIP_DTYPE)
@@ -200,7 +200,7 @@ def test_a_rare_trade_is_found_across_all_levels_of_a_long_index() -> None:
 def test_a_panel_without_a_tradable_row_has_no_trips(rows: int) -> None:
     void = np.full(rows, np.nan)
     panel = Panel(np.arange(rows), void, void, void, void)
-    assert begin(panel.index).done
+    assert begin.py_func(panel.index).done
     assert found(panel, plain()).size == 0
 
 
