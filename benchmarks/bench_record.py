@@ -89,7 +89,7 @@ def _recording(
     found: dict[str, Any] = json.loads(done.stdout)
     if not pace:
         # A message waits in the socket until it is read: the time says how far ahead the server is.
-        found |= {"to row p50 ms": None, "to row p99 ms": None}
+        found |= {"to row p50 ms": "-", "to row p99 ms": "-"}
     load = f"{sizes.symbols} x 2 x {pace:g}/s" if pace else f"{sizes.symbols} x 2, no pause"
     return {"recording": what, "load": load, **found}
 
