@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from arbkit.record import Recorder, RecordSpec, RecordSummary
 
-__all__ = ["app"]
+__all__ = ["app", "by_venue"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -61,8 +61,8 @@ def record(
         venues=_venues(
             venue,
             symbols,
-            _by_venue(rest_url, "rest-url"),
-            _by_venue(ws_url, "ws-url"),
+            by_venue(rest_url, "rest-url"),
+            by_venue(ws_url, "ws-url"),
             mode=mode,
             keys_of=keys_of or [],
         ),
@@ -119,7 +119,8 @@ def _venues(
     )
 
 
-def _by_venue(given: list[str] | None, name: str) -> dict[str, str]:
+def by_venue(given: list[str] | None, name: str) -> dict[str, str]:
+    """Read the addresses that an option was given, VENUE=URL each."""
     from arbkit.errors import ConfigError
 
     found = {}

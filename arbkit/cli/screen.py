@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arbkit.cli._console import err_console, print_json, print_table, progress, say, warn
+
 if TYPE_CHECKING:
     from arbkit.screen import Screen
 
@@ -21,19 +23,26 @@ def _option(text: str, *names: str) -> Any:
 
 @app.command()
 def screen(
-    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset, or live.")],
     size: Annotated[float, _option("Notional of one crossing, in the quote currency of B.")] = 1000.0,
     fee_a_bps: Annotated[float, _option("Taker fee at A.")] = 5.0,
     fee_b_bps: Annotated[float, _option("Taker fee at B.")] = 5.0,
     slippage_bps: Annotated[float, _option("Slippage of a crossing, both legs.")] = 0.0,
-    venue_a: Annotated[str | None, _option("By default of the two that share the most assets.")] = None,
-    venue_b: Annotated[str | None, _option("The same.")] = None,
+    venue_a: Annotated[
+        str | None, _option("By default of the two that share the most assets; live: upbit.")
+    ] = None,
+    venue_b: Annotated[str | None, _option("The same; live: binance_usdm.")] = None,
     fx_symbol: Annotated[str | None, _option("Instrument that converts A's quote into B's.")] = None,
     same: Annotated[str | None, _option("Currencies that count as one, such as USDT,USD.")] = None,
     reference: Annotated[str, _option("What a premium is measured from: none, ewma:6h, ...")] = "none",
     level_bps: Annotated[float, _option("What a crossing must leave after costs.")] = 0.0,
     days: Annotated[float | None, _option("Only the last so many.")] = None,
     half_spread_bps: Annotated[float | None, _option("Around the closes of candles.")] = None,
+    duration: Annotated[str | None, _option("Live: how long to watch (default: 60s).", "--for")] = None,
+    assets: Annotated[str | None, _option("Live: only these, such as BTC,ETH.")] = None,
+    rest_url: Annotated[list[str] | None, _option("Live: another REST host: VENUE=URL.")] = None,
+    ws_url: Annotated[list[str] | None, _option("Live: another websocket host: VENUE=URL.")] = None,
+    keep: Annotated[Path | None, _option("Live: new folder for the books, as a dataset.")] = None,
     to: Annotated[Path | None, _option("Page to write (default: reports/NAME-screen.html).")] = None,
     json: Annotated[bool, _option("Write JSON to stdout.", "--json")] = False,
 ) -> None:
@@ -42,55 +51,103 @@ def screen(
     The matrix says what is left of selling one asset at A and carrying the money back in another: the
     exchange rate cancels. Written too: a page and a CSV of either table.
 
+    With `live` for a dataset the books of every asset that both venues trade are watched first; Ctrl-C ends
+    that early. A folder of this name is ./live.
+
     Examples:
 
       arbkit screen datasets/coins
 
       arbkit screen datasets/coins --size 5000 --reference ewma:6h --fee-a-bps 4 --to reports/morning.html
+
+      arbkit screen live --venue-a upbit --venue-b binance_usdm --for 5m --keep datasets/this-morning
     """
-    from arbkit.cli._console import print_json, progress
+    from arbkit.cli.record import by_venue
     from arbkit.report import write_screen
     from arbkit.screen import Costs
-    from arbkit.screen import screen as ranked
 
-    with progress("assets") as bar:
-        found = ranked(
-            dataset,
-            size=size,
-            costs=Costs(fee_a_bps=fee_a_bps, fee_b_bps=fee_b_bps, slippage_bps=slippage_bps),
-            venue_a=venue_a,
-            venue_b=venue_b,
-            fx_symbol=fx_symbol,
-            same=() if same is None else same.split(","),
-            reference=reference,
-            level_bps=level_bps,
-            days=days,
-            half_spread_bps=half_spread_bps,
-            progress=lambda done, total, asset: bar.update(done, asset, total=total),
-        )
+    live = str(dataset) == "live"
+    _check_kind(
+        live,
+        of_datasets={"fx-symbol": fx_symbol, "same": same, "days": days, "half-spread-bps": half_spread_bps},
+        of_live={"for": duration, "assets": assets, "rest-url": rest_url, "ws-url": ws_url, "keep": keep},
+    )
+    common: dict[str, Any] = {
+        "size": size,
+        "costs": Costs(fee_a_bps=fee_a_bps, fee_b_bps=fee_b_bps, slippage_bps=slippage_bps),
+        "reference": reference,
+        "level_bps": level_bps,
+    }
+    if live:
+        venues = {"venue_a": venue_a or "upbit", "venue_b": venue_b or "binance_usdm"}
+        hosts = {"rest_urls": by_venue(rest_url, "rest-url"), "ws_urls": by_venue(ws_url, "ws-url")}
+        found = _live(common | venues | hosts | {"keep": keep}, duration or "60s", assets)
+    else:
+        of_dataset = {"venue_a": venue_a, "venue_b": venue_b, "fx_symbol": fx_symbol, "days": days}
+        merged = () if same is None else same.split(",")
+        found = _ranked(dataset, common | of_dataset | {"same": merged, "half_spread_bps": half_spread_bps})
     page = to or Path("reports") / f"{dataset.name}-screen.html"
     paths = write_screen(found, page, title=f"{dataset.name}: {found.pair}")
     if json:
-        print_json(
-            {
-                "finding": found.finding,
-                "notes": found.notes,
-                "size": found.size,
-                "currency": found.currency,
-                "costs_bps": found.costs_bps,
-                "reference": found.reference,
-                "assets": found.frame.to_dicts(),
-                "matrix": found.matrix.to_dicts(),
-                "files": [str(path) for path in paths],
-            }
+        print_json(_document(found, paths))
+    else:
+        _show(found, paths)
+
+
+def _check_kind(live: bool, *, of_datasets: dict[str, Any], of_live: dict[str, Any]) -> None:
+    from arbkit.errors import ConfigError
+
+    wrong = [name for name, value in (of_datasets if live else of_live).items() if value]
+    if wrong:
+        place = (
+            "a dataset, not for `arbkit screen live`" if live else "`arbkit screen live`, not for a dataset"
         )
-        return
-    _show(found, paths)
+        raise ConfigError(f"--{wrong[0]} is for {place}")
+
+
+def _ranked(dataset: Path, options: dict[str, Any]) -> Screen:
+    from arbkit.screen import screen as ranked
+
+    with progress("assets") as bar:
+        return ranked(
+            dataset, **options, progress=lambda done, total, asset: bar.update(done, asset, total=total)
+        )
+
+
+def _live(options: dict[str, Any], duration: str, assets: str | None) -> Screen:
+    from arbkit.screen import screen_live
+    from arbkit.units import duration_ns
+
+    seconds = duration_ns(duration, name="for") / 1e9
+    with progress("seconds", seconds) as bar:
+        return screen_live(
+            **options,
+            seconds=seconds,
+            assets=() if assets is None else [item.strip() for item in assets.split(",") if item.strip()],
+            say=lambda text: err_console.print(text, soft_wrap=True, markup=False),
+            watching=lambda passed, total, note: bar.update(passed, note, total=total),
+        )
+
+
+def _document(found: Screen, paths: list[Path]) -> dict[str, Any]:
+    from arbkit.screen import LiveScreen
+
+    live = {"seconds": found.seconds, "dataset": found.dataset} if isinstance(found, LiveScreen) else {}
+    return {
+        "finding": found.finding,
+        "notes": found.notes,
+        "size": found.size,
+        "currency": found.currency,
+        "costs_bps": found.costs_bps,
+        "reference": found.reference,
+        **live,
+        "assets": found.frame.to_dicts(),
+        "matrix": found.matrix.to_dicts(),
+        "files": [str(path) for path in paths],
+    }
 
 
 def _show(found: Screen, paths: list[Path]) -> None:
-    from arbkit.cli._console import err_console, print_table, say, warn
-
     for note in found.notes:
         warn(note)
     print_table(found.table.columns, found.table.rows())

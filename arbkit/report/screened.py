@@ -10,7 +10,7 @@ from arbkit._typing import PathLike
 from arbkit.report import numbers as n
 from arbkit.report.html import environment
 from arbkit.report.place import check_place, write_file
-from arbkit.screen import Screen
+from arbkit.screen import LiveScreen, Screen
 
 __all__ = ["render_screen", "write_screen"]
 
@@ -28,18 +28,24 @@ _COLUMNS: Final = (
     ("open", "open_pct", 1, "share of tradable rows that pay, %"),
     ("filled", "filled_pct", 1, "share of tradable rows whose books hold the size, %"),
 )
+#: Before them, where the books were watched for a short time.
+_SEEN: Final = (
+    ("net bps seen", "net_bps", 1, "sum of what all crossings left while the books were watched"),
+    ("crossings seen", "crossings", 0, "while the books were watched"),
+)
 
 
 def render_screen(screen: Screen, *, title: str) -> str:
     """Return the page; it loads nothing."""
+    columns = (*_SEEN, *_COLUMNS) if isinstance(screen, LiveScreen) else _COLUMNS
     rows = [
-        {**row, "cells": [n.number(row[name], digits) for _, name, digits, _ in _COLUMNS]}
+        {**row, "cells": [n.number(row[name], digits) for _, name, digits, _ in columns]}
         for row in screen.frame.iter_rows(named=True)
     ]
     page: dict[str, Any] = {
         "title": title,
         "screen": screen,
-        "columns": _COLUMNS,
+        "columns": columns,
         "rows": rows,
         "longest": max(1e-12, *(abs(row["net_bps_per_day"]) for row in rows)),
         "matrix": _matrix(screen),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,14 +16,14 @@ from arbkit.realism import _words as words
 from arbkit.screen.listed import Listed, listed_assets
 from arbkit.screen.relative import Gridded, gridded, relative_premiums
 from arbkit.screen.result import Screen
-from arbkit.units import DAY_NS
+from arbkit.units import DAY_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     import polars as pl
 
     from arbkit.data import Dataset
 
-__all__ = ["Costs", "Progress", "screen"]
+__all__ = ["Costs", "How", "Progress", "check_positive", "ranked", "screen"]
 
 #: Called with the number of assets done, their total, and the asset that was measured.
 Progress = Callable[[int, int, str], None]
@@ -52,6 +52,28 @@ class Costs:
     def crossing_bps(self) -> float:
         """Both legs once."""
         return self.fee_a_bps + self.fee_b_bps + self.slippage_bps
+
+
+class How(NamedTuple):
+    """How assets are measured, the same for all; most as `screen` takes it.
+
+    Attributes:
+        start_ns: of the panels, None for all there is.
+        step_ns: of the loops of two assets.
+        span_days: what "a day" is counted on; None takes the length of each asset's panel.
+        cache: whether panels are kept.
+    """
+
+    size: float
+    costs: Costs
+    same: tuple[str, ...] = ()
+    reference: str = "none"
+    level_bps: float = 0.0
+    half_spread_bps: float | None = None
+    start_ns: int | None = None
+    step_ns: int = MINUTE_NS
+    span_days: float | None = None
+    cache: bool = True
 
 
 class _Measured(NamedTuple):
@@ -99,35 +121,43 @@ def screen(
     """
     from arbkit.data import open_dataset
 
-    for name, value in (("size", size), ("days", days)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise ConfigError(f"`{name}` must be above 0, was {value!r}")
+    check_positive(size=size, days=days)
     source, merged = open_dataset(dataset), (same,) if isinstance(same, str) else tuple(same)
     assets = listed_assets(source, venue_a=venue_a, venue_b=venue_b, fx_symbol=fx_symbol, same=merged)
     start = None if days is None else max(item.end_ns for item in source.instruments) - round(days * DAY_NS)
+    how = How(size, costs, merged, reference, level_bps, half_spread_bps, start)
+    return ranked(source, assets, how, progress)
+
+
+def check_positive(**values: float | None) -> None:
+    """Raise ConfigError for a value that is neither None nor a number above 0."""
+    for name, value in values.items():
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ConfigError(f"`{name}` must be above 0, was {value!r}")
+
+
+def ranked(source: Dataset, assets: Sequence[Listed], how: How, progress: Progress | None = None) -> Screen:
+    """Measure the assets of a dataset, and rank them.
+
+    Raises:
+        CoverageError: when no asset could be measured.
+    """
     measured, notes = {}, []
     for number, item in enumerate(assets, start=1):
         try:
-            panel = _panel(source, item, start, merged, reference, half_spread_bps)
+            panel = _panel(source, item, how)
         except CoverageError as error:
             notes.append(f"{item.asset} is left out: {error}")
         else:
-            measured[item.asset] = _measure(panel, item, size, costs.crossing_bps, level_bps)
+            measured[item.asset] = _measure(panel, item, how)
         if progress is not None:
             progress(number, len(assets), item.asset)
     if not measured:
         raise CoverageError(f"no asset of {source.name} could be measured: {notes[0]}")
-    return _screen(measured, assets[0], size, costs, reference, notes)
+    return _screen(measured, assets[0], how, notes)
 
 
-def _panel(
-    source: Dataset,
-    item: Listed,
-    start: int | None,
-    same: tuple[str, ...],
-    reference: str,
-    half: float | None,
-) -> Panel:
+def _panel(source: Dataset, item: Listed, how: How) -> Panel:
     depth = min(source.instrument(leg).levels for leg in (item.leg_a, item.leg_b))
     candles = [source.instrument(leg).is_candle for leg in (item.leg_a, item.leg_b)]
     return load_panel(
@@ -135,32 +165,37 @@ def _panel(
         {"a": item.leg_a, "b": item.leg_b},
         None if item.fx is None else {"symbol": item.fx},
         currency=item.currency,
-        same=same,
-        start=start,
-        reference=reference,
+        same=how.same,
+        start=how.start_ns,
+        reference=how.reference,
         levels=0 if any(candles) else depth,
-        half_spread_a_bps=half if candles[0] else None,
-        half_spread_b_bps=half if candles[1] else None,
+        half_spread_a_bps=how.half_spread_bps if candles[0] else None,
+        half_spread_b_bps=how.half_spread_bps if candles[1] else None,
+        cache=how.cache,
     )
 
 
-def _measure(panel: Panel, item: Listed, size: float, cost: float, level: float) -> _Measured:
-    x_ab, x_ba = sized_signals(panel.market, panel.levels, float(size))
+def _measure(panel: Panel, item: Listed, how: How) -> _Measured:
+    size, cost, level = float(how.size), how.costs.crossing_bps, how.level_bps
+    x_ab, x_ba = sized_signals(panel.market, panel.levels, size)
     s_ab, s_ba = x_ab, x_ba
     rows, sides = crossings(x_ab, x_ba, cost, level)
     if panel.fair is not None:
         plain = panel.with_reference("none")
-        s_ab, s_ba = sized_signals(plain.market, plain.levels, float(size))
+        s_ab, s_ba = sized_signals(plain.market, plain.levels, size)
         rows, sides = rows[: rows.size // 2 * 2], sides[: rows.size // 2 * 2]
     nets = np.where(sides == 0, s_ab[rows], s_ba[rows]) - cost
     days = (panel.end_ns - panel.start_ns) / DAY_NS
-    per_day = float(nets.sum()) / days if days > 0 else 0.0
+    span = days if how.span_days is None else how.span_days
+    per_day = float(nets.sum()) / span if span > 0 else 0.0
     live = np.flatnonzero(panel.tradable)
     row = {
         "asset": item.asset,
         "net_bps_per_day": per_day,
         "pnl_per_day": per_day * 1e-4 * size,
-        "crossings_per_day": nets.size / days if days > 0 else 0.0,
+        "crossings_per_day": nets.size / span if span > 0 else 0.0,
+        "net_bps": float(nets.sum()),
+        "crossings": nets.size,
         "net_bps_per_crossing": float(nets.mean()) if nets.size else None,
         **_premium(panel, live),
         **_now(x_ab, x_ba, live, cost),
@@ -172,7 +207,7 @@ def _measure(panel: Panel, item: Listed, size: float, cost: float, level: float)
         "leg_a": item.leg_a,
         "leg_b": item.leg_b,
     }
-    return _Measured(row, gridded(panel.ts, s_ab, s_ba))
+    return _Measured(row, gridded(panel.ts, s_ab, s_ba, how.step_ns))
 
 
 def _premium(panel: Panel, live: IntArray) -> dict[str, float | None]:
@@ -200,57 +235,74 @@ def _percent(flags: Any) -> float:
     return float(100 * flags.mean()) if flags.size else 0.0
 
 
-def _screen(
-    measured: dict[str, _Measured], first: Listed, size: float, costs: Costs, reference: str, notes: list[str]
-) -> Screen:
+def _screen(measured: dict[str, _Measured], first: Listed, how: How, notes: list[str]) -> Screen:
     import polars as pl
 
     frame = pl.DataFrame([item.row for item in measured.values()], infer_schema_length=None)
     frame = frame.sort("net_bps_per_day", "asset", descending=[True, False], maintain_order=True)
     venues = [leg.partition("/")[0] for leg in (first.leg_a, first.leg_b)]
-    matrix = relative_premiums({name: item.spreads for name, item in measured.items()}, costs.crossing_bps)
+    spreads = {name: item.spreads for name, item in measured.items()}
+    matrix = relative_premiums(spreads, how.costs.crossing_bps, how.step_ns)
     return Screen(
         frame=frame,
         matrix=matrix,
-        finding=_finding(frame, matrix, size, first.currency, costs),
-        notes=(*notes, *_limits(frame, reference)),
+        finding=_finding(frame, matrix, how, first.currency),
+        notes=(*notes, *_limits(frame, how)),
         pair=f"{venues[0]} x {venues[1]}",
         currency=first.currency,
-        size=size,
-        reference=reference,
-        costs_bps=costs.crossing_bps,
+        size=how.size,
+        reference=how.reference,
+        costs_bps=how.costs.crossing_bps,
     )
 
 
-def _finding(frame: pl.DataFrame, matrix: pl.DataFrame, size: float, currency: str, costs: Costs) -> str:
+def _finding(frame: pl.DataFrame, matrix: pl.DataFrame, how: How, currency: str) -> str:
+    said = f"{how.size:,.0f} {currency} a crossing at {how.costs.crossing_bps:g} bps: "
+    if how.span_days is not None:
+        said = f"in {_length(how.span_days)}, {said}"
+    return said + _offered(frame, how) + _best_loop(matrix)
+
+
+def _offered(frame: pl.DataFrame, how: How) -> str:
     best = frame.row(0, named=True)
     assets = words.count(frame.height, "asset", "assets")
-    said = f"{size:,.0f} {currency} a crossing at {costs.crossing_bps:g} bps: "
-    if best["net_bps_per_day"] > 0:
-        count = int((frame["net_bps_per_day"] > 0).sum())
-        said += (
-            f"{count} of {assets} offered something, most of all {best['asset']} with "
-            f"{best['net_bps_per_day']:,.1f} bps a day in {best['crossings_per_day']:,.1f} crossings"
-        )
-    else:
-        said += f"none of {assets} offered anything"
+    if best["net_bps_per_day"] <= 0:
+        return f"none of {assets} offered anything"
+    count = int((frame["net_bps_per_day"] > 0).sum())
+    said = f"{count} of {assets} offered something, most of all {best['asset']} with "
+    if how.span_days is None:
+        return f"{said}{best['net_bps_per_day']:,.1f} bps a day in {best['crossings_per_day']:,.1f} crossings"
+    crossings = words.count(best["crossings"], "crossing", "crossings")
+    a_day = f"multiplied up, {best['net_bps_per_day']:,.0f} bps a day"
+    return f"{said}{best['net_bps']:,.1f} bps in {crossings} ({a_day})"
+
+
+def _length(days: float) -> str:
+    seconds = 86_400 * days
+    return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
+
+
+def _best_loop(matrix: pl.DataFrame) -> str:
     widest = matrix.filter(matrix["now_bps"].is_not_null()).sort("now_bps", descending=True).head(1)
-    if widest.height and (widest["now_bps"] > 0).item():
-        row = widest.row(0, named=True)
-        said += (
-            f"; selling {row['sell']} and carrying back {row['carry']} leaves {row['now_bps']:,.1f} bps now"
-        )
-    elif widest.height:
-        said += "; no loop of two assets pays now"
-    return said
+    if not widest.height:
+        return ""
+    row = widest.row(0, named=True)
+    if row["now_bps"] <= 0:
+        return "; no loop of two assets pays now"
+    return f"; selling {row['sell']} and carrying back {row['carry']} leaves {row['now_bps']:,.1f} bps now"
 
 
-def _limits(frame: pl.DataFrame, reference: str) -> list[str]:
+def _limits(frame: pl.DataFrame, how: How) -> list[str]:
     notes = ["a bound: no delay, and nobody else takes the liquidity"]
-    if reference == "none":
+    if how.span_days is not None:
+        notes.append(
+            f"watched for {_length(how.span_days)} only: figures a day are what was seen multiplied by "
+            f"{1 / how.span_days:,.0f}, and a day need not be like it"
+        )
+    if how.reference == "none":
         notes.append("measured from parity: a premium that stays is one crossing, not many")
     else:
-        notes.append(f"measured from {reference}: a crossing counts once the one back has been made")
+        notes.append(f"measured from {how.reference}: a crossing counts once the one back has been made")
     if frame["filled_pct"].null_count() == frame.height:
         notes.append("no sizes in the books: any size was filled at the best price")
     return notes

@@ -15,43 +15,45 @@ if TYPE_CHECKING:
 
 __all__ = ["Gridded", "gridded", "relative_premiums"]
 
-_GRID_NS: Final = MINUTE_NS
 #: A loop needs both coins at once: older spreads are none.
 _MAX_AGE_NS: Final = 5 * MINUTE_NS
 
 
 class Gridded(NamedTuple):
-    """Spreads of one asset at every full minute: the last ones known then, NaN where they are too old.
+    """Spreads of one asset at every step of time: the last ones known then, NaN where they are too old.
 
     Attributes:
-        minute: int64 (n,), minutes since the epoch, one after the other.
+        step: int64 (n,), steps since the epoch, one after the other.
         s_ab, s_ba: bps, float64 (n,).
     """
 
-    minute: IntArray
+    step: IntArray
     s_ab: FloatArray
     s_ba: FloatArray
 
 
-def gridded(ts: IntArray, s_ab: FloatArray, s_ba: FloatArray) -> Gridded:
-    """Put the spreads of a panel on full minutes.
+def gridded(ts: IntArray, s_ab: FloatArray, s_ba: FloatArray, step_ns: int = MINUTE_NS) -> Gridded:
+    """Put the spreads of a panel on full steps of time.
 
     Args:
         ts: int64 (n,) ns, non-decreasing.
         s_ab, s_ba: bps, NaN on rows without one.
+        step_ns: by default full minutes.
     """
     known = np.flatnonzero(np.isfinite(s_ab) | np.isfinite(s_ba))
     if not known.size:
         return Gridded(np.empty(0, np.int64), np.empty(0), np.empty(0))
     stamps = ts[known]
-    minute = np.arange(-(-int(stamps[0]) // _GRID_NS), -(-int(stamps[-1]) // _GRID_NS) + 1)
-    at = np.searchsorted(stamps, minute * _GRID_NS, side="right") - 1
-    fresh = (at >= 0) & (minute * _GRID_NS - stamps[np.maximum(at, 0)] <= _MAX_AGE_NS)
+    step = np.arange(-(-int(stamps[0]) // step_ns), -(-int(stamps[-1]) // step_ns) + 1)
+    at = np.searchsorted(stamps, step * step_ns, side="right") - 1
+    fresh = (at >= 0) & (step * step_ns - stamps[np.maximum(at, 0)] <= _MAX_AGE_NS)
     row = known[np.maximum(at, 0)]
-    return Gridded(minute, np.where(fresh, s_ab[row], np.nan), np.where(fresh, s_ba[row], np.nan))
+    return Gridded(step, np.where(fresh, s_ab[row], np.nan), np.where(fresh, s_ba[row], np.nan))
 
 
-def relative_premiums(assets: Mapping[str, Gridded], cost_bps: float) -> pl.DataFrame:
+def relative_premiums(
+    assets: Mapping[str, Gridded], cost_bps: float, step_ns: int = MINUTE_NS
+) -> pl.DataFrame:
     """Return what each loop leaves: buy `sell` at B and sell it at A, buy `carry` at A and sell it at B.
 
     Four fills in two crossings, (1 + s_ba of `sell`) (1 + s_ab of `carry`) - 1, less two crossings' cost.
@@ -61,40 +63,42 @@ def relative_premiums(assets: Mapping[str, Gridded], cost_bps: float) -> pl.Data
     Args:
         assets: the spreads of each.
         cost_bps: of one crossing.
+        step_ns: between two steps of the spreads.
 
     Returns:
-        One row per ordered pair of different assets: `sell`, `carry`, `now_bps` (on the last minute that all
-        have in common; null where one is missing then), `median_bps`, `max_bps`, `open_pct` (minutes on which
-        it pays), `minutes` (on which both are known).
+        One row per ordered pair of different assets: `sell`, `carry`, `now_bps` (on the last step that all
+        have in common; null where one is missing then), `median_bps`, `max_bps`, `open_pct` (share of steps
+        on which it pays), `minutes` (for which both are known).
     """
     import polars as pl
 
     schema = {
         "sell": pl.String, "carry": pl.String, "now_bps": pl.Float64, "median_bps": pl.Float64,
-        "max_bps": pl.Float64, "open_pct": pl.Float64, "minutes": pl.Int64,
+        "max_bps": pl.Float64, "open_pct": pl.Float64, "minutes": pl.Float64,
     }  # fmt: skip
-    names = [name for name, item in assets.items() if item.minute.size]
+    names = [name for name, item in assets.items() if item.step.size]
     if len(names) < 2:
         return pl.DataFrame(schema=schema)
-    first = min(int(assets[name].minute[0]) for name in names)
-    last = max(int(assets[name].minute[-1]) for name in names)
+    first = min(int(assets[name].step[0]) for name in names)
+    last = max(int(assets[name].step[-1]) for name in names)
     s_ab, s_ba = (
         np.stack([_spread(assets[name], field, first, last) for name in names]) for field in ("s_ab", "s_ba")
     )
-    now = min(int(assets[name].minute[-1]) for name in names) - first
+    now = min(int(assets[name].step[-1]) for name in names) - first
     rows = []
     for i, sell in enumerate(names):
         for j, carry in enumerate(names):
             if i != j:
                 loop = ((1 + s_ba[i] * 1e-4) * (1 + s_ab[j] * 1e-4) - 1) * 1e4 - 2 * cost_bps
-                rows.append((sell, carry, *_summary(loop, now)))
+                *found, steps = _summary(loop, now)
+                rows.append((sell, carry, *found, steps * step_ns / MINUTE_NS))
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _spread(item: Gridded, field: str, first: int, last: int) -> FloatArray:
     out = np.full(last - first + 1, np.nan)
-    start = int(item.minute[0]) - first
-    out[start : start + item.minute.size] = getattr(item, field)
+    start = int(item.step[0]) - first
+    out[start : start + item.step.size] = getattr(item, field)
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -29,11 +29,11 @@ class Screen(Check):
     """Every asset that two venues list, the best first.
 
     `frame` has one row per asset: `net_bps_per_day`, `pnl_per_day` (at `size`, account currency),
-    `crossings_per_day`, `net_bps_per_crossing` (null without one), the premium of mid over mid now
-    (`premium_bps`) and its 5th, 50th and 95th percentile, `net_bps_now` and `direction_now` of the last
-    tradable row, the share of tradable rows that pay (`open_pct`) and that hold the size in both directions
-    (`filled_pct`; null without sizes), `tradable_pct`, `days`, `rows`, and the two legs. `matrix` has one row
-    per ordered pair of assets; see `relative_premiums`.
+    `crossings_per_day`, `net_bps` and `crossings` in all, `net_bps_per_crossing` (null without one), the
+    premium of mid over mid now (`premium_bps`) and its 5th, 50th and 95th percentile, `net_bps_now` and
+    `direction_now` of the last tradable row, the share of tradable rows that pay (`open_pct`) and that hold
+    the size in both directions (`filled_pct`; null without sizes), `tradable_pct`, `days`, `rows`, and the
+    two legs. `matrix` has one row per ordered pair of assets; see `relative_premiums`.
 
     Attributes:
         matrix: relative premiums, bps.
@@ -46,6 +46,9 @@ class Screen(Check):
     size: float
     reference: str
     costs_bps: float
+
+    #: Columns of the bars and of the counts beside them; title, unit and what is counted.
+    _drawn: ClassVar = ("net_bps_per_day", "crossings_per_day", "net bps a day", "bps per day", "a day")
 
     @property
     def table(self) -> pl.DataFrame:
@@ -78,18 +81,17 @@ class Screen(Check):
     def _draw_ranking(self, ax: Axes, shown: pl.DataFrame) -> None:
         from arbkit.show.look import AB, plain_numbers
 
-        names, values = shown["asset"].to_list(), shown["net_bps_per_day"].to_numpy()
+        value, count, title, unit, counted = self._drawn
+        names, values = shown["asset"].to_list(), shown[value].to_numpy()
         ax.barh(range(len(names)), values, color=AB, height=0.62)
         ax.set_yticks(range(len(names)), names)
         ax.invert_yaxis()
         ax.grid(axis="y", visible=False)
-        ax.set(title=f"{self.pair}: net bps a day at {self.size:,.0f} {self.currency}", xlabel="bps per day")
+        ax.set(title=f"{self.pair}: {title} at {self.size:,.0f} {self.currency}", xlabel=unit)
         plain_numbers(ax.xaxis)
-        for row, (value, count) in enumerate(zip(values, shown["crossings_per_day"], strict=True)):
-            ax.annotate(
-                f"{count:,.1f} a day", (max(value, 0), row), (4, 0), textcoords="offset points",
-                va="center", fontsize=8,
-            )  # fmt: skip
+        for row, (bps, many) in enumerate(zip(values, shown[count], strict=True)):
+            text = f"{many:,} {counted}" if isinstance(many, int) else f"{many:,.1f} {counted}"
+            ax.annotate(text, (max(bps, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=8)
         ax.margins(x=0.22)
 
     def _draw_matrix(self, ax: Axes, names: list[str]) -> None:

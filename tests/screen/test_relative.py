@@ -16,14 +16,14 @@ def test_grid_takes_the_last_spread_known_then() -> None:
     ts = np.array([30, 60, 100, 185, 900]) * 1_000_000_000
     s_ab = np.array([1.0, 2.0, np.nan, 4.0, 5.0])
     found = gridded(ts, s_ab, -s_ab)
-    assert found.minute.tolist() == list(range(1, 16))
+    assert found.step.tolist() == list(range(1, 16))
     expected = [2.0, 2.0, 2.0, *[4.0] * 5, *[np.nan] * 6, 5.0]
     np.testing.assert_array_equal(found.s_ab, expected)
     np.testing.assert_array_equal(found.s_ba, np.negative(expected))
 
 
 def test_panel_without_a_spread_has_no_grid() -> None:
-    assert gridded(np.array([1, 2]), np.full(2, np.nan), np.full(2, np.nan)).minute.size == 0
+    assert gridded(np.array([1, 2]), np.full(2, np.nan), np.full(2, np.nan)).step.size == 0
 
 
 def test_loop_is_two_crossings_less_their_costs() -> None:
