@@ -67,6 +67,18 @@ class Block:
             raise ConfigError(f"`{self.path(key)}` must be text, was {value!r}")
         return value
 
+    def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return a list of texts."""
+        value = self.raw(key, default)
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"`{self.path(key)}` must be a list of texts, was {value!r:.80}")
+        return tuple(value)
+
+    def any_keys(self, key: str) -> Block:
+        """Return a block below, of whatever keys; an empty one where it is not given."""
+        value = self.raw(key, {})
+        return Block(self.path(key), value, list(value) if isinstance(value, Mapping) else ())
+
     def choice(self, key: str, valid: Sequence[str], default: Any = _MISSING) -> str:
         """Return one of some words."""
         value = self.raw(key, default)
@@ -101,7 +113,10 @@ class Block:
             raise ConfigError(f"`{self.path(key)}` must be a whole number, at least {low}, was {value!r}")
         return value
 
-    def duration(self, key: str, default: Any = _MISSING) -> Any:
-        """Return a duration such as "5s" in nanoseconds."""
+    def duration(self, key: str, default: Any = _MISSING, *, above: bool = False) -> Any:
+        """Return a duration such as "5s" in nanoseconds, `above` 0 where it must be."""
         value = self.raw(key, default)
-        return default if value is default else duration_ns(value, name=self.path(key))
+        found = default if value is default else duration_ns(value, name=self.path(key))
+        if above and found <= 0:
+            raise ConfigError(f"`{self.path(key)}` must be longer than 0, was {value!r}")
+        return found

@@ -225,14 +225,14 @@ class LiveConfig:
         currency = block.text("currency")
         decided = _decided(block, Path(folder))
         venues = _venues(block.raw("venues", {}))
-        same = frozenset(block.raw("same", ("USD", "USDT") if currency in ("USD", "USDT") else ()))
+        same = frozenset(block.texts("same", ("USD", "USDT") if currency in ("USD", "USDT") else ()))
         share = block.number("size_share", 1.0, above=True)
         if share > 1:
             raise ConfigError(f"`size_share` must be at most 1, was {share:g}")
         pairs = _pairs(block, decided, currency, share)
         fx = _fx(block, pairs, currency, same)
         made = cls(
-            name=block.text("name", name),
+            name=_run_name(block.text("name", name)),
             mode=block.choice("mode", MODES, "paper"),
             currency=currency,
             balance=block.number("balance", above=True),
@@ -244,7 +244,7 @@ class LiveConfig:
             execution=_execution(block.raw("execution", {})),
             store=block.text("store", None),
             runs=Path(block.text("runs", "runs")),
-            heartbeat_s=block.duration("heartbeat", SECOND_NS // 2) / 1e9,
+            heartbeat_s=block.duration("heartbeat", SECOND_NS // 2, above=True) / 1e9,
             envelope_half_life_s=block.duration("envelope_half_life", 600 * SECOND_NS) / 1e9,
             size_share=share,
             replay=_replay(block, Path(folder)),
@@ -270,6 +270,23 @@ class LiveConfig:
     def levels(self) -> int:
         """Book levels that the pairs' parameters look at."""
         return max(1, *(pair.params.depth_levels for pair in self.pairs))
+
+
+def _run_name(name: str) -> str:
+    """Check that a name is that of one folder, for everything of a run is in it."""
+    if name != Path(name).name or name in (".", "..") or "\0" in name:
+        raise ConfigError(f"`name` is that of a folder in `runs`: no `/`, nor `.` or `..`, was {name!r}")
+    return name
+
+
+def _url(block: Block, key: str, schemes: tuple[str, str]) -> str | None:
+    """Return an address, None where none is given."""
+    given = block.text(key, None)
+    if given is not None and not (given.startswith(schemes) and given.partition("://")[2]):
+        raise ConfigError(
+            f"`{block.path(key)}` must begin with {schemes[0]} or {schemes[1]} and name a host, was {given!r}"
+        )
+    return None if given is None else str(given)
 
 
 def _decided(block: Block, folder: Path) -> DecidedParams | None:
@@ -323,15 +340,14 @@ def _venue(name: str, values: Any) -> VenueConfig:
         raise ConfigError(f"`venues` has no venue `{name}`; {nearest_names(name, VENUES)}")
     keys = ("rest_url", "ws_url", "depth", "keys_file", "paper_balances")
     block = Block(f"venues.{name}", values or {}, keys)
-    balances = block.raw("paper_balances", {})
-    holds = Block(block.path("paper_balances"), balances, list(balances))
+    holds = block.any_keys("paper_balances")
     return VenueConfig(
         name,
-        block.text("rest_url", None),
-        block.text("ws_url", None),
+        _url(block, "rest_url", ("http://", "https://")),
+        _url(block, "ws_url", ("ws://", "wss://")),
         block.whole("depth", 15, low=1),
         block.text("keys_file", None),
-        {asset: holds.number(asset) for asset in balances},
+        {str(asset): holds.number(asset) for asset in holds.raw_values()},
     )
 
 
@@ -378,8 +394,7 @@ def _pair(
     legs = [_leg(block, leg) for leg in "ab"]
     if legs[0] == legs[1]:
         raise ConfigError(f"`{where}` needs two different instruments, was {'/'.join(legs[0])} twice")
-    own = block.raw("params", {})
-    params = Params.from_dict({**common, **Block(block.path("params"), own, list(own)).raw_values()})
+    params = Params.from_dict({**common, **block.any_keys("params").raw_values()})
     if share < 1:
         params = params.replace(max_position_usd=params.max_position_usd * share)
     reference, scale = (

@@ -12,6 +12,7 @@ from arbkit.units import DAY_NS
 
 __all__ = ["LossConfig", "loss_config"]
 
+_MOST: Final = 1_000_000
 _KEYS: Final = (
     "level",
     "method",
@@ -54,6 +55,9 @@ def loss_config(values: Any) -> LossConfig | None:
         "max_expected_shortfall": block.number("max_expected_shortfall", None, above=True),
         "breaker": block.number("breaker", None, above=True),
     }
+    for name in ("window", "fewest"):
+        if options[name] > _MOST:
+            raise ConfigError(f"`risk.{name}` must be at most {_MOST:,} periods, was {options[name]:,}")
     found = LossConfig(block.duration("period", DAY_NS), options)
     if found.period_ns <= 0:
         raise ConfigError("`risk.period` must be longer than 0")
