@@ -201,6 +201,9 @@ class _Nowhere:
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """Write nothing."""
 
+    def sync(self) -> None:
+        """Nothing is to be put onto a disk."""
+
 
 class World:
     """An exchange with three venues, clients with their private streams, a keeper and its log."""

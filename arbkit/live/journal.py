@@ -87,8 +87,8 @@ class Journal:
         return self._seq
 
     def sync(self) -> None:
-        """Put everything written onto the disk."""
-        os.fsync(self._file)
+        """Put everything written onto the disk; may be called from another thread."""
+        os.fdatasync(self._file)
 
     def close(self) -> None:
         """Put everything onto the disk and close the file; idempotent."""

@@ -136,15 +136,17 @@ class VenueOrders:
                 done_ns=self._clock(),
                 reasons=result.reasons,
             )
-            self._known(p, outcome)
+            await self._known(p, outcome)
 
     def _leg(self, plan: LegPlan, orders: Sequence[Order]) -> LegFills:
         instrument = self.keeper.instrument(plan.venue, plan.symbol)
         return LegFills.of(orders, plan.side, "" if instrument is None else instrument.base)
 
-    def _known(self, p: int, outcome: Outcome) -> None:
+    async def _known(self, p: int, outcome: Outcome) -> None:
         """Write an outcome down, before it is booked."""
-        self._session.journal.append("outcome", sync=True, **outcome.to_dict())
+        self._session.journal.append("outcome", **outcome.to_dict())
+        if not all(client.simulated for client in self._clients.values()):
+            await self.keeper.on_disk()
         self.naked_s = max(self.naked_s, outcome.worst_naked_s)
         for leg in (outcome.a, outcome.b):
             if leg.sent_ns >= outcome.decided_ns > 0:
@@ -399,7 +401,7 @@ class VenueOrders:
             await asyncio.sleep(_RETRY_S / 50)
         empty = PairIntent(name=plan.name, a=plan.a, b=plan.b, size=Decimal(0))
         result = await self.executor.run(empty)
-        self._known(
+        await self._known(
             p,
             Outcome(
                 pair=pair.name,

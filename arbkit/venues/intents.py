@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ __all__ = [
     "IntentFile",
     "IntentLog",
     "Recorded",
+    "SharedSync",
     "fill_fields",
     "intent_fields",
     "read_intents",
@@ -30,6 +32,9 @@ class IntentLog(Protocol):
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> Any:
         """Append one record."""
+
+    def sync(self) -> None:
+        """Return once everything appended so far survives a crash; may be called from another thread."""
 
 
 class IntentFile:
@@ -49,6 +54,10 @@ class IntentFile:
         if sync:
             os.fsync(self._file.fileno())
 
+    def sync(self) -> None:
+        """Put everything written onto the disk."""
+        os.fdatasync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -60,6 +69,32 @@ class IntentFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class SharedSync:
+    """Puts what several orders wrote onto the disk at once, while the loop goes on.
+
+    A write to the disk takes milliseconds. Both legs of a trade append their intents in the same turn of the
+    loop and wait for one write together; whoever comes while it is under way waits for the next.
+
+    Args:
+        sync: writes, and returns once all that was appended before is on the disk; called on a thread.
+    """
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+        self._gathering: asyncio.Task[None] | None = None
+
+    async def wait(self) -> None:
+        """Return once all that was appended before this call is on the disk."""
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._write())
+        await asyncio.shield(self._gathering)
+
+    async def _write(self) -> None:
+        await asyncio.sleep(0)
+        self._gathering = None
+        await asyncio.to_thread(self._sync)
 
 
 class Intent(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.venues.intents import Intent, IntentLog, fill_fields, intent_fields
+from arbkit.venues.intents import Intent, IntentLog, SharedSync, fill_fields, intent_fields
 from arbkit.venues.ledger import Ledger, net_base
 from arbkit.venues.protocol import (
     Fill,
@@ -165,6 +165,7 @@ class OrderKeeper:
     ) -> None:
         self._clients = dict(clients)
         self._log = log
+        self._disk = SharedSync(log.sync)
         self._clock = clock
         self._on_fill, self._on_end, self._on_event = on_fill, on_end, on_event
         self._grace_s = grace_s
@@ -250,8 +251,14 @@ class OrderKeeper:
             self._orders[order.client_id] = order
             self._reject(order, error.code, str(error))
             return order
-        self._log.append("intent", sync=True, **intent_fields(venue, order.request, order.sent_ns))
+        self._log.append("intent", **intent_fields(venue, order.request, order.sent_ns))
         self._orders[order.client_id] = order
+        try:
+            if not client.simulated:
+                await self._disk.wait()
+        except BaseException:
+            self._reject(order, "never_sent", "it was called off before it was sent")
+            raise
         await self._send(order, client)
         return order
 
@@ -275,6 +282,10 @@ class OrderKeeper:
             self._take(order, report)
         if not order.is_settled:
             self._ask_about(order)
+
+    async def on_disk(self) -> None:
+        """Return once all that was appended to the log before this call would survive a crash."""
+        await self._disk.wait()
 
     async def settle(self, order: Order, timeout_s: float | None = None) -> bool:
         """Wait until the order is over and every fill is here; False where that took too long."""

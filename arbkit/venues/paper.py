@@ -109,6 +109,7 @@ class PaperClient:
     """
 
     latest_arrival_s = 0.0
+    simulated = True
 
     def __init__(
         self,

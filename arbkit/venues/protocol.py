@@ -305,9 +305,11 @@ class TradingClient(Protocol):
 
     No method ever repeats an order. `submit` raises `OrderRejectedError` when the venue has said no and
     `OrderUnknownError` when nothing that it said can be trusted; `query` by client id finds out.
+    `simulated` says that no order leaves this process, so that no intent has to be on the disk before it.
     """
 
     venue: str
+    simulated: bool
 
     async def start(self) -> None:
         """Open connections, read the clock, the instruments and the fees."""

@@ -68,6 +68,7 @@ class RestClient:
     """
 
     venue: str = ""
+    simulated: bool = False
     _groups: Mapping[str, Sequence[Window]] = {}
 
     def __init__(
