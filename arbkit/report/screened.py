@@ -37,7 +37,7 @@ _SEEN: Final = (
 
 def render_screen(screen: Screen, *, title: str) -> str:
     """Return the page; it loads nothing."""
-    columns = (*_SEEN, *_COLUMNS) if isinstance(screen, LiveScreen) else _COLUMNS
+    columns = _columns(screen)
     rows = [
         {**row, "cells": [n.number(row[name], digits) for _, name, digits, _ in columns]}
         for row in screen.frame.iter_rows(named=True)
@@ -53,6 +53,16 @@ def render_screen(screen: Screen, *, title: str) -> str:
         "version": __version__,
     }
     return environment().get_template("screen.html").render(page)
+
+
+def _columns(screen: Screen) -> tuple[tuple[str, str, int, str], ...]:
+    if not isinstance(screen, LiveScreen):
+        return _COLUMNS
+    multiplied = "what was seen, multiplied up to a day"
+    return _SEEN + tuple(
+        (heading, name, digits, multiplied if name.endswith("_per_day") else hint)
+        for heading, name, digits, hint in _COLUMNS
+    )
 
 
 def write_screen(screen: Screen, path: PathLike, *, title: str = "Screen") -> list[Path]:
