@@ -56,7 +56,7 @@ class LiveScreen(Screen):
     seconds: float
     dataset: Path | None
 
-    _drawn: ClassVar = ("net_bps", "crossings", "net bps seen", "bps", "crossings")
+    _drawn: ClassVar = ("net_bps", "crossings", "net bps seen", "bps", "")
 
     @property
     def table(self) -> pl.DataFrame:

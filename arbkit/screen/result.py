@@ -79,6 +79,7 @@ class Screen(Check):
             return made.figure
 
     def _draw_ranking(self, ax: Axes, shown: pl.DataFrame) -> None:
+        from arbkit.realism._words import count as count_words
         from arbkit.show.look import AB, plain_numbers
 
         value, count, title, unit, counted = self._drawn
@@ -90,7 +91,11 @@ class Screen(Check):
         ax.set(title=f"{self.pair}: {title} at {self.size:,.0f} {self.currency}", xlabel=unit)
         plain_numbers(ax.xaxis)
         for row, (bps, many) in enumerate(zip(values, shown[count], strict=True)):
-            text = f"{many:,} {counted}" if isinstance(many, int) else f"{many:,.1f} {counted}"
+            text = (
+                count_words(many, "crossing", "crossings")
+                if isinstance(many, int)
+                else f"{many:,.1f} {counted}"
+            )
             ax.annotate(text, (max(bps, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=8)
         ax.margins(x=0.22)
 
