@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+#: The matrix of more assets is wider than any terminal; page, CSV and JSON have all.
+_SHOWN = 12
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -126,6 +129,7 @@ def _live(options: dict[str, Any], duration: str, assets: str | None) -> Screen:
             assets=() if assets is None else [item.strip() for item in assets.split(",") if item.strip()],
             say=lambda text: err_console.print(text, soft_wrap=True, markup=False),
             watching=lambda passed, total, note: bar.update(passed, note, total=total),
+            progress=lambda done, total, _: bar.update(seconds, f"{done} of {total} assets ranked"),
         )
 
 
@@ -155,6 +159,9 @@ def _show(found: Screen, paths: list[Path]) -> None:
     if matrix.width > 2:
         say("")
         title = "sell the row at A, carry back the column: net bps now"
+        if matrix.height > _SHOWN:
+            matrix = matrix.select(matrix.columns[: _SHOWN + 1]).head(_SHOWN)
+            title += f", the first {_SHOWN} assets"
         print_table(matrix.columns, matrix.rows(), title=title)
     say("")
     say(found.finding)
