@@ -104,7 +104,12 @@ class GrowingDataset:
             self.path, "replace" if not (self.path / "manifest.json").exists() else "append"
         )
         self._made_folder = not self.path.exists()
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"a dataset needs a folder that may be written, {self.path}: {error.strerror}"
+            ) from error
         self._rotate_ns, self._rotate_bytes, self._grace_s = rotate_ns, rotate_bytes, grace_s
         self._lock = locked(self.path)
         self._lock.__enter__()

@@ -19,6 +19,7 @@ from arbkit.live.config import LiveConfig
 __all__ = ["RunFolder", "find_run", "list_runs"]
 
 _RUN: Final = "run.json"
+_ABOUT: Final = ("name", "mode", "currency", "fills", "limits", "pairs")
 
 
 class RunFolder:
@@ -84,17 +85,25 @@ class RunFolder:
         Raises:
             DataError: when this is no run, or its description is damaged.
         """
-        return read_json(self.path / _RUN)
+        found = read_json(self.path / _RUN)
+        if missing := [key for key in _ABOUT if key not in found]:
+            raise DataError(f"{self.path / _RUN} must say what the run is, it lacks {', '.join(missing)}")
+        return found
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process.
 
         Raises:
-            ConfigError: when another process holds it.
+            ConfigError: when another process holds it, or it cannot be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ConfigError(
+                f"a run needs a folder that it may write, {self.path}: {error.strerror}"
+            ) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -78,6 +78,7 @@ class LiveRunner:
         self._started = 0.0
         self._saved = 0.0
         self._halted: dict[str, Any] | None = None
+        self._down: frozenset[str] = frozenset()
         self._recorded: list[dict[str, Any]] = []
         self._orders: VenueOrders | None = None
 
@@ -325,7 +326,9 @@ class LiveRunner:
                         self.session.journal.append("error", what="states", venue=venue, detail=str(error))
                         continue
                     for symbol, state in states.items():
-                        self.session.set_entry_ok(venue, symbol, state.entry_ok)
+                        if self.session.set_entry_ok(venue, symbol, state.entry_ok):
+                            takes = "takes entries again" if state.entry_ok else "takes no entries"
+                            self._say(f"{venue}/{symbol} {takes}: the venue's list or its warnings say so")
                 await asyncio.sleep(_STATES_S)
         finally:
             for source in sources.values():
@@ -379,6 +382,7 @@ class LiveRunner:
     def beat(self) -> None:
         """Look at the kill switch and the losses, tell the state store, save the state from time to time."""
         self._watch()
+        self._watch_feeds()
         self._watch_losses()
         if self._reporter is not None:
             self._reporter.beat()
@@ -413,6 +417,13 @@ class LiveRunner:
             session.guard.set(
                 "stale_params", now > decided.valid_until, detail=f"since {decided.valid_until:%Y-%m-%d}"
             )
+
+    def _watch_feeds(self) -> None:
+        """Say which venues' books went away and came back."""
+        down = frozenset(self.session.feeds_down)
+        for venue in sorted(down ^ self._down):
+            self._say(f"{venue}: {'no books, nothing is entered' if venue in down else 'books again'}")
+        self._down = down
 
     def _watch_losses(self) -> None:
         """Hold the equity against the loss to expect."""

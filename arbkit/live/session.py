@@ -214,11 +214,13 @@ class Session:
             "feed", venue=event.venue, symbol=event.symbol, state=event.state.value, detail=event.detail
         )
 
-    def set_entry_ok(self, venue: str, symbol: str, ok: bool) -> None:
-        """Say whether entries in an instrument make sense: its wallet, its warnings, its order state."""
-        if self.entry_ok.get((venue, symbol), True) != ok:
+    def set_entry_ok(self, venue: str, symbol: str, ok: bool) -> bool:
+        """Say whether entries in an instrument make sense: its wallet, its warnings; returns whether it is new."""
+        changed = self.entry_ok.get((venue, symbol), True) != ok
+        if changed:
             self.journal.append("instrument", venue=venue, symbol=symbol, entry_ok=ok)
         self.entry_ok[venue, symbol] = ok
+        return changed
 
     # One row.
 
