@@ -98,7 +98,7 @@ class VenueOrders:
 
     def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
-            self._session.journal.append("error", what="orders", detail=repr(task.exception()))
+            self._session.trouble("orders", repr(task.exception()))
             self._session.guard.set("unhedged", True, detail="an order could not be carried out")
 
     def _planned(self, p: int, order: Any) -> PairIntent:
@@ -212,6 +212,8 @@ class VenueOrders:
             desk.dropped(p, k)
             if outcome.a.ids or outcome.b.ids:
                 self._charge(p, fees - money)
+            codes = ", ".join(outcome.reasons) or "nothing was filled"
+            self._session.tell(f"{outcome.pair}: an entry failed, {codes}; later ones are in the journal")
             return [("decision", self._about(p, outcome) | {"what": "entry_failed", "usd": money - fees})]
         half = float(desk.rules[p]["half_slip"])
         notional = size * long_px
@@ -313,7 +315,7 @@ class VenueOrders:
                     await client.start()
                     break
                 except VenueError as error:
-                    self._session.journal.append("error", what="start", venue=venue, detail=str(error))
+                    self._session.trouble("start", str(error), venue=venue)
                     await asyncio.sleep(_RETRY_S)
 
     async def prepare(self) -> None:
@@ -329,7 +331,7 @@ class VenueOrders:
                 await self.keeper.recover(recorded.intents, recorded.fills)
                 break
             except VenueError as error:
-                self._session.journal.append("error", what="recover", detail=str(error))
+                self._session.trouble("recover", str(error))
                 await asyncio.sleep(_RETRY_S)
 
     async def _finish_all(self) -> None:

@@ -157,6 +157,7 @@ class LiveRunner:
         if self.config.losses is not None:
             self._losses = LossWatch(self.config.losses, self.folder.path / "losses.json")
         session.on_trade = self._reporter.on_trade
+        session.say = self._say
         _warm_up(self.config)
         kind = "start" if taken is None else "resume"
         more = {} if taken is None else taken._asdict()
@@ -323,7 +324,7 @@ class LiveRunner:
                     try:
                         states = await source.states(symbols)
                     except VenueError as error:
-                        self.session.journal.append("error", what="states", venue=venue, detail=str(error))
+                        self.session.trouble("states", str(error), venue=venue)
                         continue
                     for symbol, state in states.items():
                         if self.session.set_entry_ok(venue, symbol, state.entry_ok):

@@ -114,6 +114,8 @@ class Session:
         self.refusals: Counter[str] = Counter()
         self.mirrors: list[MarketSink] = []
         self.on_trade: Callable[[str, int, dict[str, Any]], None] | None = None
+        self.say: Callable[[str], None] = lambda text: None
+        self._told: set[str] = set()
         self.feeds_down: set[str] = set()
         self._flattening = False
 
@@ -214,8 +216,19 @@ class Session:
             "feed", venue=event.venue, symbol=event.symbol, state=event.state.value, detail=event.detail
         )
 
+    def trouble(self, what: str, detail: str, **fields: str) -> None:
+        """Write an error into the journal, and tell whoever watches each of them once."""
+        self.journal.append("error", what=what, **fields, detail=detail)
+        self.tell(detail)
+
+    def tell(self, text: str) -> None:
+        """Tell whoever watches, each text once."""
+        if text not in self._told:
+            self._told.add(text)
+            self.say(text)
+
     def set_entry_ok(self, venue: str, symbol: str, ok: bool) -> bool:
-        """Say whether entries in an instrument make sense: its wallet, its warnings; returns whether it is new."""
+        """Say whether entries make sense: wallet, warnings, order state; returns whether that is new."""
         changed = self.entry_ok.get((venue, symbol), True) != ok
         if changed:
             self.journal.append("instrument", venue=venue, symbol=symbol, entry_ok=ok)

@@ -15,7 +15,7 @@ from arbkit.live.folder import RunFolder
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(ConfigError, match="a folder that it may write, .*: Not a directory"),
+        pytest.raises(ConfigError, match=r"a folder that it may write, .*: Not a directory"),
         RunFolder(tmp_path / "file" / "run").locked(),
     ):
         pass
