@@ -216,7 +216,7 @@ class Session:
             "feed", venue=event.venue, symbol=event.symbol, state=event.state.value, detail=event.detail
         )
 
-    def trouble(self, what: str, detail: str, **fields: str) -> None:
+    def trouble(self, what: str, detail: str, **fields: Any) -> None:
         """Write an error into the journal, and tell whoever watches each of them once."""
         self.journal.append("error", what=what, **fields, detail=detail)
         self.tell(detail)
