@@ -74,6 +74,8 @@ class VenueOrders:
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
         self._locks = [asyncio.Lock() for _ in self._pairs]
         self._prepared = False
+        self._before = [session.desk.orders(p).copy() for p in range(len(self._pairs))]
+        self._recovered = asyncio.Event()
         self._baseline: dict[tuple[str, str], Decimal] = {}
         self.naked_s = 0.0
         self.sent_after_ns = Histogram()
@@ -88,7 +90,7 @@ class VenueOrders:
     # What the session asks for.
 
     def send(self, p: int, orders: Any) -> None:
-        """Send the orders of a row; each waits for those of the pair before it."""
+        """Send the orders of a row; each waits for an earlier life's, and for those of its pair."""
         for order in orders:
             plan = self._planned(p, order)
             task = asyncio.get_running_loop().create_task(self._carry_out(p, plan, order.copy()))
@@ -120,6 +122,7 @@ class VenueOrders:
         )
 
     async def _carry_out(self, p: int, plan: PairIntent, order: Any) -> None:
+        await self._recovered.wait()
         async with self._locks[p]:
             result = await self.executor.run(plan)
             outcome = Outcome(
@@ -338,25 +341,22 @@ class VenueOrders:
         """Give every decision that was sent its outcome, and level what is open on one side."""
         outcomes = [Outcome.read(line) for line in self._recorded if line["kind"] == "outcome"]
         known = ids_of(outcomes)
+        left = [order for order in self.keeper.orders if order.client_id not in known]
         for p, pair in enumerate(self._pairs):
             last = [outcome for outcome in outcomes if outcome.pair == pair.name]
-            orphans = [
-                order
-                for order in self.keeper.orders
-                if order.client_id not in known and order.request.symbol in (pair.symbol_a, pair.symbol_b)
-            ]
+            orphans = [order for order in left if order.request.symbol in (pair.symbol_a, pair.symbol_b)]
             await self._finish(p, last, orphans)
         self._set_baseline()
+        self._recovered.set()
 
     async def _finish(self, p: int, outcomes: Sequence[Outcome], orphans: Sequence[Order]) -> None:
         """Book what was known, hedge what is open, and give the decision that was cut off its outcome."""
-        pair, desk = self._pairs[p], self._session.desk
+        pair = self._pairs[p]
         if outcomes:
             self.executor.carry(pair.name, Decimal(repr(outcomes[-1].residual)))
-        waiting = desk.orders(p).copy()
         done = {(outcome.row, outcome.trade): outcome for outcome in outcomes}
         cut_off: Any = None
-        for order in waiting:
+        for order in self._before[p]:
             outcome = done.get((int(order["row"]), int(order["trade"])))
             if outcome is not None:
                 self._outcomes[p].append(outcome)

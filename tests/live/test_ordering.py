@@ -110,3 +110,33 @@ def test_the_kill_switch_flattens_through_the_venues(configure: Configure) -> No
     assert (final["trades_opened"], final["trades_closed"]) == (1, 1)
     last = open_run(config.runs / "small").trades.row(-1, named=True)
     assert last["exit_reason"] == "end_of_data"
+
+
+def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(configure: Configure) -> None:
+    config = configure(execution=VENUE, params={"min_spread_bps": -1_000}, reference="none")
+
+    async def run() -> None:
+        runner = LiveRunner(config)
+        runner.open()
+        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
+        assert orders is not None
+        assert replay is not None
+        await orders.prepare()
+        session.guard.set("reconciling", False)
+        for ts, events in replay.moments():
+            replay.now_ns = ts
+            session.on_moment(events)
+            if session.desk.orders(0).size:
+                break
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not orders.keeper.orders
+        await orders._finish_all()
+        assert await orders.settle(5.0)
+        assert [outcome.action for outcome in orders.outcomes(0)] == ["done"]
+        await orders.close()
+        runner.close()
+
+    asyncio.run(run())
+    outcomes = list(open_run(config.runs / "small").records("outcome"))
+    assert [line["action"] for line in outcomes] == ["done"]
