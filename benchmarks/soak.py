@@ -290,6 +290,7 @@ async def soak(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "same": parity.same,
             "causes": parity.by_cause(),
         },
+        "latency": _latency(found.summary),
         "summary": found.summary,
     }
 
@@ -308,6 +309,21 @@ async def _until(moment: float, process: subprocess.Popen[bytes], run: Path) -> 
                     f"{now['trades_opened']} opened, {now['trades_closed']} closed, {now['state']}",
                     flush=True,
                 )
+
+
+def _latency(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return median and 99th percentile, us: row to decision, book off the socket to decision, to the order."""
+    found = {
+        "row to decision": (summary["decide_us"], 1),
+        "book to decision": (summary["book_to_decision_us"], 1),
+        "book to order sent": (summary["orders"]["book_to_sent_ms"], 1000),
+    }
+    return {
+        f"{name}, {part}": round(values[part] * unit)
+        for name, (values, unit) in found.items()
+        for part in ("p50", "p99")
+        if values.get(part) is not None
+    }
 
 
 def _memory(samples: list[float]) -> dict[str, float]:
@@ -336,7 +352,7 @@ def main(argv: list[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=False)
     found = asyncio.run(soak(arguments, folder))
     (folder / "soak.json").write_text(json.dumps(found, indent=1, default=str), "utf-8")
-    for name in ("truth", "naked", "memory MB", "parity"):
+    for name in ("truth", "naked", "latency", "memory MB", "parity"):
         rows = [{"what": key, name: value} for key, value in found[name].items()]
         print(
             table([{k: str(v) if isinstance(v, dict) else v for k, v in row.items()} for row in rows]), "\n"
