@@ -312,7 +312,7 @@ async def _until(moment: float, process: subprocess.Popen[bytes], run: Path) -> 
 
 
 def _latency(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return median and 99th percentile, us: row to decision, book off the socket to decision, to the order."""
+    """Return median and 99th percentile in us, from a book read off the socket on."""
     found = {
         "row to decision": (summary["decide_us"], 1),
         "book to decision": (summary["book_to_decision_us"], 1),
