@@ -97,8 +97,11 @@ class Crew:
         lanes = self._lanes + (self._workers == 0)
         parts = np.array_split(np.arange(len(points)), min(_PARTS * max(lanes, 1), len(points)))
         places = {next(self._numbers): slice(int(part[0]), int(part[-1]) + 1) for part in parts}
-        for number, place in places.items():
-            self._tasks.put(_Task(number, points.take(place), fold))
+        with self._lanes_lock:
+            for number, place in places.items():
+                self._tasks.put(_Task(number, points.take(place), fold))
+            if self._workers and not self._lanes:
+                self._refuse_all()
         records = np.empty(len(points), METRICS_DTYPE)
         failed: Exception | None = None
         for _ in places:
@@ -203,25 +206,25 @@ class Crew:
                 task, deaths = None, 0
             except BROKEN:
                 deaths += 1
-        self._end_lane(task, own)
+        self._end_lane(task)
 
-    def _end_lane(self, task: _Task | None, own: bool) -> None:
-        """Give back what a lost worker had in hand; without any worker left the study cannot go on."""
+    def _end_lane(self, task: _Task | None) -> None:
+        """Give back what a lost worker had in hand; without any worker left the study cannot go on.
+
+        Under the lock that `evaluate` asks under: either its parts are refused here, or it finds no lane.
+        """
         with self._lanes_lock:
             self._lanes -= 1
-            left = self._lanes
-        if task is not None:
-            if self._workers and not left:
-                message = (
-                    f"the workers of a study must stay alive, one died {_MOST_DEATHS + 1} times in a row; "
-                    "see its message above, and go on with `arbkit study resume`"
-                )
-                self._results.put((task.number, StudyError(message)))
-                self._refuse_rest(message)
-            else:
+            if task is not None:
                 self._tasks.put(task)
+            if self._workers and not self._lanes:
+                self._refuse_all()
 
-    def _refuse_rest(self, message: str) -> None:
+    def _refuse_all(self) -> None:
+        message = (
+            f"the workers of a study must stay alive, one died {_MOST_DEATHS + 1} times in a row; "
+            "see its message above, and go on with `arbkit study resume`"
+        )
         with contextlib.suppress(queue.Empty):
             while (task := self._tasks.get_nowait()) is not None:
                 self._results.put((task.number, StudyError(message)))

@@ -72,21 +72,24 @@ def test_a_worker_that_dies_costs_its_points_only(spec: StudySpec) -> None:
         assert crew.lanes == 2
 
 
-def test_what_no_worker_survives_ends_the_study_with_one_message(spec: StudySpec) -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["dies at work", "dies before it hears of any"])
+def test_what_no_worker_survives_ends_the_study_with_one_message(spec: StudySpec, gone: bool) -> None:
     market = Market.load(spec)
     broken = Setup("x", "all", {"none": "nowhere"}, [])
 
     class Mortal(Crew):
         def _start_process(self) -> Any:
             connection = super()._start_process()
-            self._processes[-1].kill()
+            process = self._processes[-1]
+            process.kill()
+            if gone:  # What is sent to it then fails, before a part was taken for it.
+                process.wait()
             return connection
 
-    with (
-        pytest.raises(StudyError, match="died 4 times in a row"),
-        Mortal(PanelEvaluator(market), 1, lambda: broken) as crew,
-    ):
-        crew.evaluate(_points(spec))
+    with Mortal(PanelEvaluator(market), 1, lambda: broken) as crew:
+        for _ in range(2):
+            with pytest.raises(StudyError, match="died 4 times in a row"):
+                crew.evaluate(_points(spec))
 
 
 def test_what_a_worker_raises_is_raised_here(spec: StudySpec) -> None:
