@@ -167,6 +167,14 @@ class VenueOrders:
         known, self._outcomes[p] = self._outcomes[p], []
         return known
 
+    def not_booked(self) -> str:
+        """Say in words which fills no row has booked yet; empty where there are none."""
+        filled = [outcome for own in self._outcomes for outcome in own if outcome.hedged > 0]
+        entries = sum(outcome.trade < 0 for outcome in filled)
+        found = (("entry", "entries", entries), ("exit", "exits", len(filled) - entries))
+        texts = [f"{count} filled {one if count == 1 else more}" for one, more, count in found if count]
+        return " and ".join(texts) + " not yet booked" if texts else ""
+
     # From fills to trades.
 
     def book(self, p: int, outcome: Outcome) -> list[tuple[str, dict[str, Any]]]:
@@ -505,6 +513,7 @@ class VenueOrders:
         return {
             "orders": len(self.keeper.orders),
             "open": len(self.keeper.open),
+            "not_booked": self.not_booked(),
             "strangers": len(self.keeper.strangers),
             "longest_naked_s": round(self.naked_s, 6),
             "book_to_sent_ms": self.sent_after_ns.to_dict(1e6),

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -274,12 +274,23 @@ class LiveRunner:
         finally:
             if orders is not None:
                 self.session.guard.set("stopping", True)
-                await orders.settle(self.config.execution.deadline_s)
+                await self._settle(orders, feeds)
             for task in (*feeds, beat, stop):
                 task.cancel()
             await asyncio.gather(*feeds, beat, stop, return_exceptions=True)
             if orders is not None:
                 await orders.close()
+
+    async def _settle(self, orders: VenueOrders, feeds: Sequence[asyncio.Future[None]]) -> None:
+        """Wait for what is on its way and the rows that book it, no longer than one side may be open."""
+        now = asyncio.get_running_loop().time
+        until = now() + self.config.execution.deadline_s
+        while await orders.settle(max(until - now(), 0.0)) and orders.not_booked():
+            if now() >= until or any(feed.done() for feed in feeds):
+                break
+            await asyncio.sleep(0.01)
+        if text := orders.not_booked():
+            self._say(f"{text}; the next start books it")
 
     async def _open_orders(self) -> VenueOrders | None:
         """Make what sends orders, where venues fill them; nothing is entered before the accounts agree."""
@@ -355,7 +366,9 @@ class LiveRunner:
                 loop.remove_signal_handler(number)
 
     def stop(self) -> None:
-        """Ask the run to end."""
+        """Ask the run to end; where venues fill, nothing is entered from now on."""
+        if self._orders is not None and self._session is not None:
+            self._session.guard.set("stopping", True)
         self._stop.set()
 
     def halt(self, *, flatten: bool = False, reason: str = "by hand") -> None:

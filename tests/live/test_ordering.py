@@ -112,6 +112,16 @@ def test_the_kill_switch_flattens_through_the_venues(configure: Configure) -> No
     assert last["exit_reason"] == "end_of_data"
 
 
+def decided(session: Any, replay: Any, moments: Any) -> None:
+    """Bring books until the first pair has an order on its way."""
+    session.guard.set("reconciling", False)
+    for ts, events in moments:
+        replay.now_ns = ts
+        session.on_moment(events)
+        if session.desk.orders(0).size:
+            return
+
+
 def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(configure: Configure) -> None:
     config = configure(execution=VENUE, params={"min_spread_bps": -1_000}, reference="none")
 
@@ -122,12 +132,7 @@ def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(con
         assert orders is not None
         assert replay is not None
         await orders.prepare()
-        session.guard.set("reconciling", False)
-        for ts, events in replay.moments():
-            replay.now_ns = ts
-            session.on_moment(events)
-            if session.desk.orders(0).size:
-                break
+        decided(session, replay, replay.moments())
         for _ in range(50):
             await asyncio.sleep(0)
         assert not orders.keeper.orders
@@ -140,3 +145,35 @@ def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(con
     asyncio.run(run())
     outcomes = list(open_run(config.runs / "small").records("outcome"))
     assert [line["action"] for line in outcomes] == ["done"]
+
+
+def test_a_run_that_stops_books_what_was_filled_or_says_that_it_has_not(configure: Configure) -> None:
+    config = configure(
+        execution=VENUE, params={"min_spread_bps": -1_000, "max_hold_s": 600}, reference="none"
+    )
+    told: list[str] = []
+
+    async def run() -> dict[str, Any]:
+        runner = LiveRunner(config, say=told.append)
+        runner.open()
+        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
+        assert orders is not None
+        assert replay is not None
+        await orders.prepare()
+        await orders._finish_all()
+        moments = replay.moments()
+        decided(session, replay, moments)
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        ended.set_result(None)
+        await runner._settle(orders, [ended])
+        assert runner.stats()["orders"]["not_booked"] == "1 filled entry not yet booked"
+        session.guard.set("stopping", True)
+        loop.call_later(0.02, lambda: session.on_moment(next(moments)[1]))
+        await runner._settle(orders, [loop.create_future()])
+        await orders.close()
+        return runner.close()
+
+    final = asyncio.run(run())
+    assert told[-1] == "1 filled entry not yet booked; the next start books it"
+    assert (final["trades_opened"], final["orders"]["not_booked"]) == (1, "")
