@@ -46,7 +46,7 @@ RUN_PAGES = (
     "start", "screen", "statistics", "extending", "data", "ingest", "synthetic", "panel", "metrics", "study",
     "samplers", "storages", "validation", "walk-forward", "decision", "stress", "realism", "portfolio",
     "jobs", "report", "notebooks", "lab", "shell", "practice-exchange", "record", "venues",
-    "live",
+    "faults", "risk", "live",
 )  # fmt: skip
 #: Blocks that only show something, each introduced by a sentence that says why it does not run here.
 SHOWN = {"text", "toml", "{toctree}"}
