@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from arbkit.errors import ConfigError
 from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
@@ -27,6 +28,8 @@ _RETRY_S: Final = 5.0
 _CHECK_S: Final = 30.0
 #: A share of a trade's size that is taken for rounding.
 _CRUMB: Final = 1e-6
+#: What a venue says of a key that it will not take however often it is asked.
+_KEY_CODES: Final = frozenset({"-1022", "-2014", "-2015", "invalid_access_key", "jwt_verification"})
 
 
 class VenueOrders:
@@ -319,13 +322,20 @@ class VenueOrders:
         await client.run_account(self.keeper)
 
     async def _started(self) -> None:
-        """Connect; a venue that cannot be reached is tried again."""
+        """Connect and look at the accounts; a venue that cannot be reached is tried again.
+
+        Raises:
+            ConfigError: when a venue refuses the key.
+        """
         for venue, client in self._clients.items():
             while True:
                 try:
                     await client.start()
+                    await client.positions()
                     break
                 except VenueError as error:
+                    if error.code in _KEY_CODES:
+                        raise _key_refused(venue, error.code) from None
                     self._session.trouble("start", str(error), venue=venue)
                     await asyncio.sleep(_RETRY_S)
 
@@ -519,3 +529,11 @@ class VenueOrders:
             "book_to_sent_ms": self.sent_after_ns.to_dict(1e6),
             **dict(self.counts),
         }
+
+
+def _key_refused(venue: str, code: str) -> ConfigError:
+    names = " and ".join(f"ARBKIT_{venue.upper()}_{part}" for part in ("KEY", "SECRET"))
+    return ConfigError(
+        f"{venue} refuses the key ({code}); check {names} (or its `keys_file`), and at the venue which "
+        "permissions and addresses the key has"
+    )

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from arbkit.errors import ConfigError
 from arbkit.live import LiveConfig, LiveRunner, open_run, parity_of
 from arbkit.testing import PracticeExchange, walk_frames
 
@@ -104,6 +106,30 @@ def test_a_live_run_agrees_with_the_venues_and_shows_no_secret(tmp_path: Path) -
     played(run)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or not any(secret in path.read_bytes() for secret in planted)
+
+
+@pytest.mark.parametrize(
+    ("venue", "part", "code"),
+    [("upbit", "SECRET", "jwt_verification"), ("upbit", "KEY", "invalid_access_key"),
+     ("binance_usdm", "SECRET", "-1022"), ("binance_usdm", "KEY", "-201[45]")],
+)  # fmt: skip
+def test_a_refused_key_ends_a_run_at_once(tmp_path: Path, venue: str, part: str, code: str) -> None:
+    async def run(exchange: PracticeExchange) -> None:
+        environ = {"ARBKIT_LIVE": "practice"}
+        for name in MARKETS:
+            keys = getattr(exchange, name).keys
+            environ |= {f"ARBKIT_{name.upper()}_KEY": keys.key, f"ARBKIT_{name.upper()}_SECRET": keys.secret}
+        environ[f"ARBKIT_{venue.upper()}_{part}"] = "not-" + environ[f"ARBKIT_{venue.upper()}_{part}"]
+        config = LiveConfig.from_dict(
+            values(exchange, tmp_path, mode="live", execution={"fills": "venue", "max_slip_bps": 50})
+        )
+        with pytest.raises(ConfigError, match=rf"^{venue} refuses the key \({code}\)") as caught:
+            await LiveRunner(config, mode="live", environ=environ).run(max_runtime_s=5)
+        assert environ[f"ARBKIT_{venue.upper()}_{part}"] not in str(caught.value)
+
+    played(run)
+    kinds = [line["kind"] for line in open_run(tmp_path / "practice").records()]
+    assert kinds[-1] == "stop"
 
 
 def test_paper_on_websocket_books_has_the_trades_of_the_backtest(tmp_path: Path) -> None:
