@@ -144,6 +144,7 @@ class ExecutionConfig:
     deadline_s: float = 5.0
     on_naked: str = "hedge"
     max_slip_bps: float = 30.0
+    cooldown_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -500,13 +501,14 @@ def _limits(block: Block, balance: float) -> DeskLimits:
 
 
 def _execution(values: Any) -> ExecutionConfig:
-    block = Block("execution", values, ("fills", "legs", "deadline", "on_naked", "max_slip_bps"))
+    block = Block("execution", values, ("fills", "legs", "deadline", "on_naked", "max_slip_bps", "cooldown"))
     return ExecutionConfig(
         block.choice("fills", ("engine", "venue"), "engine"),
         block.choice("legs", _EXECUTIONS, "together"),
         block.duration("deadline", 5 * SECOND_NS) / 1e9,
         block.choice("on_naked", ("hedge", "flatten"), "hedge"),
         block.number("max_slip_bps", 30.0),
+        block.duration("cooldown", 60 * SECOND_NS) / 1e9,
     )
 
 

@@ -39,6 +39,7 @@ REASONS: Final[Mapping[str, TradingState]] = {
     "venue_down": TradingState.REDUCING,
     "order_in_doubt": TradingState.REDUCING,
     "unhedged": TradingState.REDUCING,
+    "rejected_orders": TradingState.REDUCING,
     "risk_limit": TradingState.REDUCING,
     "loss_breaker": TradingState.REDUCING,
     "stopping": TradingState.REDUCING,

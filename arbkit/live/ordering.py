@@ -17,6 +17,7 @@ from arbkit.errors import ConfigError
 from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
+from arbkit.live.rejections import Rejections
 from arbkit.live.session import Session
 from arbkit.live.stats import Histogram
 from arbkit.venues import BookEvent, OrderKeeper, OrderSide, TradingClient, VenueError, read_intents
@@ -72,6 +73,7 @@ class VenueOrders:
             clock=clock,
         )
         self.ready = asyncio.Event()
+        self._rejections = Rejections(session.guard, session.refusals, rules.cooldown_s)
         self._pairs = [lane.config for lane in session.lanes]
         self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
@@ -163,10 +165,15 @@ class VenueOrders:
             "unhedged", outcome.action == "naked", scope=name, detail=f"{outcome.residual:g} open on one side"
         )
         guard.set("order_in_doubt", outcome.action == "unsettled", scope=name)
+        if self._rejections.see(outcome, self._clock()):
+            self._session.tell(
+                f"{name}: the venue refuses its orders, {', '.join(outcome.reasons)}; it waits"
+            )
         self._outcomes[p].append(outcome)
 
     def outcomes(self, p: int) -> list[Outcome]:
         """Return what became of the pair's orders since last asked."""
+        self._rejections.look(self._pairs[p].name, self._clock())
         known, self._outcomes[p] = self._outcomes[p], []
         return known
 

@@ -1,0 +1,53 @@
+"""Entries that venues refuse do not repeat on every row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from arbkit.kernels.live import ACTIVE, REDUCING
+from arbkit.live import LiveRunner, open_run
+from arbkit.live.fills import LegFills, Outcome
+from arbkit.live.guard import TradingGuard
+from arbkit.live.rejections import Rejections
+from tests.live.conftest import Configure
+
+
+def outcome(filled: float = 0.0, trade: int = -1, reasons: tuple[str, ...] = ("no_money:a",)) -> Outcome:
+    a, b = (LegFills((), side, filled, 1.0, 0.0, 0.0) for side in ("buy", "sell"))
+    return Outcome("BTC", 1, trade, 0, a, b, "done", 0.0, 0.0, 1, 2, reasons)
+
+
+def test_five_refused_entries_in_a_row_let_the_pair_wait() -> None:
+    told: list[Any] = []
+    guard, counts = TradingGuard(lambda *change: told.append(change)), Counter[str]()
+    rejections = Rejections(guard, counts, 60.0)
+    for what in (*4 * [outcome()], outcome(filled=1.0, reasons=()), *4 * [outcome()], outcome(trade=3)):
+        assert not rejections.see(what, 5)
+    assert guard.state_of("BTC") == ACTIVE
+    assert rejections.see(outcome(reasons=("-2019:b",)), 5)
+    assert list(guard.reasons("BTC")) == ["rejected_orders: -2019"]
+    assert (guard.state_of("BTC"), guard.state_of("ETH")) == (REDUCING, ACTIVE)
+    rejections.look("BTC", 60_000_000_004)
+    assert guard.state_of("BTC") == REDUCING
+    rejections.look("BTC", 60_000_000_005)
+    assert guard.state_of("BTC") == ACTIVE
+    assert counts == {"no_money": 8, "-2019": 1}
+
+
+def test_a_run_without_money_says_so_and_waits(configure: Configure) -> None:
+    venues = {"upbit": {"paper_balances": {"KRW": 1, "BTC": 0}}}
+    config = configure(
+        execution={"fills": "venue", "cooldown": "1m"},
+        params={"min_spread_bps": -1_000},
+        guard={"max_trades_per_hour": 100_000},
+        venues=venues,
+        reference="none",
+    )
+    final = LiveRunner(config).run_forever()
+    assert sum(final["refusals"].values()) >= 5
+    assert final["guard_counts"]["rejected_orders"] >= 1
+    lines = [line for line in open_run(config.runs / "small").records("guard") if line["pair"]]
+    assert lines[0]["reasons"][0].startswith("rejected_orders: ")
+    failed = list(open_run(config.runs / "small").records("outcome"))
+    assert final["refusals"][lines[0]["reasons"][0].split()[-1]] == len(failed) < 20
