@@ -17,7 +17,7 @@ import numpy as np
 
 from arbkit.errors import ConfigError, nearest_names
 
-__all__ = ["PARAM_NAMES", "GuardLimits", "Params"]
+__all__ = ["PARAM_NAMES", "GuardLimits", "Params", "check_each"]
 
 _DIRECTIONS: Final = ("both", "long_a_short_b", "long_b_short_a")
 _PNL_MODELS: Final = ("executable", "convergence")
@@ -179,6 +179,18 @@ class Params:
         if missing:
             raise ConfigError("parameters without a default must be given, missing: " + ", ".join(missing))
         return cls(**values)
+
+
+def check_each(values: Mapping[str, Any]) -> None:
+    """Check parameters one by one, where some of them may still be missing.
+
+    Raises:
+        ConfigError: for an unknown name (with the nearest ones) or a bad value.
+    """
+    _refuse_unknown(values)
+    for item in dataclasses.fields(Params):
+        if item.name in values:
+            _checked(item.name, values[item.name], item.metadata)
 
 
 #: All parameter names, in the order of the rules.

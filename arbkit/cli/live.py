@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arbkit.cli import _live_costs, _live_state
 from arbkit.cli._console import console, print_json, print_table, say, warn
-from arbkit.errors import ConfigError, nearest_names
+from arbkit.errors import ConfigError, DataError, nearest_names
+
+if TYPE_CHECKING:
+    from arbkit.live.folder import RunFolder
 
 __all__ = ["app"]
 
@@ -116,25 +119,9 @@ def list_all(root: _Root = Path("runs"), json: _Json = False) -> None:
 
       arbkit live ls
     """
-    from arbkit.live import open_run
     from arbkit.live.folder import list_runs
 
-    found = []
-    for folder in list_runs(root):
-        result = open_run(folder.path)
-        summary, halted = result.summary, folder.halted()
-        found.append(
-            {
-                "run": folder.name,
-                "mode": result.mode,
-                "pairs": list(result.pairs),
-                "process": folder.running_pid(),
-                "halted": None if halted is None else halted.get("reason", ""),
-                "trades_closed": summary.get("trades_closed"),
-                "realized_pnl": summary.get("realized_pnl"),
-                "currency": result.currency,
-            }
-        )
+    found = [_listed(folder) for folder in list_runs(root)]
     if json:
         print_json({"runs": found})
         return
@@ -142,9 +129,36 @@ def list_all(root: _Root = Path("runs"), json: _Json = False) -> None:
         say(f"no runs in {root}; `arbkit live run --config configs/replay.yaml` makes one")
         return
     columns = ["run", "mode", "pairs", "process", "halted", "closed", "realised", "currency"]
-    print_table(
-        columns, [[", ".join(v) if isinstance(v, list) else v for v in row.values()] for row in found]
+    cells = []
+    for row in found:
+        shown = row | {"mode": row["mode"] if row["damaged"] is None else "damaged"}
+        del shown["damaged"]
+        cells.append([", ".join(v) if isinstance(v, list) else v for v in shown.values()])
+    print_table(columns, cells)
+    for row in found:
+        if row["damaged"] is not None:
+            warn(f"{row['run']} is damaged: {row['damaged']}")
+
+
+def _listed(folder: RunFolder) -> dict[str, Any]:
+    """Return what the list shows of a run; one that cannot be read keeps no other from being shown."""
+    from arbkit.live import open_run
+
+    row: dict[str, Any] = dict.fromkeys(
+        ("mode", "pairs", "process", "halted", "trades_closed", "realized_pnl", "currency", "damaged")
     )
+    row = {"run": folder.name} | row | {"pairs": [], "process": folder.running_pid()}
+    try:
+        if (halted := folder.halted()) is not None:
+            row["halted"] = halted.get("reason", "")
+        result = open_run(folder.path)
+        row |= {"mode": result.mode, "pairs": list(result.pairs), "currency": result.currency}
+        row |= {name: result.summary.get(name) for name in ("trades_closed", "realized_pnl")}
+    except DataError as error:
+        row["damaged"] = str(error)
+    except (LookupError, TypeError, ValueError):
+        row["damaged"] = f"{folder.path / 'run.json'} does not hold what a run writes there"
+    return row
 
 
 @app.command("status")

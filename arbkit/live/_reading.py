@@ -115,8 +115,10 @@ class Block:
 
     def duration(self, key: str, default: Any = _MISSING, *, above: bool = False) -> Any:
         """Return a duration such as "5s" in nanoseconds, `above` 0 where it must be."""
-        value = self.raw(key, default)
-        found = default if value is default else duration_ns(value, name=self.path(key))
+        if default is not _MISSING and key not in self:
+            return default
+        value = self.raw(key)
+        found = duration_ns(value, name=self.path(key))
         if above and found <= 0:
             raise ConfigError(f"`{self.path(key)}` must be longer than 0, was {value!r}")
         return found

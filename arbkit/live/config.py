@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from arbkit._typing import PathLike
-from arbkit.config import GuardLimits, Params
+from arbkit.config import GuardLimits, Params, check_each
 from arbkit.decision import DecidedParams, load_decision
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.live._reading import Block
@@ -367,6 +367,8 @@ def _pairs(block: Block, decided: DecidedParams | None, currency: str, share: fl
             f"`scale` must be that of the decided set, {decided.scale}, was {scale}; leave it out"
         )
     common, view = _common_params(block, decided, currency), joined_view(reference, scale)
+    _ages(block)  # What stands there must be right, also where every pair has its own.
+    check_each(common)
     pairs = [_pair(f"pairs[{n}]", given, block, common, view, share) for n, given in enumerate(values)]
     names = [pair.name for pair in pairs]
     for name in names:

@@ -82,3 +82,20 @@ def test_a_mistake_ends_with_1_and_one_line(
 
 def test_no_runs_is_no_error(run: Run) -> None:
     assert run("ls")[1].startswith("no runs in runs")
+
+
+def test_a_damaged_run_does_not_hide_the_others(run: Run, tmp_path: Path) -> None:
+    about = {"name": "x", "mode": "paper", "currency": "USDT", "fills": "engine", "limits": {}, "pairs": []}
+    texts = {"bad": "{", "good": json.dumps(about), "odd": json.dumps({**about, "pairs": [1]}), "torn": ""}
+    for name, text in texts.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text(text or json.dumps(about))
+    (tmp_path / "runs" / "torn" / "summary.json").write_text("[1")
+    code, out, err = run("ls")
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[-4:]] == [
+        ["bad", "damaged"], ["good", "paper"], ["odd", "damaged"], ["torn", "damaged"],
+    ]  # fmt: skip
+    assert [name for name in texts if f"{name} is damaged: " in err] == ["bad", "odd", "torn"]
+    rows = json.loads(run("ls", "--json")[1])["runs"]
+    assert [row["damaged"] is None for row in rows] == [False, True, False, False]

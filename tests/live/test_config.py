@@ -13,6 +13,7 @@ from arbkit.live.config import LiveConfig
 from tests.live.conftest import live_values
 
 MONEY: dict[str, Any] = {"min_spread_bps": 5, "taker_fee_a_bps": 5, "taker_fee_b_bps": 4, "slippage_bps": 1}
+PAIR = {"a": "upbit/KRW-BTC", "b": "binance_usdm/BTCUSDT"}
 
 
 def made(**changes: Any) -> LiveConfig:
@@ -38,6 +39,14 @@ def made(**changes: Any) -> LiveConfig:
         ({"guard": None}, "`guard` must be given for an account in USDT"),
         ({"reference": "column:x"}, "a live `reference` is none, fixed:BPS"),
         ({"max_age": "soon"}, "`max_age` must be a duration"),
+        ({"max_age": -1}, "`max_age` must be a duration of at least 0 seconds, was -1"),
+        ({"max_age": {"a": -1}}, "`max_age.a` must be a duration of at least 0 seconds, was -1"),
+        ({"pairs": [{**PAIR, "max_age": -1}]}, r"`pairs\[0\].max_age` must be a duration of at least 0"),
+        ({"max_age": -1, "pairs": [{**PAIR, "max_age": 5}]}, "`max_age` must be a duration of at least 0"),
+        (
+            {"params": {**MONEY, "slippage_bps": -1}, "pairs": [{**PAIR, "params": {"slippage_bps": 1}}]},
+            "`slippage_bps` must be",
+        ),
         ({"fx": None}, "a leg is quoted in KRW, the account in USDT: `fx` must be given"),
         ({"fx": {"venue": "upbit", "symbol": "KRW-ETH"}}, "FX must convert KRW into USDT"),
         ({"fx": {"venue": "upbit", "symbol": "KRW-USDT", "price": "bid"}}, "`fx.price` must be one of mid"),
