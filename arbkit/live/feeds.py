@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import msgspec
 
-from arbkit.errors import ConfigError
+from arbkit.errors import ConfigError, nearest_names
 from arbkit.live.config import LiveConfig, VenueConfig
 from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent, MarketFeed, MarketSink, VenueError
 from arbkit.venues.clock import wall_clock
 from arbkit.venues.feeds import open_feed
 from arbkit.venues.feeds.http import BusyError, PublicRest, WeightBudget
-from arbkit.venues.feeds.market_data import MarketData, open_market_data
+from arbkit.venues.feeds.market_data import MARKET_DATA, MarketData, open_market_data
 from arbkit.wire.book import DepthSnapshot, Level
 from arbkit.wire.symbols import contract_multiple, split_binance
 
-__all__ = ["PollingFeed", "feed_urls", "live_feeds", "open_states"]
+__all__ = ["PollingFeed", "check_listed", "feed_urls", "live_feeds", "open_states"]
 
 _REST: Final = {
     "upbit": "https://api.upbit.com",
@@ -29,6 +29,9 @@ _REST: Final = {
 _DEPTH_PATHS: Final = {"binance_usdm": "/fapi/v1/depth", "binance_spot": "/api/v3/depth"}
 _DEPTHS: Final = {"binance_usdm": (5, 10, 20, 50, 100), "binance_spot": (5, 10, 20, 50, 100)}
 _WEIGHT_PER_MINUTE: Final = 1_200.0
+#: How long the list of a venue's instruments is waited for, and how many characters of it are shown.
+_LIST_WAIT_S: Final = 5.0
+_LONG: Final = 200
 
 
 def feed_urls(venue: VenueConfig) -> dict[str, str]:
@@ -61,6 +64,38 @@ def open_states(config: LiveConfig) -> dict[str, MarketData]:
         name: open_market_data(name, rest_url=feed_urls(config.venues[name]).get("rest_url"))
         for name in venues
     }
+
+
+async def check_listed(config: LiveConfig) -> None:
+    """Check that every instrument of a configuration is listed; a venue that does not answer is passed over.
+
+    Raises:
+        ConfigError: naming a symbol that its venue does not list, and near ones.
+    """
+    venues = [
+        venue for venue in dict.fromkeys(leg.partition("/")[0] for leg in config.legs) if venue in MARKET_DATA
+    ]
+    listed = dict(
+        zip(venues, await asyncio.gather(*(_listed(config, venue) for venue in venues)), strict=True)
+    )
+    for leg in config.legs:
+        venue, _, symbol = leg.partition("/")
+        names = listed.get(venue)
+        if names and symbol not in names:
+            near = nearest_names(symbol, names)
+            more = near if len(near) < _LONG else f"it lists {len(names)} others"
+            raise ConfigError(f"{venue} lists no {symbol}; {more}")
+
+
+async def _listed(config: LiveConfig, venue: str) -> list[str]:
+    """Return the symbols of a venue; empty where it does not answer."""
+    source = open_market_data(venue, feed_urls(config.venues[venue]).get("rest_url"), _LIST_WAIT_S)
+    try:
+        return list(await source.instruments())
+    except VenueError:
+        return []
+    finally:
+        await source.close()
 
 
 class PollingFeed:

@@ -240,6 +240,10 @@ class LiveRunner:
         self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
     ) -> dict[str, Any]:
         """Do as `run_forever`, in a loop that runs already."""
+        if self.config.replay is None and not self.folder.exists:
+            from arbkit.live.feeds import check_listed
+
+            await check_listed(self.config)
         taken = self.open()
         why = "error"
         try:

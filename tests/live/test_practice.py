@@ -132,6 +132,17 @@ def test_a_refused_key_ends_a_run_at_once(tmp_path: Path, venue: str, part: str,
     assert kinds[-1] == "stop"
 
 
+def test_a_symbol_that_is_not_listed_begins_no_run(tmp_path: Path) -> None:
+    async def run(exchange: PracticeExchange) -> None:
+        pairs = [{"a": "upbit/KRW-BTX", "b": "binance_usdm/BTXUSDT"}]
+        runner = LiveRunner(LiveConfig.from_dict(values(exchange, tmp_path, pairs=pairs)))
+        with pytest.raises(ConfigError, match=r"^upbit lists no KRW-BTX; did you mean `KRW-BTC`"):
+            await runner.run(max_runtime_s=5)
+
+    played(run)
+    assert not (tmp_path / "practice").exists()
+
+
 def test_paper_on_websocket_books_has_the_trades_of_the_backtest(tmp_path: Path) -> None:
     async def run(exchange: PracticeExchange) -> dict[str, Any]:
         return await traded(LiveRunner(LiveConfig.from_dict(values(exchange, tmp_path))), 2)
