@@ -25,6 +25,7 @@ CHECKS: Final[dict[str, str]] = {
     "locked": "the best bid is not equal to the best ask",
     "zero_price": "prices are above zero and finite",
     "missing_price": "both sides are quoted",
+    "gap_rows": "(count) rows that tell of a gap, as its recorder noted it",
     "zero_size": "sizes at the best prices are above zero",
     "disordered_levels": "each level is worse than the one before it, and none is skipped",
     "disordered_bar": "low <= open, close <= high",

@@ -83,7 +83,7 @@ def scan_leg(
     told: Callable[[InstrumentInfo, int], None],
 ) -> LegScan:
     """Read an instrument once, a row group at a time, and return what was found."""
-    scan = _Pass(info, limits, grid)
+    scan = _Pass(info, limits, grid, _told_gaps(dataset, info))
     content = _ContentCheck()
     for item, frame in dataset.file_batches(info.leg):
         if limits.verify_content:
@@ -91,6 +91,11 @@ def scan_leg(
         scan.take(frame)
         told(info, frame.height)
     return scan.result(content.finish())
+
+
+def _told_gaps(dataset: Dataset, info: InstrumentInfo) -> pl.Series:
+    mine = (pl.col("venue") == info.venue) & (pl.col("symbol") == info.symbol)
+    return dataset.table("gaps").filter(mine)["ts"]
 
 
 class _ContentCheck:
@@ -114,11 +119,11 @@ class _ContentCheck:
 
 
 class _Pass:
-    def __init__(self, info: InstrumentInfo, limits: Limits, grid: Grid) -> None:
+    def __init__(self, info: InstrumentInfo, limits: Limits, grid: Grid, told: pl.Series) -> None:
         self._info = info
         self._limits = limits
         self._grid = grid
-        self._checks = row_checks(info, limits)
+        self._checks = row_checks(info, limits, told)
         self._marks = [check.marks.fill_null(value=False).alias(check.code) for check in self._checks]
         self._counts = dict.fromkeys((check.code for check in self._checks), 0)
         self._worst: dict[str, list[tuple[float, dict[str, Any]]]] = {}

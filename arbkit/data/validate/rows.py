@@ -36,13 +36,31 @@ class RowCheck(NamedTuple):
     grave_share: float | None = None
 
 
-def row_checks(info: InstrumentInfo, limits: Limits) -> list[RowCheck]:
-    """Return the checks that fit an instrument."""
+def row_checks(info: InstrumentInfo, limits: Limits, told: pl.Series | None = None) -> list[RowCheck]:
+    """Return the checks that fit an instrument; `told` holds the stamps of its rows in the table of gaps."""
     checks = _time_checks(info, limits)
     if info.is_candle:
         return checks + _candle_checks(info, limits)
     deeper = _level_checks(info.levels, limits) if info.levels > 1 else []
-    return checks + _book_checks(info, limits) + deeper
+    books = _book_checks(info, limits)
+    if told is not None and len(told):
+        books = _without_gap_rows(books, info, told)
+    return checks + books + deeper
+
+
+def _without_gap_rows(checks: list[RowCheck], info: InstrumentInfo, told: pl.Series) -> list[RowCheck]:
+    """Tell the rows by which a recorder says that it lost the book from quotes that lack a price."""
+    is_gap = (
+        pl.col("bid_px_00").is_null()
+        & pl.col("ask_px_00").is_null()
+        & pl.col(info.clock).is_in(told.implode())
+    )
+    age = -pl.col(info.clock).to_physical()
+    text = "have no prices because the recorder did not know the book: they stand in its table of gaps"
+    kept = [
+        item._replace(marks=item.marks & ~is_gap) if item.code == "missing_price" else item for item in checks
+    ]
+    return [*kept, RowCheck("gap_rows", "info", text, is_gap, age, ())]
 
 
 def _time_checks(info: InstrumentInfo, limits: Limits) -> list[RowCheck]:

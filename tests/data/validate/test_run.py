@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from arbkit.data import DatasetWriter, InstrumentInfo, book_schema, open_dataset
+from arbkit.data.growing import GrowingDataset
 from arbkit.data.validate import CHECKS, Limits, ValidationReport, validate
 from arbkit.errors import ConfigError
 
@@ -106,6 +107,21 @@ def test_bad_quotes_beyond_the_allowed_share_are_an_error(check):
     report = check({A: change(book_of(walk_of()), list(range(100)), bid_px_00=500.0)})
     assert report.of("crossed")[0].severity == "error"
     assert not report.ok
+
+
+def test_rows_that_tell_of_a_gap_count_towards_no_share(tmp_path):
+    void = {name: None for name in book_of(walk_of(1)).columns if "_px_" in name or "_sz_" in name}
+    frame = change(book_of(walk_of(200)), [5, 60, 120, 121], **void)
+    gaps = pl.DataFrame(
+        {"ts": frame["ts_recv"].gather([5, 60, 120]), "venue": "upbit", "symbol": "BTC"}
+        | {"reason": "restart", "detail": ""}
+    )
+    with GrowingDataset(tmp_path / "d") as dataset:
+        dataset.commit([(info_of(A, levels=2), frame)], {"gaps": gaps})
+    report = validate(tmp_path / "d")
+    (told,), (missing,) = report.of("gap_rows", A), report.of("missing_price", A)
+    assert (told.rows, told.severity, missing.rows, missing.severity) == (3, "info", 1, "warning")
+    assert report.ok
 
 
 def test_a_locked_book_is_not_called_crossed(check):
