@@ -53,6 +53,7 @@ def record(
       arbkit record --venue binance_spot --symbols BTCUSDT --depth 20 --raw --for 10m --to datasets/spot
     """
     from arbkit.cli._console import err_console, print_json
+    from arbkit.errors import DataError
     from arbkit.record import Recorder, RecordSpec
     from arbkit.units import duration_ns
 
@@ -78,10 +79,20 @@ def record(
         err_console.print(text, soft_wrap=True, markup=False)
 
     summary = asyncio.run(_recorded(spec, seconds, say, Recorder))
+    if not summary.messages:
+        raise DataError(_unheard(spec, summary.seconds))
     if json:
         print_json(summary.as_dict() | {"to": str(to)})
     else:
         _show(summary, spec)
+
+
+def _unheard(spec: RecordSpec, seconds: float) -> str:
+    places = ", ".join(item.venue + (f" at {item.ws_url}" if item.ws_url else "") for item in spec.venues)
+    return (
+        f"a recording needs a venue that sends books, {places} sent nothing in {seconds:.1f} s; "
+        "are the addresses right and the network up?"
+    )
 
 
 def _venues(

@@ -8,6 +8,7 @@ merged away stays on disk for a while, for readers who opened the dataset before
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import shutil
@@ -103,7 +104,7 @@ class GrowingDataset:
         found = existing_manifest(
             self.path, "replace" if not (self.path / "manifest.json").exists() else "append"
         )
-        self._made_folder = not self.path.exists()
+        self._made = [item for item in (self.path, *self.path.parents) if not item.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -193,8 +194,11 @@ class GrowingDataset:
         """
         shutil.rmtree(self._staging, ignore_errors=True)
         self._forget_old()
-        if self._manifest is None and self._made_folder:
+        if self._manifest is None and self._made:
             shutil.rmtree(self.path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Somebody else uses it.
+                for folder in self._made[1:]:
+                    folder.rmdir()
         self._lock.__exit__(None, None, None)
 
     def __enter__(self) -> Self:

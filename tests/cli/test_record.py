@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -85,6 +86,21 @@ def test_a_recording_ends_after_its_time_and_prints_what_it_brought(
         "upbit/KRW-USDT",
         "binance_usdm/BTCUSDT",
     }
+
+
+def test_a_venue_that_is_not_there_is_an_error_and_leaves_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as closed:  # Bound and not listening: nobody answers there.
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        words = ["--venue", "upbit", "--symbols", "KRW-BTC", "--for", "50ms"]
+        words += ["--rest-url", f"upbit=http://127.0.0.1:{port}", "--ws-url", f"upbit=ws://127.0.0.1:{port}"]
+        assert shell(["record", "--to", str(tmp_path / "a" / "live"), *words]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"upbit at ws://127.0.0.1:{port} sent nothing" in said.err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sigterm_ends_a_recording_in_good_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
