@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ _FLAGS: Final = (
 )  # fmt: skip
 _NO_NEWS: Final = '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}'
 _READY_S: Final = 120.0
+_END_S: Final = 15.0
 _TOKEN: Final = "desk"
 
 
@@ -74,12 +76,19 @@ def jupyter_lab(folder: Path) -> Iterator[str]:
         "--LabApp.extension_manager=readonly", f"--ServerApp.root_dir={folder / 'notebooks'}",
     ]  # fmt: skip
     with (folder / "jupyter.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={_TOKEN}", process, folder / "jupyter.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
+        # Its end waits for kernels, and a kernel that is being restarted may never answer.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
