@@ -5,13 +5,15 @@ A view of a panel names what it is measured from and how it is scaled: "ewma:6h;
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.panel.panel import Panel
 from arbkit.risk.scaling import parse_scale, scale_of
+
+if TYPE_CHECKING:
+    from arbkit.panel.panel import Panel
 
 __all__ = ["check_scale", "joined_view", "scale_memory_ns", "split_view", "with_scale"]
 

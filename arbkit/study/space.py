@@ -17,7 +17,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.panel import check_scale
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -156,6 +155,9 @@ def check_values(name: str, values: Mapping[str, Any]) -> None:
 def _check_view(name: str, place: str, value: str) -> None:
     """Check a scale; a reference is checked when it is filled."""
     if name == SCALE:
+        # Brings the engine's kernels along, which a study that is only looked at does not need.
+        from arbkit.panel import check_scale
+
         try:
             check_scale(value)
         except ConfigError as error:

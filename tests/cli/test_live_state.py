@@ -43,8 +43,8 @@ def test_what_a_store_holds_is_shown_with_the_time_it_lives(
     ("arguments", "said"),
     [
         (["--store", "sqlite:///none.sqlite"], "must exist to be read"),
-        (["--store", "mysql://me:hunter2@x/y"], "must be sqlite:///FILE or redis://HOST:PORT/DB"),
-        (["--store", "redis://:hunter2@127.0.0.1:1/0"], "cannot be used"),
+        (["--store", "mysql://me:secret@x/y"], "must be sqlite:///FILE or redis://HOST:PORT/DB"),
+        (["--store", "redis://:secret@127.0.0.1:1/0"], "cannot be used"),
         (["--kind", "price"], "did you mean `prices`"),
     ],
 )
@@ -55,4 +55,4 @@ def test_a_store_that_is_none_is_one_clear_error(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
-    assert "hunter2" not in error
+    assert "secret" not in error

@@ -11,12 +11,12 @@ from arbkit.units import SECOND_NS
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://me:hunter2@host/db", "runs/state.sqlite", "sqlite:///", "redis://:hunter2@host:port/0"],
+    ["postgresql://me:secret@host/db", "runs/state.sqlite", "sqlite:///", "redis://:secret@host:port/0"],
 )
 def test_a_url_of_another_form_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ConfigError, match=r"redis://HOST:PORT/DB, was") as caught:
         open_store(url)
-    assert "hunter2" not in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 

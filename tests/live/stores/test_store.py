@@ -181,10 +181,10 @@ def test_a_server_that_was_never_there_stops_nobody(tmp_path: Path) -> None:
 def test_what_a_store_shows_of_itself_has_no_password(tmp_path: Path) -> None:
     said: list[str] = []
     port = RedisServer(tmp_path).url.rpartition(":")[2]
-    store = open_store(f"redis://me:hunter2@127.0.0.1:{port}", say=said.append)
+    store = open_store(f"redis://me:secret@127.0.0.1:{port}", say=said.append)
     store.heartbeat("runner", ts=TS)
     wait_for(store, available=False)
     store.close(1.0)
     shown: Any = (repr(store), store.url, store.stats(), said)
-    assert "hunter2" not in str(shown)
+    assert "secret" not in str(shown)
     assert f"redis://***@127.0.0.1:{port}" in str(shown)
