@@ -136,15 +136,16 @@ class _Run:
         self.reasons: list[str] = []
         self.late = ""
         self.noted: set[str] = set()
+        self.taken: set[str] = set()
         self.lot = common_lot(instruments[0].lot, instruments[1].lot)
 
     def pending(self) -> list[Order]:
         return [order for order, _ in self.account.orders if not order.is_settled]
 
-    def is_suspect(self, leg: int) -> bool:
-        """Whether a venue refuses orders, or does not say what became of one."""
+    def suspicion(self, leg: int) -> tuple[bool, int]:
+        """Return whether a venue leaves an order unanswered, and how often it has refused in a row."""
         silent = any(not order.is_settled for order in self.orders[leg])
-        return silent or self.refusals[leg] >= _MOST_REFUSALS
+        return silent, self.refusals[leg] if self.refusals[leg] >= _MOST_REFUSALS else 0
 
     def timeline(self) -> list[tuple[int, Decimal]]:
         changes: list[tuple[int, Decimal]] = []
@@ -210,6 +211,7 @@ class PairExecutor:
         self._keeper, self._book, self._clock = keeper, book, clock
         self._slip, self._naked_slip = Decimal(str(max_slip_bps)), Decimal(str(naked_slip_bps))
         self._deadline_s, self._give_up_s = deadline_s, give_up_s
+        self._grace_ns = round(min(_LATE_WAIT_S, deadline_s / 2) * 1e9)
         self._execution, self._on_naked = execution, on_naked
         self._accounts: dict[str, _Account] = {}
         self._sending: set[asyncio.Task[Order]] = set()
@@ -342,7 +344,11 @@ class PairExecutor:
                     run.refusals[leg] += 1
                     run.reasons.append(f"{order.code}:{name}")
                     self.counts["rejected"] += 1
-                elif order.is_settled and order.doubts:
+                    continue
+                if order.fills and order.client_id not in run.taken:
+                    run.taken.add(order.client_id)
+                    run.refusals[leg] = 0
+                if order.is_settled and order.doubts:
                     run.noted.add(order.client_id)
                     run.reasons.append(f"doubt:{order.code}:{name}")
                     self.counts["doubts"] += 1
@@ -377,7 +383,9 @@ class PairExecutor:
                 self.counts["given_up"] += 1
                 return "naked" if open_leg else "unsettled"
             left_s = self._deadline_s - self._naked_ns(run, now) / 1e9
-            if open_leg and (not pending or left_s <= 0):
+            # What has just been sent may fill yet: a second order beside it would trade the size twice.
+            fresh = any(now - order.sent_ns < self._grace_ns for order in pending)
+            if open_leg and (not pending or (left_s <= 0 and not fresh)):
                 await self._reduce(run, exposure, left_s)
                 continue
             await self._keeper.settle_any(pending, max(min(left_s, _RETRY_S * 5), 0.01))
@@ -420,7 +428,7 @@ class PairExecutor:
         if late and self._on_naked == "flatten":
             legs.reverse()
         # A leg that has refused twice, or does not answer, is left to the other one, where that can be.
-        legs.sort(key=lambda leg: run.is_suspect(leg))
+        legs.sort(key=run.suspicion)
         if not late and run.plans[legs[0]].side is not side:
             late = True
         leg = legs[0]

@@ -50,6 +50,8 @@ class Reporter:
         if desk.row_number(p) < 0:
             return
         row = desk.last_row(p)
+        if not (row["ask_a"] > 0 and row["ask_b"] > 0):
+            return
         s_ab = float((row["bid_b"] - row["ask_a"]) / row["ask_a"] * 1e4)
         s_ba = float((row["bid_a"] - row["ask_b"]) / row["ask_b"] * 1e4)
         if not (math.isfinite(s_ab) and math.isfinite(s_ba)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,7 +42,8 @@ def test_an_execution_that_the_journal_lacks_is_lost_and_one_twice_is_counted(tm
 
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    (folder.path / "run.json").write_text('{"name": "run", "pairs": []}', encoding="utf-8")
+    about = {"name": "run", "mode": "live", "currency": "USDT", "fills": "venue", "limits": {}, "pairs": []}
+    (folder.path / "run.json").write_text(json.dumps(about), encoding="utf-8")
     journal = Journal(folder.journal)
     fill = {"venue": "upbit", "symbol": "KRW-BTC", "trade_id": "1", "side": "buy", "size": "1"}
     for _ in range(2):

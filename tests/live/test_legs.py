@@ -185,6 +185,20 @@ def test_a_leg_that_refuses_twice_is_left_to_the_other(tmp_path: Path) -> None:
     assert result.reasons == ("busy:b", "busy:b")
 
 
+def test_where_both_legs_have_refused_each_is_tried_again(tmp_path: Path) -> None:
+    """A venue that always refuses does not keep the other one, which refused for a while, from being asked."""
+
+    async def act(world: World) -> PairResult:
+        world.b.refusals = 10**6
+        trade = asyncio.create_task(world.trade("0.1"))
+        await asyncio.sleep(0.02)
+        world.a.refusals = 3
+        return await trade
+
+    result = trading(tmp_path, act, deadline_s=0.15, give_up_s=3.0)
+    assert (result.action, result.a.net, result.b.filled, result.residual) == ("flattened", 0, 0, 0)
+
+
 def test_what_nobody_takes_is_named_naked_and_hedged_by_the_next_run(tmp_path: Path) -> None:
     async def act(world: World) -> tuple[PairResult, PairResult]:
         world.b.refusals = 10**6
