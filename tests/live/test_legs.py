@@ -186,7 +186,7 @@ def test_a_leg_that_refuses_twice_is_left_to_the_other(tmp_path: Path) -> None:
 
 
 def test_where_both_legs_have_refused_each_is_tried_again(tmp_path: Path) -> None:
-    """A venue that always refuses does not keep the other one, which refused for a while, from being asked."""
+    """A venue that always refuses does not keep the other, which refused for a while, from being asked."""
 
     async def act(world: World) -> PairResult:
         world.b.refusals = 10**6
