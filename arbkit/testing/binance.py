@@ -63,6 +63,7 @@ class BinanceBooks(Venue):
     pong_s: ClassVar[float] = 600
     weight_limit: ClassVar[int] = 2400
     depth_limits: ClassVar[tuple[int, ...]] = ()
+    rates: ClassVar[tuple[tuple[str, str, int, int], ...]] = ()
     futures: ClassVar[bool] = True
 
     def __init__(self, core: Core, listings: Iterable[Listing], *, conflate: bool = False) -> None:
@@ -285,7 +286,10 @@ class BinanceBooks(Venue):
 
     def rate_limits(self) -> list[dict[str, Any]]:
         """Return the limits of exchangeInfo."""
-        raise NotImplementedError
+        return [
+            {"rateLimitType": kind, "interval": unit, "intervalNum": number, "limit": limit}
+            for kind, unit, number, limit in self.rates
+        ]
 
     def depth_weight(self, call: Call) -> int:
         """Return the weight of a depth request."""

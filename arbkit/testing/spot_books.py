@@ -24,6 +24,11 @@ class SpotBooks(BinanceBooks):
     pong_s = 60
     weight_limit = 6000
     futures = False
+    rates = (
+        ("REQUEST_WEIGHT", "MINUTE", 1, 6000),
+        ("ORDERS", "SECOND", 10, 100),
+        ("ORDERS", "DAY", 1, 200_000),
+    )
 
     def socket_paths(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         """Return `/ws`, `/ws/...` and `/stream`."""
@@ -66,18 +71,6 @@ class SpotBooks(BinanceBooks):
             "filters": self.filters(listing),
             "permissionSets": [["SPOT"]],
         }
-
-    def rate_limits(self) -> list[dict[str, Any]]:
-        """Return the limits of exchangeInfo."""
-        rows = (
-            ("REQUEST_WEIGHT", "MINUTE", 1, 6000),
-            ("ORDERS", "SECOND", 10, 100),
-            ("ORDERS", "DAY", 1, 200_000),
-        )
-        return [
-            {"rateLimitType": kind, "interval": unit, "intervalNum": number, "limit": limit}
-            for kind, unit, number, limit in rows
-        ]
 
     def depth_weight(self, call: Call) -> int:
         """Return the weight of a depth request."""

@@ -25,6 +25,11 @@ class UsdmBooks(BinanceBooks):
     name = "binance_usdm"
     api = "/fapi/v1/"
     depth_limits = (5, 10, 20, 50, 100, 500, 1000)
+    rates = (
+        ("REQUEST_WEIGHT", "MINUTE", 1, 2400),
+        ("ORDERS", "SECOND", 10, 300),
+        ("ORDERS", "MINUTE", 1, 1200),
+    )
 
     def routes(self) -> list[Route]:
         """Return the public routes."""
@@ -90,18 +95,6 @@ class UsdmBooks(BinanceBooks):
             "orderTypes": ["LIMIT", "MARKET"],
             "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         }
-
-    def rate_limits(self) -> list[dict[str, Any]]:
-        """Return the limits of exchangeInfo."""
-        rows = (
-            ("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            ("ORDERS", "SECOND", 10, 300),
-            ("ORDERS", "MINUTE", 1, 1200),
-        )
-        return [
-            {"rateLimitType": kind, "interval": unit, "intervalNum": number, "limit": limit}
-            for kind, unit, number, limit in rows
-        ]
 
     def depth_weight(self, call: Call) -> int:
         """Return the weight of a depth request."""

@@ -120,21 +120,33 @@ def _average(data: Mapping[str, Any], filled: Decimal, unit: Decimal) -> Decimal
 
 def _given_fills(rows: Sequence[Mapping[str, Any]], report: OrderReport, unit: Decimal) -> tuple[Fill, ...]:
     """Return the fills that the answer to a spot order holds."""
-    return tuple(
-        Fill(
-            venue=report.venue,
-            symbol=report.symbol,
-            trade_id=str(row["tradeId"]),
-            client_id=report.client_id,
-            order_id=report.order_id,
-            side=report.side,
-            price=_number(row["price"]) / unit,
-            size=_number(row["qty"]) * unit,
-            fee=_number(row["commission"]),
-            fee_asset=row["commissionAsset"],
-            ts=report.ts,
-        )
-        for row in rows
+    return tuple(_fill(row, report, unit, number=row["tradeId"], ts=report.ts) for row in rows)
+
+
+def _fill(
+    row: Mapping[str, Any],
+    report: OrderReport,
+    unit: Decimal,
+    *,
+    number: object,
+    ts: int,
+    is_maker: bool = False,
+    realized: Decimal | None = None,
+) -> Fill:
+    return Fill(
+        venue=report.venue,
+        symbol=report.symbol,
+        trade_id=str(number),
+        client_id=report.client_id,
+        order_id=report.order_id,
+        side=report.side,
+        price=_number(row["price"]) / unit,
+        size=_number(row["qty"]) * unit,
+        fee=_number(row["commission"]),
+        fee_asset=row["commissionAsset"],
+        ts=ts,
+        is_maker=is_maker,
+        realized=realized,
     )
 
 
@@ -144,17 +156,11 @@ def fills(
     """Return the fills of one order among one's own trades."""
     unit = _unit(instruments, report.symbol)
     return tuple(
-        Fill(
-            venue=report.venue,
-            symbol=report.symbol,
-            trade_id=str(row["id"]),
-            client_id=report.client_id,
-            order_id=report.order_id,
-            side=report.side,
-            price=_number(row["price"]) / unit,
-            size=_number(row["qty"]) * unit,
-            fee=_number(row["commission"]),
-            fee_asset=row["commissionAsset"],
+        _fill(
+            row,
+            report,
+            unit,
+            number=row["id"],
             ts=_time(row.get("time")),
             is_maker=bool(row.get("maker", row.get("isMaker", False))),
             realized=_number(row["realizedPnl"]) if "realizedPnl" in row else None,
