@@ -24,6 +24,8 @@ __all__ = ["ROW_GROUP", "ColumnDigest", "Part", "merge_parts", "read_rows", "row
 #: Rows per row group: bounds what a writer holds in memory and what a filtered read skips.
 ROW_GROUP: Final = 131_072
 _BLOCK: Final = 16_384
+#: Values of a frame whose columns are hashed at once.
+_SMALL: Final = 65_536
 _NO_TIME: Final = -(2**63)
 
 
@@ -120,7 +122,14 @@ class ColumnDigest:
         self._rows = 0
 
     def update(self, frame: pl.DataFrame) -> None:
-        """Take more rows; in blocks that stay in the processor's cache, which halves the time."""
+        """Take more rows; in blocks that stay in the processor's cache, which halves the time.
+
+        All columns of a small frame are taken at once: a recorder hands on 250 rows of 62 columns at a time,
+        of which one call per column took four times as long.
+        """
+        if 0 < frame.height * frame.width <= _SMALL:
+            self._update_small(frame)
+            return
         columns = _value_bits(frame)
         for lo in range(0, frame.height, _BLOCK):
             hi = min(lo + _BLOCK, frame.height)
@@ -130,6 +139,18 @@ class ColumnDigest:
                 mixed = _mixed(bits[lo:hi])
                 mixed *= weights
                 self._sums[name] = (self._sums.get(name, 0) + int(mixed.sum())) % 2**64
+        self._rows += frame.height
+
+    def _update_small(self, frame: pl.DataFrame) -> None:
+        weights = _mixed(np.arange(self._rows, self._rows + frame.height, dtype=np.uint64)) | np.uint64(1)
+        names = [name for name, dtype in frame.schema.items() if dtype.is_float()]
+        # A null becomes the NaN that `_value_bits` puts in its place.
+        floats = np.ascontiguousarray(frame.select(names).to_numpy().T, dtype=np.float64)
+        sums = dict(zip(names, (_mixed(floats.view(np.uint64)) * weights).sum(axis=1).tolist(), strict=True))
+        for name, bits in _value_bits(frame.drop(names)).items():
+            sums[name] = int((_mixed(bits) * weights).sum())
+        for name in frame.columns:
+            self._sums[name] = (self._sums.get(name, 0) + sums[name]) % 2**64
         self._rows += frame.height
 
     def hexdigest(self) -> str:

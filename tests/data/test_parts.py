@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from arbkit.data._parts import ColumnDigest
+from arbkit.data._parts import _SMALL, ColumnDigest
 
 
 def digest_of(*frames: pl.DataFrame) -> str:
@@ -18,6 +18,15 @@ def digest_of(*frames: pl.DataFrame) -> str:
 def test_the_hash_does_not_see_how_the_rows_were_cut(book):
     frame = book(1000, levels=2)
     assert digest_of(frame) == digest_of(frame[:1], frame[1:640], frame[640:])
+
+
+def test_small_frames_are_hashed_as_large_ones_are(book):
+    frame = book(8_000, levels=2).with_columns(
+        pl.when(pl.int_range(pl.len()) % 3 == 0).then(None).otherwise("bid_sz_01").alias("bid_sz_01"),
+        pl.when(pl.int_range(pl.len()) % 5 == 0).then(None).otherwise("ts_event").alias("ts_event"),
+    )
+    assert frame.height * frame.width > _SMALL
+    assert digest_of(frame) == digest_of(*frame.iter_slices(1_000)) == digest_of(frame[:0], frame)
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,9 @@ class BookRows:
                     sizes /= prices
         names = book_schema(self.levels).names()
         columns: dict[str, Any] = {names[0]: np.array(self._event), names[1]: np.array(self._recv)}
-        columns |= {name: np.ascontiguousarray(values[:, at]) for at, name in enumerate(names[2:])}
+        columns |= dict(zip(names[2:], np.ascontiguousarray(values.T), strict=True))
         stamps = pl.col(names[:2])
-        return pl.DataFrame(columns, nan_to_null=True).with_columns(
+        # Looking for NaN in each column costs more than making the columns; few books lack a level.
+        return pl.DataFrame(columns, nan_to_null=bool(np.isnan(values).any())).with_columns(
             pl.when(stamps != _NO_TIME).then(stamps).cast(TIMESTAMP)
         )
