@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import traitlets
 
 from arbkit._typing import FloatArray
 from arbkit.engine import BacktestResult
 from arbkit.engine.views import curve_view
 from arbkit.errors import ArbkitError
 from arbkit.lab.comparing import Compared
-from arbkit.lab.desk import Answer
+from arbkit.lab.desk import Answer, asked_stretch
 from arbkit.lab.front import Near, front_end, look
 from arbkit.records import ExitReason, Side
 from arbkit.show import count, period
@@ -37,14 +35,12 @@ class Comparer(Near):
         compared: the numbers behind it.
     """
 
-    _esm = front_end("compare.js")
+    _esm = front_end("compare.js", charts=True)
     _css = look()
-    _setup = traitlets.Dict().tag(sync=True)
 
     def __init__(self, compared: Compared) -> None:
         self.compared = compared
-        super().__init__(_setup={**setup_of(compared), "mark": secrets.token_hex(6)})
-        self.on_msg(self._on_message)
+        super().__init__(setup_of(compared))
 
     def __repr__(self) -> str:
         return f"Comparer({', '.join(self.names)})"
@@ -67,31 +63,28 @@ class Comparer(Near):
         """Return the parameters that differ, one row each, one column per run, as text."""
         return self.compared.params()
 
-    def equity_frame(self, pixels: int = 900) -> pl.DataFrame:
+    def equity_frame(self, pixels: int = 900, start: Any = None, end: Any = None) -> pl.DataFrame:
         """Return the gain of every run; see `Compared.equity_frame`."""
-        return self.compared.equity_frame(pixels)
+        return self.compared.equity_frame(pixels, start, end)
 
     def trades(self, first: str | None = None, second: str | None = None) -> pl.DataFrame:
         """Return two runs trade by trade; see `Compared.trades`."""
         return self.compared.trades(first, second)
 
-    def plot(self) -> Figure:
+    def plot(self, start: Any = None, end: Any = None) -> Figure:
         """Draw the gains above each other's drawdowns with matplotlib."""
-        return self.compared.plot()
+        return self.compared.plot(start, end)
 
     def answer(self, message: Mapping[str, Any]) -> Answer:
         """Answer a message of the page; a mistake of the user comes back as its text."""
         content, arrays = _answer(self.compared, message)
         return {**content, "shapes": [list(array.shape) for array in arrays]}, arrays
 
-    def _ipython_display_(self) -> None:
-        """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import framed, show_still, show_widget
-
-        self.open_shortcut()
-        show_widget(self)
-        mark = self._setup["mark"]
-        show_still(framed(self.compared._repr_html_(), mark), repr(self), mark)
+    def still(self, seen: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the runs and the stretch looked at as a picture, with the table, and a line of text."""
+        start, end = asked_stretch(self.compared.results[0].panel, seen)
+        pair = (seen.get("first"), seen.get("second"))
+        return self.compared.to_html(start, end, shown=seen.get("shown"), pair=pair), repr(self)
 
 
 def compare(results: Sequence[BacktestResult], names: Sequence[str] | None = None) -> Comparer:
@@ -144,10 +137,7 @@ def _answer(compared: Compared, message: Mapping[str, Any]) -> Answer:
 
 def _curves(compared: Compared, message: Mapping[str, Any]) -> list[FloatArray]:
     """Return per run float64 (3, m): time, gain, and the drawdown, negative."""
-    panel = compared.results[0].panel
-    start, end = message.get("start"), message.get("end")
-    first = panel.start_ns if start is None else int(float(start) * _SECOND)
-    last = max(first, panel.end_ns if end is None else int(np.ceil(float(end) * _SECOND)))
+    first, last = asked_stretch(compared.results[0].panel, message)
     arrays = []
     for result in compared.results:
         view = curve_view(result, first, last, int(message.get("pixels", 900)))

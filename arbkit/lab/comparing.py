@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,8 @@ from arbkit.engine import BacktestResult
 from arbkit.engine.views import curve_view
 from arbkit.errors import ConfigError
 from arbkit.lab.controls import values_of
-from arbkit.lab.still import png_of
+from arbkit.lab.still import pictured
+from arbkit.panel.views import stretch_of
 from arbkit.show import count, measures_of, signed
 from arbkit.show.look import AB, BA, GAIN, GREY, INK, LOSS, as_times, stacked, step_axis, time_axis
 
@@ -77,11 +77,17 @@ class Compared:
         }
         return pl.DataFrame({"parameter": differ, **columns}, schema_overrides={"parameter": pl.String})
 
-    def equity_frame(self, pixels: int = _PIXELS) -> pl.DataFrame:
-        """Return the gain of every run: `name`, `ts`, `gain_usd`, `drawdown_pct`."""
+    def equity_frame(self, pixels: int = _PIXELS, start: Any = None, end: Any = None) -> pl.DataFrame:
+        """Return the gain of every run: `name`, `ts`, `gain_usd`, `drawdown_pct`.
+
+        Args:
+            pixels: of the picture's width.
+            start, end: the stretch of time, as in `Panel.slice`; default: all of it.
+        """
         frames = []
+        first, last = stretch_of(self.results[0].panel, start, end)
         for name, result in zip(self.names, self.results, strict=True):
-            view = curve_view(result, result.panel.start_ns, result.panel.end_ns, pixels)
+            view = curve_view(result, first, last, pixels)
             stamps = pl.Series(view.ts).cast(pl.Datetime("ns", "UTC"))
             gain = view.equity - result.params.initial_balance_usd
             columns = {"ts": stamps, "gain_usd": gain, "drawdown_pct": view.drawdown_pct}
@@ -123,11 +129,18 @@ class Compared:
             difference.alias("difference_usd"),
         )  # fmt: skip
 
-    def plot(self) -> Figure:
-        """Draw the gains above each other's drawdowns."""
-        frame = self.equity_frame()
+    def plot(self, start: Any = None, end: Any = None, shown: Sequence[str] | None = None) -> Figure:
+        """Draw the gains above each other's drawdowns.
+
+        Args:
+            start, end: the stretch of time, as in `Panel.slice`; default: all of it.
+            shown: the runs that are drawn; default: all.
+        """
+        frame = self.equity_frame(start=start, end=end)
+        drawn = [name for name in self.names if shown is None or name in shown]
         with stacked("Gain and drawdown, open trades marked", (2.6, 1.2)) as (figure, (top, bottom)):
-            for k, name in enumerate(self.names):
+            for name in drawn:
+                k = self.names.index(name)
                 part, color = frame.filter(pl.col("name") == name), _COLORS[k % len(_COLORS)]
                 times = as_times(part["ts"].cast(pl.Int64).to_numpy())
                 style = "-" if k < len(_COLORS) else "--"
@@ -136,7 +149,8 @@ class Compared:
             top.axhline(0, color=GREY, lw=0.7)
             top.set_title(f"gain, {self.results[0].panel.meta.currency}")
             bottom.set_title("drawdown below the peak")
-            top.legend(loc="upper left", ncols=min(3, len(self.names)))
+            if drawn:
+                top.legend(loc="upper left", ncols=min(3, len(drawn)))
             step_axis(top.yaxis)
             step_axis(bottom.yaxis, " %")
             time_axis(bottom)
@@ -179,21 +193,27 @@ class Compared:
         ]
         return f"From {one} to {two}: " + ", ".join(parts)
 
+    def to_html(
+        self,
+        start: Any = None,
+        end: Any = None,
+        *,
+        shown: Sequence[str] | None = None,
+        pair: tuple[str | None, str | None] = (None, None),
+    ) -> str:
+        """Return picture, table and sentence as HTML that needs nothing beside it.
+
+        Args:
+            start, end, shown: as in `plot`.
+            pair: the two runs of the sentence; default: the first two.
+        """
+        about = f"gain and drawdown of {', '.join(self.names)}"
+        lines = [(title, *cells) for title, cells in self.lines()]
+        picture = pictured(self.plot(start, end, shown), about, lines, ("", *self.names))
+        return f"{picture}<p>{html.escape(self.told(*pair))}</p>"
+
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.names)
-        body = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
-            + "".join(f"<td>{html.escape(text)}</td>" for text in cells)
-            + "</tr>"
-            for title, cells in self.lines()
-        )
-        picture = base64.b64encode(png_of(self.plot())).decode()
-        alt = html.escape(f"gain and drawdown of {', '.join(self.names)}", quote=True)
-        return (
-            f"<img alt='{alt}' style='max-width:100%' src='data:image/png;base64,{picture}'>"
-            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{html.escape(self.told())}</p>"
-        )
+        return self.to_html()
 
 
 _NAMED: Final[Any] = {"name": pl.String, "gain_usd": pl.Float64, "drawdown_pct": pl.Float64}

@@ -209,7 +209,7 @@ class Desk:
             if params != self.params:
                 self.params = params
         ran = time.perf_counter()
-        start, end = self._stretch(message)
+        start, end = asked_stretch(self.panel, message)
         pixels = int(message.get("pixels", 1000))
         content = self._state()
         arrays = [self._marks(start, end, content), self._curves(start, end, pixels)]
@@ -235,12 +235,6 @@ class Desk:
             "measures": [list(line) for line in measures_of(metrics, self.panel.meta.currency)],
             "flags": list(self._result.flags),
         }
-
-    def _stretch(self, message: Mapping[str, Any]) -> tuple[int, int]:
-        start, end = message.get("start"), message.get("end")
-        first = self.panel.start_ns if start is None else int(float(start) * _SECOND)
-        last = self.panel.end_ns if end is None else int(np.ceil(float(end) * _SECOND))
-        return first, max(first, last)
 
     def _spread(self, start: int, end: int, pixels: int, content: dict[str, Any]) -> FloatArray:
         view = spread_view(self.panel, start, end, pixels)
@@ -305,6 +299,14 @@ class Desk:
     def _study(self, message: Mapping[str, Any]) -> Answer:
         name = self.start_study(n_trials=int(message.get("trials", 300)))
         return {"name": name, "text": f"from arbkit import lab\n\nlab.watch({name!r})\n"}, []
+
+
+def asked_stretch(panel: Panel, message: Mapping[str, Any]) -> tuple[int, int]:
+    """Return first and last nanosecond of what a page shows: `start` and `end`, in seconds, or all."""
+    start, end = message.get("start"), message.get("end")
+    first = panel.start_ns if start is None else int(float(start) * _SECOND)
+    last = panel.end_ns if end is None else int(np.ceil(float(end) * _SECOND))
+    return first, max(first, last)
 
 
 def _said(value: Any) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import traitlets
 
 from arbkit.config import Params
 from arbkit.engine import BacktestResult
 from arbkit.engine.views import equity_frame, trades_frame
-from arbkit.lab.desk import Answer, Desk
+from arbkit.lab.desk import Answer, Desk, asked_stretch
 from arbkit.lab.front import Near, front_end, look
+from arbkit.lab.still import pictured
 from arbkit.panel.views import spread_frame
+from arbkit.show import measures_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,14 +27,12 @@ __all__ = ["Explorer"]
 class Explorer(Near):
     """A widget that shows a panel and what one set of parameters does on it; see `arbkit.lab.explore`."""
 
-    _esm = front_end("controls.js", "marks.js", "explore.js")
+    _esm = front_end("controls.js", "marks.js", "explore.js", charts=True)
     _css = look()
-    _setup = traitlets.Dict().tag(sync=True)
 
     def __init__(self, panel: Panel, params: Params, source: str = "") -> None:
         self._desk = Desk(panel, params, source)
-        super().__init__(_setup={**self._desk.setup(), "mark": secrets.token_hex(6)})
-        self.on_msg(self._on_message)
+        super().__init__(self._desk.setup())
 
     def __repr__(self) -> str:
         return f"Explorer({self.panel!r})"
@@ -107,29 +104,9 @@ class Explorer(Near):
         """Answer a message of the page; see `Desk.answer`."""
         return self._desk.answer(message)
 
-    def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
-        if message.get("kind") != "still":
-            super()._on_message(_, message, buffers)
-            return
-        from arbkit.lab.still import renew_still
-
-        renew_still(*self._still(), self._setup["mark"])
-
-    def _still(self) -> tuple[str, str]:
-        """Return the picture for where no kernel runs, as HTML, and a line of text about it."""
-        from arbkit.lab.still import still_html
-        from arbkit.show import measures_of
-
-        result = self.result
+    def still(self, seen: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the stretch looked at as a picture, with the metrics, and a line of text about it."""
+        result, about = self.result, f"{self!r}, {self.result!r}"
         lines = measures_of(result.metrics, self.panel.meta.currency)
-        about = f"{self!r}, {result!r}"
-        return still_html(result.plot(), lines, about, self._setup["mark"]), about
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_still, show_widget
-
-        # The page draws its first picture by the short way while the still is made here.
-        self.open_shortcut()
-        show_widget(self)
-        show_still(*self._still(), self._setup["mark"])
+        figure = result.plot(*asked_stretch(self.panel, seen))
+        return pictured(figure, about, [(line.title, line.text) for line in lines]), about

@@ -11,15 +11,13 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
-
-from arbkit.show import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["framed", "png_of", "renew_still", "show_still", "show_widget", "still_html"]
+__all__ = ["pictured", "show_still", "show_widget"]
 
 #: The output before a still, unless a widget lives in it.
 _ALONE: Final = (
@@ -28,39 +26,32 @@ _ALONE: Final = (
 )
 
 
-def png_of(figure: Figure) -> bytes:
-    """Return a figure as PNG."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=100)
-    return out.getvalue()
-
-
-def still_html(figure: Figure, measures: Sequence[Measure], about: str, mark: str) -> str:
-    """Return the still as HTML that needs nothing beside it.
+def pictured(
+    figure: Figure, about: str, lines: Iterable[Sequence[str]] = (), head: Sequence[str] = ()
+) -> str:
+    """Return a picture with a table under it, as HTML that needs nothing beside it.
 
     Args:
         figure: the picture.
-        measures: lines of a table under it.
         about: what it shows, for who cannot see it.
-        mark: names the widget it stands for.
+        lines: of the table: a heading, then its cells.
+        head: of the table's columns, where they need one.
     """
-    picture = base64.b64encode(png_of(figure)).decode()
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=100)
+    picture = base64.b64encode(out.getvalue()).decode()
+    top = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     rows = "".join(
-        f"<tr><th style='text-align:left'>{html.escape(line.title)}</th><td>{html.escape(line.text)}</td>"
-        "</tr>"
-        for line in measures
+        f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
+        + "".join(f"<td>{html.escape(text)}</td>" for text in cells)
+        + "</tr>"
+        for title, *cells in lines
     )
-    table = f"<table>{rows}</table>" if rows else ""
-    shown = (
+    table = (f"<thead><tr>{top}</tr></thead>" if top else "") + (f"<tbody>{rows}</tbody>" if rows else "")
+    return (
         f"<img alt='{html.escape(about, quote=True)}' style='max-width:100%' "
-        f"src='data:image/png;base64,{picture}'>{table}"
+        f"src='data:image/png;base64,{picture}'>" + (f"<table>{table}</table>" if table else "")
     )
-    return framed(shown, mark)
-
-
-def framed(shown: str, mark: str) -> str:
-    """Return HTML as the still of the widget with that mark."""
-    return f"<div class='arbkit-still' data-mark='{mark}'>{_ALONE}{shown}</div>"
 
 
 def show_widget(widget: Any) -> None:
@@ -72,17 +63,17 @@ def show_widget(widget: Any) -> None:
     shown.display(data, raw=True)  # type: ignore[no-untyped-call]
 
 
-def show_still(still: str, about: str, mark: str) -> None:
-    """Show the still of a widget; `about` stands where only text can."""
+def show_still(still: str, about: str, mark: str, *, anew: bool = False) -> None:
+    """Show the still of a widget, or put another in its place.
+
+    Args:
+        still: HTML.
+        about: what stands where only text can.
+        mark: names the widget it stands for.
+        anew: whether it was shown before.
+    """
     from IPython import display as shown
 
-    data = {"text/html": still, "text/plain": about}
-    shown.display(data, raw=True, display_id=mark)  # type: ignore[no-untyped-call]
-
-
-def renew_still(still: str, about: str, mark: str) -> None:
-    """Put another still in the place of one that was shown."""
-    from IPython import display as shown
-
-    data = {"text/html": still, "text/plain": about}
-    shown.update_display(data, raw=True, display_id=mark)  # type: ignore[no-untyped-call]
+    framed = f"<div class='arbkit-still' data-mark='{mark}'>{_ALONE}{still}</div>"
+    show = shown.update_display if anew else shown.display
+    show({"text/html": framed, "text/plain": about}, raw=True, display_id=mark)  # type: ignore[no-untyped-call]

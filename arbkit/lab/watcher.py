@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
+import html
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import traitlets
-
+from arbkit.lab.desk import Answer
 from arbkit.lab.front import Widget, front_end, look
+from arbkit.lab.still import pictured
 from arbkit.lab.watching import Watch
 from arbkit.study import Study
 from arbkit.study.views import history_frame
@@ -23,14 +23,13 @@ __all__ = ["Watcher", "watch"]
 class Watcher(Widget):
     """A widget that shows a study as it runs; see `arbkit.lab.watch`."""
 
+    _pictured = -1
     _esm = front_end("watch.js")
     _css = look()
-    _setup = traitlets.Dict().tag(sync=True)
 
     def __init__(self, study: Study | str, storage: str | None = None) -> None:
         self._watch = Watch(study, storage)
-        super().__init__(_setup={**self._watch.setup(), "mark": secrets.token_hex(6)})
-        self.on_msg(self._on_message)
+        super().__init__(self._watch.setup())
 
     def __repr__(self) -> str:
         return f"Watcher({self.study!r})"
@@ -57,19 +56,22 @@ class Watcher(Widget):
         """Draw the study with matplotlib."""
         return self.study.plot()
 
-    def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
+    def answer(self, message: Mapping[str, Any]) -> Answer:
+        """Answer a message of the page; see `Watch.answer`."""
         content, arrays = self._watch.answer(message)
-        content["shapes"] = [list(array.shape) for array in arrays]
-        self.send(content, [np.ascontiguousarray(array).data.cast("B") for array in arrays])
+        return content | {"shapes": [list(array.shape) for array in arrays]}, arrays
 
-    def _ipython_display_(self) -> None:
-        """Show the widget, and beneath it a picture for where no kernel runs."""
-        from arbkit.lab.still import show_still, show_widget, still_html
+    def still(self, seen: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the study as it stands, as a picture with its best trials, and a line of text about it."""
+        self._pictured = self.study.n_trials
+        if not self._pictured:
+            return f"<p>{html.escape(repr(self))}</p>", repr(self)
+        best = self._watch.best()
+        return pictured(self.plot(), repr(self), best["rows"], best["columns"]), repr(self)
 
-        show_widget(self)
-        if self.study.n_trials:
-            mark = self._setup["mark"]
-            show_still(still_html(self.plot(), (), repr(self), mark), repr(self), mark)
+    def _renew(self, seen: Mapping[str, Any]) -> None:
+        if self.study.n_trials != self._pictured:
+            super()._renew(seen)
 
 
 def watch(study: Study | str, storage: str | None = None) -> Watcher:

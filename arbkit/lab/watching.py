@@ -100,14 +100,14 @@ class Watch:
         }
         if stored == known or stored == 0:
             return content, []
-        best = study.best_trials(5)
-        names = [*value_names(study), *study.spec.space]
-        content["best"] = {
-            "columns": ["number", *names],
-            "rows": [[_said(value) for value in row] for row in best.select("number", *names).rows()],
-        }
         points, scales = self._points()
-        return content | {"scales": scales}, [points, self._steps()]
+        return content | {"best": self.best(), "scales": scales}, [points, self._steps()]
+
+    def best(self) -> dict[str, list[Any]]:
+        """Return the best trials as a table of texts: number, values, parameters."""
+        names = ["number", *value_names(self.study), *self.study.spec.space]
+        best = self.study.best_trials(5).select(names)
+        return {"columns": names, "rows": [[_said(value) for value in row] for row in best.rows()]}
 
     def _points(self) -> tuple[FloatArray, list[dict[str, Any]]]:
         """Return float64 (2 + objectives + parameters, m): number, feasible, values, parameters.

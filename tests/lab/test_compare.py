@@ -56,6 +56,17 @@ def test_equity_of_every_run_is_drawn(compared: lab.Comparer) -> None:
     assert "From low to high: " in shown
 
 
+def test_still_is_of_what_was_looked_at(compared: lab.Comparer) -> None:
+    panel = compared.results[0].panel
+    middle = (panel.start_ns + panel.end_ns) / 2e9
+    seen = {"start": middle, "first": "high", "second": "stop", "shown": ["high"]}
+    whole, part = compared.still({})[0], compared.still(seen)[0]
+    assert "From low to high: " in whole
+    assert "From high to stop: " in part
+    assert part.split("</table>")[0] != whole.split("</table>")[0]
+    assert compared.equity_frame(50, start=int(middle * 1e9)).height < compared.equity_frame(50).height
+
+
 def test_front_end_gets_what_the_frames_hold(compared: lab.Comparer) -> None:
     sent: list[tuple[dict[str, Any], Any]] = []
     compared.send = lambda content, buffers=None: sent.append((content, buffers))

@@ -171,6 +171,11 @@ def compare_trade_by_trade(page: Any, panel: arbkit.Panel, first: arbkit.Params)
     assert row.get_attribute("aria-selected") == "true"
     page.get_by_label("which trades").select_option("2")
     assert int(root.get_attribute("data-trades")) == (frame["in"] == "later").sum()
+    page.get_by_label("second run").select_option("first")
+    page.locator(".ak-explore .ak-about").first.hover()
+    page.wait_for_function(
+        "document.querySelectorAll('.arbkit-still')[1].textContent.includes('are the same run')"
+    )
 
 
 def can_be_used_without_a_mouse_and_without_eyes(page: Any) -> None:

@@ -67,6 +67,10 @@ def test_widget_answers_with_pictures_of_several_objectives(market_file: Path, t
     assert widget.history_frame().height == 30
     assert not widget.is_running
     assert "seen" in repr(widget)
+    still, about = widget.still({})
+    assert "data:image/png;base64," in still
+    assert str(study.best_trials(1)["number"][0]) in still
+    assert about == repr(widget)
 
 
 @pytest.mark.slow

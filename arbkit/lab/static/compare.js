@@ -4,58 +4,22 @@ const TALL = { gain: 230, drawdown: 110, difference: 140 };
 const RUN_TINTS = ["ab", "ba", "gain", "ink", "loss", "muted"];
 const MOST_ROWS = 200;
 
-class CompareView {
+class CompareView extends TimeView {
   constructor(model, el) {
-    this.model = model;
-    this.setup = model.get("_setup");
-    this.span = { min: this.setup.start, max: this.setup.end };
+    super(model, TALL, 12);
     this.pair = [this.setup.names[0], this.setup.names[1]];
     this.hidden = new Set();
     this.order = { column: "difference", down: true };
-    this.tints = {};
     this.build(el);
-    this.showStills = hideStills(this.setup.mark, this.root);
-    this.way = shortWay(
-      model,
-      (message, buffers) => this.hear(message, buffers),
-      () => this.drawer.again(),
-    );
-    this.drawer = drawer(
-      this.way,
-      (message, buffers) => this.drawn(message, buffers),
-      () => this.fail("The kernel does not answer; is it running?"),
-    );
-    this.listen = (message, buffers) => this.hear(message, buffers);
-    model.on("msg:custom", this.listen);
-    this.endTheme = followTheme(this.root, () => {
-      this.tints = tintsOf(this.root);
-      for (const chart of Object.values(this.charts)) chart.redraw(false);
-    });
-    this.resizer = new ResizeObserver(() => this.resize());
-    this.resizer.observe(this.plots);
+    this.follow(this.plots);
     this.resize();
     this.askTrades();
-  }
-
-  end() {
-    this.model.off("msg:custom", this.listen);
-    this.drawer.forget();
-    this.way.close();
-    this.showStills();
-    this.endTheme();
-    this.resizer.disconnect();
-    for (const chart of Object.values(this.charts)) chart.destroy();
   }
 
   // -- elements ---------------------------------------------------------------------------------------------
 
   build(el) {
     const { setup } = this;
-    this.error = make("div", { class: "ak-error", role: "alert", hidden: true });
-    this.plots = make("div", { class: "ak-plots", tabindex: "0" });
-    this.plots.setAttribute("aria-label", "Charts: drag to zoom, arrow keys move, + and \u2212 zoom, 0 shows all");
-    this.plots.addEventListener("keydown", (event) => this.key(event));
-    this.readout = make("div", { class: "ak-readout" });
     this.told = make("div", { class: "ak-told", "aria-live": "polite" });
     this.tradesBody = make("tbody", {});
     this.more = make("div", { class: "ak-caption" });
@@ -69,19 +33,10 @@ class CompareView {
         return key;
       }),
     );
-    this.root = make(
-      "div",
-      { class: "arbkit-lab ak-compare" },
-      make(
-        "div",
-        { class: "ak-head" },
-        make("div", { class: "ak-names" }, make("strong", {}, setup.title), make("span", { class: "ak-about" }, setup.about)),
-        make(
-          "div",
-          { class: "ak-tools" },
-          make("button", { type: "button", class: "ak-button ak-small", onclick: () => this.look(setup.start, setup.end) }, "All"),
-        ),
-      ),
+    this.enter(
+      el,
+      "compare",
+      this.head(setup.about, null, ...this.timeTools()),
       this.error,
       make(
         "div",
@@ -91,12 +46,6 @@ class CompareView {
       ),
       make("div", { class: "ak-by-trade" }, this.buildChoice(), this.told, this.buildTrades(), this.more),
     );
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-    });
-    this.root.dataset.mark = setup.mark;
-    el.append(this.root);
-    this.tints = tintsOf(this.root);
     this.buildCharts();
   }
 
@@ -128,6 +77,7 @@ class CompareView {
     const names = this.setup.names.map((name) => [name, name]);
     const pick = (place) => (name) => {
       this.pair[place] = name;
+      this.stale = true;
       this.askTrades();
     };
     this.which = list("which trades", [["all", "all trades"], ["0", "in both"], ["1", "only in the first"], ["2", "only in the second"]], "all", () =>
@@ -170,31 +120,7 @@ class CompareView {
   }
 
   buildCharts() {
-    const { setup } = this;
-    const shared = (name, axes, extra) => ({
-      width: 600,
-      height: TALL[name],
-      tzDate: utc,
-      legend: { show: false },
-      padding: [20, 12, 0, 0],
-      axes,
-      ...extra,
-      cursor: {
-        sync: { key: this.model.cid || "arbkit-compare", setSeries: false },
-        drag: { x: true, y: false, setScale: false },
-        y: false,
-        points: { show: false },
-        bind: {
-          dblclick: () => () => {
-            this.look(setup.start, setup.end);
-            return null;
-          },
-        },
-      },
-      hooks: { setSelect: [(u) => this.selected(u)], setCursor: [(u) => this.pointed(u)], ...extra.hooks },
-    });
-    const x = { time: true, auto: false, ...this.span };
-    const tints = () => this.tints;
+    const { names, currency } = this.setup;
     const line = (_, k) => ({
       stroke: () => this.tints[this.tintName(k)],
       width: 1.3,
@@ -202,43 +128,20 @@ class CompareView {
       points: { show: false },
       spanGaps: true,
     });
-    const empty = [[this.span.min, this.span.max], ...setup.names.map(() => [null, null])];
-    const made = {
-      gain: shared("gain", axesFor(tints, "", { showTime: false }), {
-        scales: { x: { ...x }, y: { range: (u, low, high) => roomAround(low, high) } },
-        series: [{}, ...setup.names.map(line)],
-      }),
-      drawdown: shared("drawdown", axesFor(tints, " %", { showTime: false, space: 24 }), {
-        scales: { x: { ...x }, y: { range: (u, low) => [Math.min(-1e-3, low === null ? 0 : low) * 1.12, 0] } },
-        series: [{}, ...setup.names.map(line)],
-      }),
-      difference: shared("difference", axesFor(tints, "", { space: 24 }), {
-        scales: { x: { ...x }, y: { range: () => this.differenceRange() } },
-        series: [{}, { paths: () => null, points: { show: false } }],
-        hooks: { draw: [(u) => this.drawSticks(u)] },
-      }),
-    };
-    this.charts = {};
-    for (const [name, options] of Object.entries(made)) {
-      const data = name === "difference" ? [[this.span.min, this.span.max], [null, null]] : empty;
-      this.charts[name] = new uPlot(options, data, this.plots);
-      const title = make("span", { class: "ak-title" });
-      this.charts[name].over.append(title);
-      this.charts[name].over.setAttribute("role", "img");
-      this.charts[name].title = title;
-      this.say(name);
-    }
+    const series = names.map(line);
+    this.chart("gain", `gain, ${currency}, open trades marked`, { y: (u, low, high) => roomAround(low, high), series });
+    this.chart("drawdown", "drawdown below the peak", { y: drawdownRange, unit: " %", space: 24, series });
+    this.chart("difference", this.differenceTitle(), {
+      y: () => this.differenceRange(),
+      space: 24,
+      series: [{ paths: () => null, points: { show: false } }],
+      draw: [(u) => this.drawSticks(u)],
+    });
   }
 
-  say(name) {
+  differenceTitle() {
     const [first, second] = this.pair;
-    const text = {
-      gain: `gain, ${this.setup.currency}, open trades marked`,
-      drawdown: "drawdown below the peak",
-      difference: `difference per trade, ${this.setup.currency}: ${second} less ${first}`,
-    }[name];
-    this.charts[name].title.textContent = text;
-    this.charts[name].over.setAttribute("aria-label", text);
+    return `difference per trade, ${this.setup.currency}: ${second} less ${first}`;
   }
 
   // -- what the hand does -----------------------------------------------------------------------------------
@@ -248,45 +151,16 @@ class CompareView {
     else this.hidden.add(k);
     key.setAttribute("aria-pressed", String(!this.hidden.has(k)));
     for (const name of ["gain", "drawdown"]) this.charts[name].setSeries(k + 1, { show: !this.hidden.has(k) });
+    this.stale = true;
   }
 
-  look(min, max) {
-    const { start, end } = this.setup;
-    const whole = end - start || 1;
-    const width = Math.min(whole, Math.max(Math.min(1e-3, whole), max - min));
-    const begin = Math.min(Math.max(min, start), end - width);
-    this.span = width >= whole * 0.9999 ? { min: start, max: end } : { min: begin, max: begin + width };
-    for (const chart of Object.values(this.charts)) chart.setScale("x", this.span);
-    this.ask();
-  }
-
-  key(event) {
-    const { min, max } = this.span;
-    const by = (share) => () => this.look(min + share * (max - min), max + share * (max - min));
-    const zoom = (factor) => () => this.look((min + max) / 2 - ((max - min) / 2) * factor, (min + max) / 2 + ((max - min) / 2) * factor);
-    const acts = {
-      ArrowLeft: by(-0.2),
-      ArrowRight: by(0.2),
-      "+": zoom(0.5),
-      "=": zoom(0.5),
-      "-": zoom(2),
-      0: () => this.look(this.setup.start, this.setup.end),
-    };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    acts[event.key]();
-    event.preventDefault();
-  }
-
-  selected(u) {
-    const { left, width } = u.select;
-    if (width < 4) return;
-    const [min, max] = [u.posToVal(left, "x"), u.posToVal(left + width, "x")];
-    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    this.look(min, max);
+  seen() {
+    const [first, second] = this.pair;
+    const shown = this.setup.names.filter((_, k) => !this.hidden.has(k));
+    return { ...this.stretch(), first, second, shown };
   }
 
   pointed(u) {
-    if (u !== this.charts.gain) return;
     const { left, idx } = u.cursor;
     if (left === null || left < 0 || idx === null || idx === undefined) {
       this.readout.textContent = "Drag over a chart to zoom, double click for all; choose a trade below to see it in the charts.";
@@ -309,7 +183,7 @@ class CompareView {
   choose(k) {
     const t = this.trades;
     this.chosen = this.chosen === k ? null : k;
-    if (this.chosen === null) this.look(this.setup.start, this.setup.end);
+    if (this.chosen === null) this.all();
     else {
       const exits = [t[3][k], t[4][k]].filter((value) => !Number.isNaN(value));
       const last = exits.length ? Math.max(...exits) : this.setup.end;
@@ -320,13 +194,6 @@ class CompareView {
   }
 
   // -- what the kernel says ---------------------------------------------------------------------------------
-
-  ask() {
-    const whole = this.span.min === this.setup.start && this.span.max === this.setup.end;
-    const when = whole ? {} : { start: this.span.min, end: this.span.max };
-    const pixels = Math.max(100, Math.round(this.charts.gain.bbox.width / devicePixelRatio));
-    this.drawer.ask({ start: null, end: null, ...when, pixels });
-  }
 
   askTrades() {
     this.chosen = null;
@@ -341,10 +208,9 @@ class CompareView {
     this.fail("");
     this.told.textContent = message.told;
     this.trades = rowsOf(buffers[0], message.shapes[0]);
-    this.say("difference");
+    this.say("difference", this.differenceTitle());
     const [, stamps, , , , , , , , difference] = this.trades;
-    this.charts.difference.setData([Array.from(stamps), Array.from(difference)], false);
-    this.charts.difference.setScale("x", this.span);
+    this.show("difference", [Array.from(stamps), Array.from(difference)]);
     this.showTrades();
     return undefined;
   }
@@ -352,25 +218,17 @@ class CompareView {
   drawn(message, buffers) {
     if (message.error) return this.fail(message.error);
     this.fail("");
+    clearTimeout(this.glance);
     const rows = buffers.map((buffer, k) => rowsOf(buffer, message.shapes[k]));
     for (const [name, row] of [
       ["gain", 1],
       ["drawdown", 2],
     ]) {
-      const tables = rows.map((run) => [Array.from(run[0]), Array.from(run[row])]);
-      this.charts[name].batch(() => {
-        this.charts[name].setData(uPlot.join(tables), false);
-        this.charts[name].setScale("x", this.span);
-      });
+      this.show(name, uPlot.join(rows.map((run) => [Array.from(run[0]), Array.from(run[row])])));
     }
-    this.charts.difference.redraw(false);
-    whenPainted(() => (this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1)));
+    this.charts.difference.setScale("x", this.span);
+    whenPainted(() => this.count());
     return undefined;
-  }
-
-  fail(text) {
-    this.error.textContent = text;
-    this.error.hidden = !text;
   }
 
   // -- trades -----------------------------------------------------------------------------------------------
@@ -467,19 +325,8 @@ class CompareView {
   }
 
   resize() {
-    const width = Math.floor(this.plots.clientWidth);
-    if (width < 50 || width === this.width) return;
-    this.tints = tintsOf(this.root);
-    this.width = width;
-    for (const [name, chart] of Object.entries(this.charts)) chart.setSize({ width, height: TALL[name] });
-    this.ask();
+    if (super.resize()) this.ask();
   }
-}
-
-function roomAround(low, high) {
-  if (low === null || high === null) return [-1, 1];
-  const room = Math.max(1e-6, (high - low) * 0.07);
-  return [low - room, high + room];
 }
 
 export default {

@@ -3,7 +3,6 @@
 const HEIGHTS = { spread: 292, equity: 158, drawdown: 116 };
 const OPEN_GROUPS = new Set(["Entry", "Exit", "Costs"]);
 const REACH = 9;
-const GLANCE_MS = 60;
 
 // The venues alone, where they tell the legs apart.
 function shortly(legs) {
@@ -11,81 +10,37 @@ function shortly(legs) {
   return venues[0] === venues[1] ? legs : venues;
 }
 
-class ExploreView {
+class ExploreView extends TimeView {
   constructor(model, el) {
-    this.model = model;
-    this.setup = model.get("_setup");
+    super(model, HEIGHTS, 88);
     this.values = {};
     this.levels = {};
     this.trades = null;
     this.eachRow = false;
-    this.span = { min: this.setup.start, max: this.setup.end };
-    this.tints = {};
-    this.charts = {};
     this.build(el);
-    this.showStills = hideStills(this.setup.mark, this.root);
-    this.way = shortWay(
-      model,
-      (message, buffers) => this.hear(message, buffers),
-      () => this.drawer.again(),
-    );
-    this.drawer = drawer(
-      this.way,
-      (message, buffers, asked) => this.drawn(message, buffers, asked),
-      () => this.fail("The kernel does not answer; is it running?"),
-    );
-    this.listen = (message, buffers) => this.hear(message, buffers);
-    model.on("msg:custom", this.listen);
-    this.endTheme = followTheme(this.root, () => {
-      this.tints = tintsOf(this.root);
-      for (const chart of Object.values(this.charts)) chart.redraw(false);
-    });
-    this.resizer = new ResizeObserver(() => this.resize());
-    this.resizer.observe(this.plots);
+    this.follow(this.plots);
     this.resize();
     this.ask({ spread: true });
-  }
-
-  end() {
-    this.model.off("msg:custom", this.listen);
-    this.drawer.forget();
-    clearTimeout(this.glance);
-    this.way.close();
-    this.showStills();
-    this.endTheme();
-    this.resizer.disconnect();
-    for (const chart of Object.values(this.charts)) chart.destroy();
   }
 
   // -- elements ---------------------------------------------------------------------------------------------
 
   build(el) {
     const { setup } = this;
-    this.readout = make("div", { class: "ak-readout", "aria-live": "off" });
     this.status = make("span", { class: "ak-status" });
-    this.error = make("div", { class: "ak-error", role: "alert", hidden: true });
     this.flags = make("div", { class: "ak-flags" });
     this.note = make("div", { class: "ak-note", hidden: true });
-    this.plots = make("div", { class: "ak-plots" });
     this.headline = make("strong", {}, document.createTextNode(""));
     this.headlineTitle = make("span", { class: "ak-caption" });
     this.measures = make("tbody", {});
     this.keptTable = make("div", { class: "ak-kept", hidden: true });
-    const button = (text, title, act, extra) =>
-      make("button", { type: "button", title, onclick: act, class: `ak-button ${extra || ""}` }, text);
-    const tools = make(
-      "div",
-      { class: "ak-tools", role: "toolbar", "aria-label": "Explorer" },
-      button("\u2212", "Zoom out (key \u2212)", () => this.zoom(2), "ak-small"),
-      button("+", "Zoom in (key +)", () => this.zoom(0.5), "ak-small"),
-      button("\u2190", "Earlier (left arrow)", () => this.pan(-0.4), "ak-small"),
-      button("\u2192", "Later (right arrow)", () => this.pan(0.4), "ak-small"),
-      button("All", "Show the whole time (key 0, or double click)", () => this.look(setup.start, setup.end), "ak-small"),
+    const tools = [
+      ...this.timeTools(),
       make("span", { class: "ak-gap" }),
-      button("Keep", "Keep this set: a row of .kept", (event) => this.keep(event), "ak-keep"),
-      button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
-      button("Copy code", "The code that makes the same backtest", () => this.way.send({ kind: "code" }), "ak-code"),
-    );
+      this.button("Keep", "Keep this set: a row of .kept", (event) => this.keep(event), "ak-keep"),
+      this.button("Study around it\u2026", "Search around this set", () => this.askStudy(), "ak-study"),
+      this.button("Copy code", "The code that makes the same backtest", () => this.way.send({ kind: "code" }), "ak-code"),
+    ];
     const [a, b] = shortly(setup.legs);
     const legend = make(
       "div",
@@ -96,18 +51,10 @@ class ExploreView {
       make("span", { class: "ak-mark ak-won" }, "\u2715 exit at a gain"),
       make("span", { class: "ak-mark ak-lost" }, "\u2715 at a loss"),
     );
-    this.plots.tabIndex = 0;
-    this.plots.setAttribute("aria-label", "Charts: arrow keys move, + and \u2212 zoom, 0 shows all");
-    this.plots.addEventListener("keydown", (event) => this.key(event));
-    this.root = make(
-      "div",
-      { class: "arbkit-lab ak-explore" },
-      make(
-        "div",
-        { class: "ak-head" },
-        make("div", { class: "ak-names" }, make("strong", {}, setup.title), make("span", { class: "ak-about" }, setup.about)),
-        tools,
-      ),
+    this.enter(
+      el,
+      "explore",
+      this.head(setup.about, null, ...tools),
       this.flags,
       this.error,
       this.note,
@@ -126,20 +73,6 @@ class ExploreView {
       this.keptTable,
       make("div", { class: "ak-foot" }, this.status),
     );
-    // JupyterLab must not take keys typed here for its own commands, but for those with Ctrl.
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-    });
-    // Once the hand has left, the picture for where no kernel runs is made anew: that of the set now looked at.
-    const renew = () => {
-      if (this.stale) this.model.send({ kind: "still" });
-      this.stale = false;
-    };
-    this.root.addEventListener("pointerleave", renew);
-    this.root.addEventListener("focusout", (event) => this.root.contains(event.relatedTarget) || renew());
-    this.root.dataset.mark = setup.mark;
-    el.append(this.root);
-    this.tints = tintsOf(this.root);
     this.buildCharts();
   }
 
@@ -172,93 +105,35 @@ class ExploreView {
     const stroke = (name) => () => (faint(name) ? soft(name)() : this.tints[name]);
     const fill = (name) => () => (faint(name) ? `color-mix(in srgb, ${this.tints[name]} 10%, transparent)` : soft(name)());
     const line = (name, extra) => ({ stroke: stroke(name), width: 1, points: { show: false }, paths, ...extra });
-    const padded = (low, high) => {
-      const room = Math.max(1e-9, (high - low) * 0.07);
-      return [low - room, high + room];
-    };
-    const shared = (name, axes, extra) => ({
-      width: 600,
-      height: HEIGHTS[name],
-      tzDate: utc,
-      legend: { show: false },
-      padding: [20, 88, 0, 0],
-      axes,
-      ...extra,
-      cursor: {
-        sync: { key: this.model.cid || "arbkit", setSeries: false },
-        drag: { x: true, y: false, setScale: false },
-        y: false,
-        points: { show: false },
-        bind: {
-          dblclick: () => () => {
-            this.look(this.setup.start, this.setup.end);
-            return null;
-          },
-        },
-      },
-      hooks: {
-        setSelect: [(u) => this.selected(u)],
-        setCursor: [(u) => this.pointed(u)],
-        ready: [(u) => this.wheel(u)],
-        ...(extra.hooks || {}),
-      },
+    this.chart("spread", "signal, bps", {
+      y: (u, low, high) => roomAround(low, high),
+      series: [line("ab"), line("ab"), line("ba"), line("ba")],
+      bands: [
+        { series: [2, 1], fill: fill("ab") },
+        { series: [4, 3], fill: fill("ba") },
+      ],
+      draw: [() => this.drawMarks(), () => this.placeLevels()],
     });
-    const xScale = { time: true, auto: false, min: this.span.min, max: this.span.max };
-    this.charts.spread = new uPlot(
-      shared("spread", axesFor(() => this.tints, "", { showTime: false }), {
-        scales: { x: { ...xScale }, y: { range: (u, low, high) => (low === null ? [-1, 1] : padded(low, high)) } },
-        series: [{}, line("ab"), line("ab"), line("ba"), line("ba")],
-        bands: [
-          { series: [2, 1], fill: fill("ab") },
-          { series: [4, 3], fill: fill("ba") },
-        ],
-        hooks: {
-          draw: [() => this.drawMarks(), () => this.placeLevels()],
-        },
-      }),
-      [[this.span.min, this.span.max], [null, null], [null, null], [null, null], [null, null]],
-      this.plots,
-    );
-    this.charts.equity = new uPlot(
-      shared("equity", axesFor(() => this.tints, "", { showTime: false }), {
-        scales: {
-          x: { ...xScale },
-          y: { range: (u, low, high) => {
-            if (low === null) return [-1, 1];
-            const whole = this.span.min === this.setup.start && this.span.max === this.setup.end;
-            return whole ? padded(Math.min(0, low), Math.max(0, high, 1e-6)) : padded(low, Math.max(high, low + 1e-6));
-          } },
-        },
-        series: [
-          {},
-          { stroke: tint("muted"), width: 1, points: { show: false }, paths: stepped },
-          { stroke: tint("ink"), width: 1.4, points: { show: false }, paths: linear, fill: soft("ab"), fillTo: 0 },
-        ],
-      }),
-      [[this.span.min, this.span.max], [null, null], [null, null]],
-      this.plots,
-    );
-    this.charts.drawdown = new uPlot(
-      shared("drawdown", axesFor(() => this.tints, " %", { space: 24 }), {
-        scales: { x: { ...xScale }, y: { range: (u, low) => [Math.min(-1e-3, low === null ? 0 : low) * 1.12, 0] } },
-        series: [{}, { stroke: tint("loss"), width: 1, fill: soft("loss"), fillTo: 0, points: { show: false }, paths: linear }],
-      }),
-      [[this.span.min, this.span.max], [null, null]],
-      this.plots,
-    );
+    this.chart("equity", `gain, ${this.setup.currency}: equity filled, balance thin`, {
+      y: (u, low, high) => {
+        if (low === null || !this.whole) return roomAround(low, high);
+        return roomAround(Math.min(0, low), Math.max(0, high));
+      },
+      series: [
+        { stroke: tint("muted"), width: 1, points: { show: false }, paths: stepped },
+        { stroke: tint("ink"), width: 1.4, points: { show: false }, paths: linear, fill: soft("ab"), fillTo: 0 },
+      ],
+    });
+    this.chart("drawdown", "drawdown below the peak", {
+      y: drawdownRange,
+      unit: " %",
+      space: 24,
+      series: [{ stroke: tint("loss"), width: 1, fill: soft("loss"), fillTo: 0, points: { show: false }, paths: linear }],
+    });
     this.entry = new Level(this.charts.spread, "enter", "enter", (bps, event) =>
       this.drag("min_spread_bps", bps - this.costs(), event),
     );
     this.exit = new Level(this.charts.spread, "leave", "leave", (bps, event) => this.drag("exit_spread_bps", bps, event));
-    for (const [name, text] of [
-      ["spread", "signal, bps"],
-      ["equity", `gain, ${this.setup.currency}: equity filled, balance thin`],
-      ["drawdown", "drawdown below the peak"],
-    ]) {
-      this.charts[name].over.append(make("span", { class: `ak-title ak-at-${name}` }, text));
-      this.charts[name].over.setAttribute("role", "img");
-      this.charts[name].over.setAttribute("aria-label", text);
-    }
   }
 
   drawMarks() {
@@ -317,92 +192,17 @@ class ExploreView {
     } else this.placeLevels();
   }
 
-  ask(wish) {
-    const whole = this.span.min === this.setup.start && this.span.max === this.setup.end;
-    const when = whole ? { start: null, end: null } : { start: this.span.min, end: this.span.max };
-    this.drawer.ask({ ...when, pixels: this.pixels(), ...wish });
-  }
-
-  pixels() {
-    return Math.max(100, Math.round(this.charts.spread.bbox.width / devicePixelRatio));
-  }
-
-  look(min, max) {
-    const { start, end } = this.setup;
-    const least = Math.min(1e-3, end - start || 1);
-    const width = Math.min(end - start || 1, Math.max(least, max - min));
-    const begin = Math.min(Math.max(min, start), end - width);
-    this.span = { min: begin, max: begin + width };
-    if (width >= (end - start) * 0.9999) this.span = { min: start, max: end };
-    this.ask({ spread: true, moved: performance.now() });
-    // What is known of the new stretch is shown where its picture takes longer than a glance.
-    clearTimeout(this.glance);
-    this.glance = setTimeout(() => {
-      for (const chart of Object.values(this.charts)) chart.setScale("x", this.span);
-    }, GLANCE_MS);
-  }
-
-  zoom(factor, around) {
-    const { min, max } = this.span;
-    const middle = around === undefined ? (min + max) / 2 : around;
-    this.look(middle - (middle - min) * factor, middle + (max - middle) * factor);
-  }
-
-  pan(share) {
-    const { min, max } = this.span;
-    this.look(min + share * (max - min), max + share * (max - min));
-  }
-
   keep(event) {
     this.acted = event.timeStamp;
     this.way.send({ kind: "keep" });
   }
 
-  key(event) {
-    const acts = {
-      ArrowLeft: () => this.pan(-0.2),
-      ArrowRight: () => this.pan(0.2),
-      "+": () => this.zoom(0.5),
-      "=": () => this.zoom(0.5),
-      "-": () => this.zoom(2),
-      0: () => this.look(this.setup.start, this.setup.end),
-    };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    acts[event.key]();
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  selected(u) {
-    const { left, width } = u.select;
-    if (width < 4) return;
-    const [min, max] = [u.posToVal(left, "x"), u.posToVal(left + width, "x")];
-    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    this.look(min, max);
-  }
-
-  // The wheel zooms with Ctrl and moves with Shift; alone it scrolls the notebook.
-  wheel(u) {
-    u.over.addEventListener(
-      "wheel",
-      (event) => {
-        if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return;
-        event.preventDefault();
-        const by = Math.sign(event.deltaY || event.deltaX);
-        if (event.shiftKey) this.pan(0.1 * by);
-        else this.zoom(by > 0 ? 1.25 : 0.8, u.posToVal(event.offsetX, "x"));
-      },
-      { passive: false },
-    );
-  }
-
   pointed(u) {
     const { left, top, idx } = u.cursor;
     if (left < 0 || left === null || idx === null || idx === undefined) {
-      if (u === this.charts.spread) this.readout.textContent = this.hint;
+      this.readout.textContent = this.hint;
       return;
     }
-    if (u !== this.charts.spread) return;
     const trade = this.near(u, left, top);
     this.readout.textContent = trade === null ? this.valuesAt(u.posToVal(left, "x")) : this.tradeText(trade);
   }
@@ -501,12 +301,7 @@ class ExploreView {
     }
     if (this.fresh.spread) clearTimeout(this.glance);
     for (const name of ["equity", "drawdown", "spread"]) {
-      const chart = this.charts[name];
-      if (!this.fresh[name]) continue;
-      chart.batch(() => {
-        chart.setData(this.fresh[name], false);
-        chart.setScale("x", this.span);
-      });
+      if (this.fresh[name]) this.show(name, this.fresh[name]);
     }
     if (!this.fresh.spread) this.drawMarks();
     this.fresh = {};
@@ -584,17 +379,10 @@ class ExploreView {
       `backtest ${fixed(ms.backtest, 1)} ms, picture ${fixed(ms.picture, 1)} ms${speed}`;
     if (!this.root.dataset.drawn) performance.mark("arbkit:first");
     this.root.dataset.way = this.way.isOpen ? "shortcut" : "jupyter";
-    this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
+    this.count();
     this.hint =
       "Drag over a chart to zoom, double click for all; Ctrl + wheel zooms, Shift + wheel moves; point at a mark for its trade.";
     if (!this.readout.textContent) this.readout.textContent = this.hint;
-  }
-
-  fail(text) {
-    if (this.error.textContent === text) return;
-    this.error.textContent = text;
-    this.error.hidden = !text;
-    this.root.classList.toggle("ak-stale", Boolean(text));
   }
 
   // -- notes and kept sets ----------------------------------------------------------------------------------
@@ -657,14 +445,8 @@ class ExploreView {
   }
 
   resize() {
-    const width = Math.floor(this.plots.clientWidth);
-    if (width < 50 || width === this.width) return;
-    // Colours are known once the element stands in the page.
-    this.tints = tintsOf(this.root);
-    const before = this.width;
-    this.width = width;
-    for (const [name, chart] of Object.entries(this.charts)) chart.setSize({ width, height: HEIGHTS[name] });
-    if (before !== undefined) this.ask({ spread: true });
+    const first = this.width === undefined;
+    if (super.resize() && !first) this.ask({ spread: true });
   }
 }
 

@@ -77,107 +77,82 @@ function hideStills(mark, root) {
   };
 }
 
-// The short way to a kernel on this machine: a WebSocket of its own, whose address the kernel tells when asked.
-// Elsewhere, and where it cannot be opened, everything goes by way of Jupyter.
-function shortWay(model, hear, lost) {
-  let socket = null;
-  let held = [];
-  const way = {
-    open(address) {
-      if (socket) return;
-      try {
-        socket = new WebSocket(address);
-      } catch {
-        return;
-      }
-      socket.binaryType = "arraybuffer";
-      socket.onmessage = ({ data }) => hear(...unpacked(data));
-      socket.onopen = () => {
-        for (const text of held) socket.send(text);
-        held = [];
-      };
-      socket.onclose = () => {
-        socket = null;
-        // What is drawn is asked for anew.
-        for (const text of held) if (JSON.parse(text).kind !== "draw") model.send(JSON.parse(text));
-        held = [];
-        lost();
-      };
-    },
-    get isOpen() {
-      return socket !== null && socket.readyState === WebSocket.OPEN;
-    },
-    send(message) {
-      if (this.isOpen) socket.send(JSON.stringify(message));
-      else if (socket && socket.readyState === WebSocket.CONNECTING) held.push(JSON.stringify(message));
-      else model.send(message);
-    },
-    close() {
-      lost = () => {};
-      if (socket) socket.close();
-    },
-  };
-  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)) {
-    if (model.get("_address")) way.open(model.get("_address"));
-    else model.send({ kind: "shortcut" });
+// What every widget of arbkit is: its element, its theme, its talk with the kernel, and the still that stands in
+// for it in a saved notebook.
+class View {
+  constructor(model) {
+    this.model = model;
+    this.setup = model.get("_setup");
+    this.tints = {};
+    this.error = make("div", { class: "ak-error", role: "alert", hidden: true });
   }
-  return way;
-}
 
-// An answer in one piece, as `arbkit.lab.shortcut.packed` makes it.
-function unpacked(data) {
-  const length = new DataView(data).getUint32(0, true);
-  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-  let place = 8 * Math.ceil((4 + length) / 8);
-  const buffers = (message.shapes || []).map((shape) => {
-    const bytes = 8 * shape.reduce((all, one) => all * one, 1);
-    place += bytes;
-    return new DataView(data, place - bytes, bytes);
-  });
-  return [message, buffers];
-}
+  // The line above: what is shown, and what can be done with it.
+  head(about, more, ...tools) {
+    const { title } = this.setup;
+    return make(
+      "div",
+      { class: "ak-head" },
+      make("div", { class: "ak-names" }, make("strong", {}, title), make("span", { class: "ak-about" }, about), more),
+      make("div", { class: "ak-tools", role: "toolbar", "aria-label": title }, ...tools),
+    );
+  }
 
-// One request for a picture at a time: what is asked meanwhile is joined, and the latest wins.
-function drawer(way, drawn, silent) {
-  let number = 0;
-  let flying = null;
-  let waiting = null;
-  let watch = 0;
-  const send = () => {
-    flying = { ...waiting, id: ++number };
-    waiting = null;
-    const { moved, ...message } = flying;
-    way.send({ kind: "draw", ...message });
-    clearTimeout(watch);
-    watch = setTimeout(() => silent(), 15000);
-  };
-  return {
-    ask(wish) {
-      waiting = { ...waiting, ...wish, spread: Boolean(wish.spread || (waiting && waiting.spread)) };
-      if (!flying) send();
-    },
-    answered(message, buffers) {
-      if (!flying || message.id !== flying.id) return;
-      clearTimeout(watch);
-      const asked = flying;
-      flying = null;
-      if (waiting) send();
-      drawn(message, buffers, asked);
-    },
-    // What was asked is asked anew: its way was lost.
-    again() {
-      if (!flying) return;
-      waiting = { ...flying, ...waiting, spread: Boolean(flying.spread || (waiting && waiting.spread)) };
-      send();
-    },
-    forget() {
-      clearTimeout(watch);
-      flying = waiting = null;
-    },
-    get idle() {
-      return !flying && !waiting;
-    },
-  };
+  // Put the widget into the page.
+  enter(el, kind, ...children) {
+    this.root = make("div", { class: `arbkit-lab ak-${kind}` }, ...children);
+    // JupyterLab must not take keys typed here for its own commands, but for those with Ctrl.
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+    });
+    this.root.addEventListener("pointerleave", () => this.renew());
+    this.root.addEventListener("focusout", (event) => this.root.contains(event.relatedTarget) || this.renew());
+    this.root.dataset.mark = this.setup.mark;
+    el.append(this.root);
+    this.tints = tintsOf(this.root);
+    this.showStills = hideStills(this.setup.mark, this.root);
+    this.listen = (message, buffers) => this.hear(message, buffers);
+    this.model.on("msg:custom", this.listen);
+  }
+
+  // Follow the theme, and the width of an element; all is built by now.
+  follow(sized) {
+    this.endTheme = followTheme(this.root, () => {
+      this.tints = tintsOf(this.root);
+      this.recolor();
+    });
+    this.resizer = new ResizeObserver(() => this.resize());
+    this.resizer.observe(sized);
+  }
+
+  end() {
+    this.model.off("msg:custom", this.listen);
+    this.showStills();
+    this.endTheme();
+    this.resizer.disconnect();
+  }
+
+  // Once the hand has left, the picture for where no kernel runs is made anew: that of what is now looked at.
+  renew() {
+    if (this.stale) this.model.send({ kind: "still", ...this.seen() });
+    this.stale = false;
+  }
+
+  seen() {
+    return {};
+  }
+
+  // How often it was drawn, for whoever waits for it.
+  count() {
+    this.root.dataset.drawn = String(Number(this.root.dataset.drawn || 0) + 1);
+  }
+
+  fail(text) {
+    if (this.error.textContent === text) return;
+    this.error.textContent = text;
+    this.error.hidden = !text;
+    this.root.classList.toggle("ak-stale", Boolean(text));
+  }
 }
 
 // Arrays as the kernel sent them: one row per column of a figure.
@@ -189,13 +164,6 @@ function rowsOf(buffer, shape) {
   return rows;
 }
 
-// uPlot draws no gap for NaN, but one for null.
-function withGaps(values) {
-  const out = new Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = Number.isNaN(values[i]) ? null : values[i];
-  return out;
-}
-
 function whenPainted(done) {
   requestAnimationFrame(() => {
     const channel = new MessageChannel();
@@ -203,8 +171,6 @@ function whenPainted(done) {
     channel.port2.postMessage(0);
   });
 }
-
-const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC");
 
 function stampText(seconds, span) {
   const text = new Date(seconds * 1e3).toISOString().replace("T", " ");
@@ -217,41 +183,3 @@ const fixed = (value, digits) =>
     ? "\u2013"
     : minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" }));
 const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-// Ticks of time: what changes from tick to tick, and beneath it, where it begins, what stands above that.
-function timeTicks(_, ticks, __, ___, step) {
-  let before = "";
-  return ticks.map((tick) => {
-    const at = new Date(tick * 1e3);
-    const iso = at.toISOString();
-    const day = `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
-    const year = String(at.getUTCFullYear());
-    let [upper, lower] = [day, year];
-    if (step >= 27 * 86400) upper = MONTHS[at.getUTCMonth()];
-    else if (step < 86400) [upper, lower] = [iso.slice(11, step < 1 ? 23 : step < 60 ? 19 : 16), `${day} ${year}`];
-    const shown = lower === before ? upper : `${upper}\n${lower}`;
-    before = lower;
-    return shown;
-  });
-}
-
-// Axes in the colours of the theme, numbers with a real minus sign.
-function axesFor(tints, unit, { showTime = true, space = 34 } = {}) {
-  const common = { ticks: { show: false } };
-  const font = "11px system-ui, sans-serif";
-  const grid = { stroke: () => tints().grid, width: 1 };
-  return [
-    { ...common, font, stroke: () => tints().muted, grid: { show: false }, show: showTime, size: 38, space: 90, values: timeTicks },
-    {
-      ...common,
-      font,
-      stroke: () => tints().muted,
-      grid,
-      size: 58,
-      space,
-      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : minus(+tick.toPrecision(12)) + unit)),
-    },
-  ];
-}

@@ -1,6 +1,7 @@
 // A study as it runs: what its storage holds, looked at once a second.
 
 const EVERY_MS = 1000;
+const STILL_MS = 60_000;
 
 function rangeOf(values) {
   let [low, high] = [Infinity, -Infinity];
@@ -25,34 +26,33 @@ function worthSeeing(values, maximize) {
   return [low - room, high + room];
 }
 
-class WatchView {
+class WatchView extends View {
   constructor(model, el) {
-    this.model = model;
-    this.setup = model.get("_setup");
+    super(model);
     this.known = -1;
+    this.stillAt = performance.now();
     this.build(el);
-    this.showStills = hideStills(this.setup.mark, this.root);
-    this.listen = (message, buffers) => this.hear(message, buffers);
-    model.on("msg:custom", this.listen);
-    this.endTheme = followTheme(this.root, () => this.draw());
-    this.resizer = new ResizeObserver(() => this.draw());
-    this.resizer.observe(this.root);
+    this.follow(this.root);
     this.ask();
   }
 
   end() {
     this.ended = true;
     clearTimeout(this.timer);
-    this.showStills();
-    this.model.off("msg:custom", this.listen);
-    this.endTheme();
-    this.resizer.disconnect();
+    super.end();
+  }
+
+  recolor() {
+    this.draw();
+  }
+
+  resize() {
+    this.draw();
   }
 
   build(el) {
     const { setup } = this;
     this.status = make("span", { class: "ak-flag" });
-    this.error = make("div", { class: "ak-error", role: "alert", hidden: true });
     this.lines = make("tbody", {});
     this.bestTable = make("div", { class: "ak-scroll" });
     this.stop = make(
@@ -81,21 +81,10 @@ class WatchView {
       );
       this.canvases.set(name, canvas);
     }
-    this.root = make(
-      "div",
-      { class: "arbkit-lab ak-watch" },
-      make(
-        "div",
-        { class: "ak-head" },
-        make(
-          "div",
-          { class: "ak-names" },
-          make("strong", {}, setup.title),
-          make("span", { class: "ak-about" }, `${setup.sampler}; ${setup.objectives.join(", ")}`),
-          this.status,
-        ),
-        make("div", { class: "ak-tools" }, this.stop),
-      ),
+    this.enter(
+      el,
+      "watch",
+      this.head(`${setup.sampler}; ${setup.objectives.join(", ")}`, this.status, this.stop),
       this.error,
       make(
         "div",
@@ -105,8 +94,6 @@ class WatchView {
       ),
       this.figures,
     );
-    this.root.dataset.mark = setup.mark;
-    el.append(this.root);
   }
 
   ask() {
@@ -123,8 +110,7 @@ class WatchView {
     clearTimeout(this.timer);
     // A study that has ended is looked at less often: another process may take it further.
     this.timer = setTimeout(() => this.ask(), message.running ? EVERY_MS : 5 * EVERY_MS);
-    this.error.hidden = !message.error;
-    this.error.textContent = message.error || "";
+    this.fail(message.error || "");
     if (message.error) return;
     this.status.textContent = message.status;
     this.status.className = message.running ? "ak-won" : "ak-about";
@@ -133,6 +119,7 @@ class WatchView {
       ...message.lines.map(([name, text]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, text))),
     );
     this.root.dataset.trials = String(message.trials);
+    this.keepStill(message.running, buffers.length > 0);
     if (!buffers.length) return;
     this.known = message.trials;
     this.scales = message.scales;
@@ -140,6 +127,14 @@ class WatchView {
     this.steps = rowsOf(buffers[1], message.shapes[1]);
     this.showBest(message.best);
     this.draw();
+  }
+
+  // A study moves without a hand: its still is made anew now and then, and at its end.
+  keepStill(running, more) {
+    this.stale = this.stale || more;
+    if (running && performance.now() - this.stillAt < STILL_MS) return;
+    this.stillAt = performance.now();
+    this.renew();
   }
 
   showBest(best) {
@@ -155,7 +150,6 @@ class WatchView {
 
   draw() {
     if (!this.points) return;
-    this.tints = tintsOf(this.root);
     for (const [name, canvas] of this.canvases) {
       const [width, height] = [canvas.clientWidth, canvas.clientHeight];
       if (!width) continue;
