@@ -99,6 +99,12 @@ def _print_summary(stats: dict[str, Any]) -> None:
         f"state {state['state']}{reasons}"
     )
     say(f"refused entries: {refusals}")
+    if weights := stats.get("weights"):
+        shares = (
+            f"{pair} {weight:.1%} (position x {weights['shares'][pair]:.2f})"
+            for pair, weight in weights["weights"].items()
+        )
+        say(f"weights by {weights['method']}: {', '.join(shares)}")
     loop = stats["decide_us"]
     if loop["n"]:
         say(f"book to decision: median {loop['p50']:,.0f} us, 99th percentile {loop['p99']:,.0f} us")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from arbkit.engine.rules import rules_of
     from arbkit.engine.run import backtest, backtest_many, run_sets
     from arbkit.engine.sets import ParamSets
+    from arbkit.engine.sharing import shared_out
     from arbkit.engine.split import Split, split_cuts, split_panel, walk_forward
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "retune",
     "rules_of",
     "run_sets",
+    "shared_out",
     "split_cuts",
     "split_panel",
     "walk_forward",
@@ -53,6 +55,7 @@ _HOMES: Final = {
     "retune": "arbkit.engine.periods",
     "rules_of": "arbkit.engine.rules",
     "run_sets": "arbkit.engine.run",
+    "shared_out": "arbkit.engine.sharing",
     "split_cuts": "arbkit.engine.split",
     "split_panel": "arbkit.engine.split",
     "walk_forward": "arbkit.engine.split",

@@ -18,8 +18,9 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.live._reading import Block
 from arbkit.live.decide import DeskLimits
 from arbkit.live.reference import live_reference
-from arbkit.live.risk_block import LossConfig, loss_config
+from arbkit.live.risk_block import LossConfig, loss_config, weights_config
 from arbkit.panel import joined_view, split_view
+from arbkit.risk.sharing import WeightRule
 from arbkit.units import SECOND_NS
 from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
 
@@ -56,6 +57,7 @@ _KEYS: Final = (
     "allow_untuned_guard",
     "limits",
     "risk",
+    "weights",
     "execution",
     "store",
     "runs",
@@ -163,6 +165,7 @@ class LiveConfig:
 
     Attributes:
         losses: limits on the loss to expect.
+        weights: how the account is shared out over the pairs.
         decided: the decided set, where `params_file` names one.
         text: the YAML as read.
     """
@@ -176,6 +179,7 @@ class LiveConfig:
     fx: FxConfig | None
     limits: DeskLimits
     losses: LossConfig | None
+    weights: WeightRule | None
     execution: ExecutionConfig
     store: str | None
     runs: Path
@@ -242,6 +246,7 @@ class LiveConfig:
             fx=fx,
             limits=_limits(block, block.number("balance", above=True)),
             losses=loss_config(block.raw("risk", None)),
+            weights=weights_config(block.raw("weights", None), len(pairs)),
             execution=_execution(block.raw("execution", {})),
             store=block.text("store", None),
             runs=Path(block.text("runs", "runs")),

@@ -126,6 +126,7 @@ class Reporter:
             "equity": self._config.balance + realized + unrealized,
             "max_drawdown_pct": float(desk.account[0]["max_drawdown_mtm"]) * 100,
             "pairs": pairs,
+            "weights": None if session.shares is None else session.shares.to_dict(),
             "refusals": dict(session.refusals),
             "guard_counts": dict(session.guard.counts),
             "decide_us": session.decide_ns.to_dict(1e3),
@@ -134,7 +135,7 @@ class Reporter:
         }
 
     def _pair(self, p: int, now_ns: int) -> dict[str, Any]:
-        session, lane = self._session, self._session.lanes[p]
+        session, lane, desk = self._session, self._session.lanes[p], self._session.desk
         ages = [
             None if not leg.ts else round((now_ns - leg.ts) / 1e9, 3) for leg in (lane.rows.a, lane.rows.b)
         ]
@@ -148,4 +149,5 @@ class Reporter:
             "unrealized_pnl": float(session.desk.shared[p, 0]),
             "feed_age_s": {"a": ages[0], "b": ages[1]},
             "moved_stamps": lane.rows.bumped,
+            "scale": float(desk.last_row(p)["scale"]) if desk.row_number(p) >= 0 else 1.0,
         }

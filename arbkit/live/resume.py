@@ -38,6 +38,7 @@ def about_run(config: LiveConfig, created: str, version: str) -> dict[str, Any]:
         for pair in config.pairs
     ]
     limits = {name: value for name, value in vars(config.limits).items() if value is not None}
+    weights = {} if config.weights is None else {"weights": config.weights.to_dict()}
     return {
         "name": config.name,
         "created": created,
@@ -48,6 +49,7 @@ def about_run(config: LiveConfig, created: str, version: str) -> dict[str, Any]:
         "size_share": config.size_share,
         "limits": limits,
         "pairs": pairs,
+        **weights,
     }
 
 
@@ -58,8 +60,8 @@ def check_same_run(folder: RunFolder, about: dict[str, Any]) -> None:
         ConfigError: naming what differs.
     """
     before = folder.about()
-    for key in ("mode", "currency", "fills", "limits", "pairs"):
-        if before.get(key) != about[key]:
+    for key in ("mode", "currency", "fills", "limits", "pairs", "weights"):
+        if before.get(key) != about.get(key):
             raise ConfigError(
                 f"run {folder.name!r} was begun with other {key}; a run goes on as it began, "
                 "give the changed one another `name`"
@@ -72,7 +74,8 @@ def save_checkpoint(session: Session, folder: RunFolder) -> None:
         session.desk.snapshot(p) | {"reference": lane.rows.reference.state()}
         for p, lane in enumerate(session.lanes)
     ]
-    write_json(folder.checkpoint, {"seq": session.journal.seq, "pairs": kept})
+    shares = {} if session.shares is None else {"shares": session.shares.state()}
+    write_json(folder.checkpoint, {"seq": session.journal.seq, "pairs": kept, **shares})
 
 
 def resume(session: Session, folder: RunFolder) -> Resumed:
@@ -114,6 +117,8 @@ def _read(
                 closed.setdefault(line["pair"], []).append((line["trade"], line["record"]))
     if folder.checkpoint.is_file():
         saved = read_json(folder.checkpoint)
+        if session.shares is not None:
+            session.shares.restore(saved["shares"])
         for snapshot in saved["pairs"]:
             p = place[snapshot["pair"]]
             session.lanes[p].rows.reference.restore(snapshot["reference"])
@@ -126,6 +131,7 @@ def _read(
 def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
     """Put the rows of the tapes that the state has not seen through the rules, in the order of time."""
     waiting: list[tuple[int, int, Any, Any]] = []
+    unshared: list[tuple[int, int, Any, Any, float]] = []
     last_ts = 0
     for p, lane in enumerate(session.lanes):
         levels, done, told = lane.config.params.depth_levels, session.desk.row_number(p) + 1, lane.seen
@@ -139,15 +145,16 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
                 f"it ends at {first + rows.size}"
             )
         for n, row in enumerate(rows, first):
-            if scaler is not None:
-                _seen_again(scaler, row)
+            scale = 1.0 if scaler is None else _seen_again(scaler, row)
+            ladder = ladders[:, n - first] if levels else None
+            if n >= told and session.shares is not None:
+                unshared.append((int(row["ts"]), p, row, ladder, scale))
             if n >= told:
                 lane.rows.reference.fair(int(row["ts"]))
                 if _is_good(row):
                     ts, *prices = (row[name].item() for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"))
                     lane.rows.reference.see(ts, *prices)
             if n >= done:
-                ladder = ladders[:, n - first] if levels else None
                 waiting.append((int(row["ts"]), p, row, ladder))
         lane.seen = lane.tape.rows
         if rows.size:
@@ -157,14 +164,18 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
         last_ts = max(last_ts, lane.rows.last_ts)
     for _, p, row, ladder in sorted(waiting, key=lambda item: item[:2]):
         session.redo(p, row, ladder)
+    if session.shares is not None:
+        for _, p, row, ladder, scale in sorted(unshared, key=lambda item: item[:2]):
+            session.shares.again(p, row.item(), ladder, scale)
     return len(waiting), last_ts
 
 
-def _seen_again(scaler: VolatilityScale, row: Any) -> None:
+def _seen_again(scaler: VolatilityScale, row: Any) -> float:
     ts, *prices = (row[name].item() for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"))
-    scaler.at(ts)
+    scale = scaler.at(ts)
     if _is_good(row):
         scaler.see(ts, (prices[0] + prices[1]) / 2, (prices[2] + prices[3]) / 2)
+    return scale
 
 
 def _put(trades: Any, number: int, record: dict[str, Any]) -> None:

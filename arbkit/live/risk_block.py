@@ -1,4 +1,4 @@
-"""The block `risk` of a live configuration: limits on the loss to expect."""
+"""The blocks `risk` and `weights` of a live configuration: losses to expect, weights over pairs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any, Final
 from arbkit.errors import ConfigError
 from arbkit.live._reading import Block
 from arbkit.risk import LossLimit
+from arbkit.risk.sharing import WeightRule, weight_rule
 from arbkit.units import DAY_NS
 
-__all__ = ["LossConfig", "loss_config"]
+__all__ = ["LossConfig", "loss_config", "weights_config"]
 
 _MOST: Final = 1_000_000
+_MOST_PERIODS: Final = 10_000
 _KEYS: Final = (
     "level",
     "method",
@@ -23,6 +25,7 @@ _KEYS: Final = (
     "max_expected_shortfall",
     "breaker",
 )
+_WEIGHT_KEYS: Final = ("method", "period", "window", "fewest", "refresh", "floor", "cap")
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,34 @@ def loss_config(values: Any) -> LossConfig | None:
     except ConfigError as error:
         raise ConfigError(f"`risk`: {error}") from error
     return found
+
+
+def weights_config(values: Any, pairs: int) -> WeightRule | None:
+    """Read the block `weights` of a configuration with so many pairs; None where there is none.
+
+    Raises:
+        ConfigError: when it breaks a rule.
+    """
+    if values is None:
+        return None
+    block = Block("weights", values, _WEIGHT_KEYS)
+    options = {
+        "window": block.whole("window", 60, low=2),
+        "fewest": block.whole("fewest", 20, low=2),
+        "floor": block.number("floor", 0.0),
+        "cap": block.number("cap", 1.0),
+    }
+    if options["window"] > _MOST_PERIODS:
+        raise ConfigError(f"`weights.window` must be at most {_MOST_PERIODS:,}, was {options['window']:,}")
+    period = block.raw("period", "1d")
+    try:
+        rule = weight_rule(
+            block.text("method", "risk_parity"),
+            period=period,
+            refresh=block.raw("refresh", None),
+            **options,
+        )
+        rule.check(pairs)
+    except ConfigError as error:
+        raise ConfigError(f"`weights`: {error}") from error
+    return rule

@@ -111,6 +111,9 @@ class PairRows:
         reference: the fair ratio.
         levels: book levels that rows carry; 0 for none.
         scaler: how volatility shrinks the position.
+
+    Attributes:
+        scale: what the scaler said of the last row; 1 without.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class PairRows:
         self.reference = reference
         self.levels = levels
         self.scaler = scaler
+        self.scale = 1.0
         self.last_ts = 0
         self.bumped = 0
 
@@ -154,7 +158,8 @@ class PairRows:
         bid_b, ask_b = (b.bid * bid_rate_b, b.ask * ask_rate_b) if fresh_b else (_NAN, _NAN)
         fair = self.reference.fair(ts)
         if self.scaler is not None:
-            scale *= self.scaler.at(ts)
+            self.scale = self.scaler.at(ts)
+            scale *= self.scale
         if 0.0 < bid_a < ask_a < math.inf and 0.0 < bid_b < ask_b < math.inf:
             self.reference.see(ts, bid_a, ask_a, bid_b, ask_b)
             if self.scaler is not None:

@@ -22,6 +22,7 @@ from arbkit.live.guard import REFUSALS, EnvelopeWatch, TradingGuard
 from arbkit.live.journal import Journal, plain_record
 from arbkit.live.reference import live_reference
 from arbkit.live.rows import FxQuote, FxRate, LegQuote, PairRows, no_rate
+from arbkit.live.sharing import PairShares
 from arbkit.live.stats import Histogram
 from arbkit.live.tape import Tape
 from arbkit.panel import split_view
@@ -82,6 +83,7 @@ class Session:
         clock: nanoseconds since the epoch.
 
     Attributes:
+        shares: the weights over the pairs, where they are asked for.
         orders: where orders go that venues fill; None where the rules' own model fills them.
         mirrors: who is shown every book before it is decided on.
     """
@@ -108,6 +110,8 @@ class Session:
         self._pairs_of: dict[tuple[str, str], list[int]] = {}
         self.fx = self._make_fx()
         self.lanes = [self._make_lane(p, pair, folder, pool) for p, pair in enumerate(config.pairs)]
+        rule = config.weights
+        self.shares = None if rule is None else PairShares(config.pairs, rule, self._weighed)
         self.entry_ok: dict[tuple[str, str], bool] = {}
         self.decide_ns = Histogram()
         self.latency_ns = Histogram()
@@ -249,6 +253,9 @@ class Session:
         if row is None:
             return 0
         ladder = lane.rows.ladder(row[0])
+        whole, shares = row, self.shares
+        if shares is not None:
+            row = (*row[:6], row[6] * shares.share(p, row[0]), *row[7:])
         desk = self.desk
         desk.push(p, row, ladder)
         lane.tape.write(desk.last_row(p), ladder)
@@ -262,6 +269,8 @@ class Session:
         self.decide_ns.add(ended - began)
         if happened > STEPPED:
             self._happened(p, happened)
+        if shares is not None:
+            shares.see(p, whole, ladder, lane.rows.scale)
         if lane.watch is not None and happened:
             outside = lane.watch.see(row)
             if outside is not None:
@@ -358,6 +367,9 @@ class Session:
         """Write lines and the state after them at once; the intent of an order puts them onto the disk."""
         lines.append(("checkpoint", self.desk.snapshot(p)))
         self.journal.extend(lines)
+
+    def _weighed(self, ts: int, now: dict[str, Any]) -> None:
+        self.journal.append("weights", row_ts=ts, **now)
 
     def _guarded(self, scope: str, state: Any, reasons: tuple[str, ...]) -> None:
         name = "pair" if scope else "desk"

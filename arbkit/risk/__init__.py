@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from arbkit.risk.garch import GarchVolatility
     from arbkit.risk.losses import LossLimit, LossVerdict, TailLoss, tail_loss, tail_losses
     from arbkit.risk.scaling import VolatilityScale, parse_scale, scale_of, volatility_bps_of
+    from arbkit.risk.sharing import PairScales, WeightRule, weight_rule
     from arbkit.risk.volatility import EwmaVolatility, VolatilityModel
     from arbkit.risk.weights import PairWeights, ledoit_wolf, mean_variance, risk_parity, weights_over_time
 
@@ -21,10 +22,12 @@ __all__ = [
     "GarchVolatility",
     "LossLimit",
     "LossVerdict",
+    "PairScales",
     "PairWeights",
     "TailLoss",
     "VolatilityModel",
     "VolatilityScale",
+    "WeightRule",
     "ledoit_wolf",
     "mean_variance",
     "parse_scale",
@@ -33,6 +36,7 @@ __all__ = [
     "tail_loss",
     "tail_losses",
     "volatility_bps_of",
+    "weight_rule",
     "weights_over_time",
 ]
 
@@ -41,10 +45,12 @@ _HOMES: Final = {
     "GarchVolatility": "arbkit.risk.garch",
     "LossLimit": "arbkit.risk.losses",
     "LossVerdict": "arbkit.risk.losses",
+    "PairScales": "arbkit.risk.sharing",
     "PairWeights": "arbkit.risk.weights",
     "TailLoss": "arbkit.risk.losses",
     "VolatilityModel": "arbkit.risk.volatility",
     "VolatilityScale": "arbkit.risk.scaling",
+    "WeightRule": "arbkit.risk.sharing",
     "ledoit_wolf": "arbkit.risk.weights",
     "mean_variance": "arbkit.risk.weights",
     "parse_scale": "arbkit.risk.scaling",
@@ -53,6 +59,7 @@ _HOMES: Final = {
     "tail_loss": "arbkit.risk.losses",
     "tail_losses": "arbkit.risk.losses",
     "volatility_bps_of": "arbkit.risk.scaling",
+    "weight_rule": "arbkit.risk.sharing",
     "weights_over_time": "arbkit.risk.weights",
 }
 

@@ -136,6 +136,11 @@ class PairWeights:
         highest = float(self.weights.max())
         return self.weights / highest if highest > 0 else np.zeros(self._pairs)
 
+    @property
+    def periods(self) -> tuple[FloatArray, ...]:
+        """The days that count, oldest first."""
+        return tuple(self._days)
+
     def update(self, pnl: Any) -> FloatArray:
         """Take one day and return the weights of the next.
 
@@ -154,15 +159,21 @@ class PairWeights:
         return self.weights
 
     def _solved(self, days: FloatArray) -> FloatArray:
+        """Return the weights; what earned the same every day keeps an equal share: its risk is unknown."""
+        moved = np.flatnonzero((days != days[0]).any(axis=0))
+        weights = np.full(self._pairs, 1 / self._pairs)
+        if not moved.size:
+            return weights
+        days = days[:, moved]
         covariance, _ = ledoit_wolf(days)
-        if not np.trace(covariance) > 0:
-            return np.full(self._pairs, 1 / self._pairs)
-        # A pair that never moved has no variance of its own: shrinkage may be 0 then.
-        least = 1e-12 * float(np.trace(covariance)) / self._pairs
-        covariance[np.diag_indices(self._pairs)] += least
+        # Rounding may leave a little less than nothing where pairs moved as one: shrinkage may be 0 then.
+        covariance[np.diag_indices(moved.size)] += 1e-12 * float(np.trace(covariance)) / moved.size
         if self._method == "risk_parity":
-            return risk_parity(covariance)
-        return mean_variance(days.mean(axis=0), covariance)
+            weights[moved] = risk_parity(covariance) * moved.size / self._pairs
+            return weights
+        weights[:] = 0.0
+        weights[moved] = mean_variance(days.mean(axis=0), covariance)
+        return weights
 
 
 def weights_over_time(

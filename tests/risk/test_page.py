@@ -12,7 +12,7 @@ from arbkit.study import StudySpec
 def test_the_code_of_the_page_runs_from_top_to_bottom(repository: Path) -> None:
     page = (repository / "docs" / "risk.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names: dict[str, object] = {}
     for number, block in enumerate(blocks):
         exec(compile(block, f"docs/risk.md, block {number}", "exec"), names)
