@@ -47,6 +47,8 @@ from benchmarks.tables import table
 __all__ = ["CASES", "DEADLINE_S", "Case", "Outcome", "World", "cases", "main", "market_order", "run_case"]
 
 DEADLINE_S: Final = 0.6
+#: How long a pair may take while its fault is on.
+_PATIENCE_S: Final = 15.0
 _TIMEOUT_S: Final = 0.35
 _ARRIVAL_S: Final = 0.6
 _GRACE_S: Final = 0.3
@@ -303,7 +305,7 @@ class World:
             lambda venue, symbol: self.books.get(venue),
             max_slip_bps=20.0,
             deadline_s=DEADLINE_S,
-            give_up_s=15.0,
+            alarm_s=_PATIENCE_S,
             execution=execution,
             on_naked=on_naked,
         )
@@ -461,6 +463,9 @@ async def _one_run(world: World, case: Case, venue: str, chance: random.Random, 
     if once:
         await asyncio.sleep(chance.random() * 0.02)
         world.exchange.faults.on(case.name, venue=venue, **case.options)
+    if not (await asyncio.wait({pair}, timeout=_PATIENCE_S))[0]:
+        # What a venue never takes is tried until it does: the fault ends first.
+        world.exchange.faults.off()
     result = await pair
     world.paired = frozenset(order.client_id for leg in (result.a, result.b) for order in leg.orders)
     # Where the fault is in a venue's clock its stamps cannot be compared with the other's.

@@ -2,8 +2,9 @@
 
 Both at once, or the one whose filled quantity is uncertain first, then as much of the other as was filled.
 What remains open is hedged: at first within the slippage allowed, after a deadline at whatever the books
-give, on the leg that lacks (`hedge`) or by undoing the one that has too much (`flatten`). What is too small
-to be traded is carried into the next pair of orders.
+give, on the leg that lacks (`hedge`) or by undoing the one that has too much (`flatten`). It is tried until
+it works, ever more rarely, and told when it takes long. What is too small to be traded is carried into the
+next pair of orders.
 """
 
 from __future__ import annotations
@@ -31,11 +32,18 @@ from arbkit.venues.protocol import (
 __all__ = ["EXECUTIONS", "LegPlan", "LegResult", "PairExecutor", "PairIntent", "PairResult", "worst_naked_ns"]
 
 Books = Callable[[str, str], BookEvent | None]
+Told = Callable[[str, str, Decimal], None]
 Execution = Literal["together", "lead_a", "lead_b"]
 EXECUTIONS: Final = ("together", "lead_a", "lead_b")
 _ZERO: Final = Decimal(0)
 _BPS: Final = Decimal(10_000)
 _RETRY_S: Final = 0.1
+#: So many orders in a row may come to nothing before the pause doubles with each.
+_QUICK_TRIES: Final = 4
+#: Longest pause between two tries, before the alarm and after it.
+_MOST_PAUSE_S: Final = (1.0, 15.0)
+#: Longest wait for an order before the books are looked at again.
+_LOOK_S: Final = 0.5
 #: How long an order after the deadline is waited for before the other leg is tried.
 _LATE_WAIT_S: Final = 0.5
 _MOST_REFUSALS: Final = 2
@@ -85,11 +93,11 @@ class PairResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of both.
 
     Attributes:
-        residual: signed base units that stay open: below what can be traded, or `action` is `naked`.
-        exposures: (ns, signed base units) after each fill, in the order in which fills became known.
+        residual: signed base units that stay open, below what can be traded.
+        exposures: (ns, signed base units) after each fill, in the order in which fills became known; first
+            what was open before, if anything was.
         worst_naked_s: longest time for which a tradable size was open on one side alone.
-        action: `none` (nothing was sent), `done`, `hedged` or `flattened` (after the deadline), `naked`
-            (still open when this was given up), `unsettled` (an order is still in doubt).
+        action: `none` (nothing was sent), `done`, `hedged` or `flattened` (after the deadline).
         reasons: codes of what went wrong, in order.
     """
 
@@ -124,9 +132,10 @@ class _Run:
     """One intent on its way."""
 
     def __init__(
-        self, intent: PairIntent, instruments: tuple[Instrument, Instrument], account: _Account
+        self, intent: PairIntent, instruments: tuple[Instrument, Instrument], account: _Account, now: int
     ) -> None:
         self.intent = intent
+        self.began = now
         self.plans = (intent.a, intent.b)
         self.instruments = instruments
         self.account = account
@@ -135,6 +144,8 @@ class _Run:
         self.refusals = [0, 0]
         self.reasons: list[str] = []
         self.late = ""
+        self.fruitless = 0
+        self.alarm = ""
         self.noted: set[str] = set()
         self.taken: set[str] = set()
         self.lot = common_lot(instruments[0].lot, instruments[1].lot)
@@ -142,10 +153,14 @@ class _Run:
     def pending(self) -> list[Order]:
         return [order for order, _ in self.account.orders if not order.is_settled]
 
-    def suspicion(self, leg: int) -> tuple[bool, int]:
-        """Return whether a venue leaves an order unanswered, and how often it has refused in a row."""
-        silent = any(not order.is_settled for order in self.orders[leg])
-        return silent, self.refusals[leg] if self.refusals[leg] >= _MOST_REFUSALS else 0
+    def waits_on(self, leg: int) -> bool:
+        """Whether a venue has not said yet what became of an order: another might trade the size twice."""
+        own = (self.plans[leg].venue, self.plans[leg].symbol)
+        return any((order.venue, order.request.symbol) == own for order in self.pending())
+
+    def suspicion(self, leg: int) -> int:
+        """Return how often a venue has refused in a row, where that is more than chance."""
+        return self.refusals[leg] if self.refusals[leg] >= _MOST_REFUSALS else 0
 
     def timeline(self) -> list[tuple[int, Decimal]]:
         changes: list[tuple[int, Decimal]] = []
@@ -156,7 +171,7 @@ class _Run:
                     signed = fill.size if fill.side is OrderSide.BUY else -fill.size
                     paid = fill.fee if fill.fee_asset == base else _ZERO
                     changes.append((order.arrivals[fill.trade_id], signed - paid))
-        exposure, line = self.before, []
+        exposure, line = self.before, [(self.began, self.before)] if self.before else []
         for ts, change in sorted(changes, key=lambda entry: entry[0]):
             exposure += change
             line.append((ts, exposure))
@@ -174,7 +189,9 @@ class PairExecutor:
         execution: `together`, or which leg leads: the one whose filled quantity is uncertain.
         on_naked: after the deadline, `hedge` on the leg that lacks or `flatten` the other.
         naked_slip_bps: how far through the book orders go after the deadline.
-        give_up_s: when nothing more is tried; the rest is in the result, and in `exposure`.
+        alarm_s: how long a pair may take before it is told, and tried more rarely from then on.
+        told: called with the pair, `unhedged` (something tradable is open) or `order_in_doubt` (a venue does
+            not say what became of an order), and what is open, whenever that changes after `alarm_s`.
         clock: nanoseconds since the epoch.
 
     Raises:
@@ -191,7 +208,8 @@ class PairExecutor:
         execution: str = "together",
         on_naked: str = "hedge",
         naked_slip_bps: float = 100.0,
-        give_up_s: float = 60.0,
+        alarm_s: float = 60.0,
+        told: Told | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         if execution not in EXECUTIONS:
@@ -203,19 +221,21 @@ class PairExecutor:
                 "`max_slip_bps` must be at least 0 and at most `naked_slip_bps`, "
                 f"was max_slip_bps={max_slip_bps}, naked_slip_bps={naked_slip_bps}"
             )
-        if not 0 < deadline_s <= give_up_s:
+        if not 0 < deadline_s <= alarm_s:
             raise ConfigError(
-                f"`deadline_s` must be above 0 and at most `give_up_s`, was deadline_s={deadline_s}, "
-                f"give_up_s={give_up_s}"
+                f"`deadline_s` must be above 0 and at most `alarm_s`, was deadline_s={deadline_s}, "
+                f"alarm_s={alarm_s}"
             )
         self._keeper, self._book, self._clock = keeper, book, clock
         self._slip, self._naked_slip = Decimal(str(max_slip_bps)), Decimal(str(naked_slip_bps))
-        self._deadline_s, self._give_up_s = deadline_s, give_up_s
+        self._deadline_s, self._alarm_s, self._told = deadline_s, alarm_s, told
         self._grace_ns = round(min(_LATE_WAIT_S, deadline_s / 2) * 1e9)
         self._execution, self._on_naked = execution, on_naked
         self._accounts: dict[str, _Account] = {}
         self._sending: set[asyncio.Task[Order]] = set()
         self.counts: Counter[str] = Counter()
+        #: What is told of pairs that take long, by name.
+        self.alarms: dict[str, str] = {}
 
     async def close(self) -> None:
         """Wait for the answers to requests that are on their way."""
@@ -233,7 +253,7 @@ class PairExecutor:
         return self._accounts.setdefault(name, _Account())
 
     async def run(self, intent: PairIntent) -> PairResult:
-        """Send both legs and come back when nothing tradable is open on one side, or at `give_up_s`.
+        """Send both legs and come back when nothing tradable is open on one side and no order is in doubt.
 
         Raises:
             ConfigError: when the legs do not have opposite sides, or an instrument is unknown.
@@ -241,16 +261,18 @@ class PairExecutor:
         if intent.a.side is intent.b.side:
             raise ConfigError(f"two legs must have opposite sides, both were {intent.a.side}")
         await self._keeper.start()
-        run = _Run(
-            intent, (self._instrument(intent.a), self._instrument(intent.b)), self._account(intent.name)
-        )
+        instruments = (self._instrument(intent.a), self._instrument(intent.b))
+        run = _Run(intent, instruments, self._account(intent.name), self._clock())
         self.counts["runs"] += 1
         size = self._size(run)
         if size:
             await self._open(run, size)
         elif intent.size:
             return self._result(run, "none")
-        action = await self._level(run)
+        try:
+            action = await self._level(run)
+        finally:
+            self.alarms.pop(intent.name, None)
         return self._result(run, action)
 
     def _instrument(self, plan: LegPlan) -> Instrument:
@@ -369,26 +391,35 @@ class PairExecutor:
     # Until nothing is open.
 
     async def _level(self, run: _Run) -> str:
-        """Wait for orders and hedge what is open, until nothing is or it is given up."""
-        began = self._clock()
+        """Wait for orders and hedge what is open, until nothing is, however long that takes."""
         while True:
             self._note(run)
             pending = run.pending()
             now = self._clock()
             exposure = run.account.exposure()
-            open_leg = self._tradable(run, exposure)
-            if not pending and not open_leg:
+            legs = self._tradable(run, exposure)
+            if not pending and not legs:
                 return run.late or ("done" if any(run.orders) else "none")
-            if (now - began) / 1e9 >= self._give_up_s:
-                self.counts["given_up"] += 1
-                return "naked" if open_leg else "unsettled"
+            self._watch(run, now, exposure, "unhedged" if legs else "order_in_doubt")
             left_s = self._deadline_s - self._naked_ns(run, now) / 1e9
             # What has just been sent may fill yet: a second order beside it would trade the size twice.
-            fresh = any(now - order.sent_ns < self._grace_ns for order in pending)
-            if open_leg and (not pending or (left_s <= 0 and not fresh)):
-                await self._reduce(run, exposure, left_s)
+            fresh_ns = max((order.sent_ns + self._grace_ns - now for order in pending), default=0)
+            free = [leg for leg in legs if not run.waits_on(leg)]
+            if free and (not pending or (left_s <= 0 and fresh_ns <= 0)):
+                await self._reduce(run, exposure, left_s, free)
                 continue
-            await self._keeper.settle_any(pending, max(min(left_s, _RETRY_S * 5), 0.01))
+            wait_s = left_s if left_s > 0 else fresh_ns / 1e9 if fresh_ns > 0 else _LOOK_S
+            await self._keeper.settle_any(pending, max(min(wait_s, _LOOK_S), 0.01))
+
+    def _watch(self, run: _Run, now: int, exposure: Decimal, what: str) -> None:
+        """Tell what keeps a pair that takes long, whenever that changes."""
+        if what == run.alarm or now - run.began < self._alarm_s * 1e9:
+            return
+        run.alarm = self.alarms[run.intent.name] = what
+        run.reasons.append(what)
+        self.counts[what] += 1
+        if self._told is not None:
+            self._told(run.intent.name, what, exposure)
 
     def _naked_ns(self, run: _Run, now: int) -> int:
         """Return for how long something tradable has been open by now."""
@@ -420,37 +451,49 @@ class PairExecutor:
         """Return both legs: the one whose own direction this is, then the one that would be undone."""
         return (0, 1) if run.plans[0].side is side else (1, 0)
 
-    async def _reduce(self, run: _Run, exposure: Decimal, left_s: float) -> None:
-        """Trade what is open away with one order; `left_s` is what is left of the deadline."""
+    async def _reduce(self, run: _Run, exposure: Decimal, left_s: float, legs: list[int]) -> None:
+        """Trade what is open away with one order; `left_s` is what is left of the deadline.
+
+        Args:
+            legs: on which that could be, the one that lacks first.
+        """
         late = left_s <= 0
         side = OrderSide.SELL if exposure > 0 else OrderSide.BUY
-        legs = self._tradable(run, exposure)
         if late and self._on_naked == "flatten":
             legs.reverse()
-        # A leg that has refused twice, or does not answer, is left to the other one, where that can be.
+        # A leg that has refused twice is left to the other one, where that can be.
         legs.sort(key=run.suspicion)
-        if not late and run.plans[legs[0]].side is not side:
-            late = True
         leg = legs[0]
+        late = late or run.plans[leg].side is not side
         size = round_down(abs(exposure), run.instruments[leg].lot)
         order = await self._send(run, leg, size, self._naked_slip if late else self._slip, side)
         if order is None:
             run.refusals[leg] += 1
-            await asyncio.sleep(_RETRY_S)
-            return
-        if late:
-            kind = "hedged" if run.plans[leg].side is side else "flattened"
-            if not run.late:
-                self.counts[kind] += 1
-            run.late = kind
-        await self._keeper.settle(order, _LATE_WAIT_S if late else max(left_s, 0.0))
-        if order.is_settled and not order.filled:
-            await asyncio.sleep(_RETRY_S if late else min(_RETRY_S, max(left_s, 0.0)))
+        else:
+            if late:
+                self._count_late(run, "hedged" if run.plans[leg].side is side else "flattened")
+            await self._keeper.settle(order, _LATE_WAIT_S if late else max(left_s, 0.0))
+            if order.filled or not order.is_settled:
+                run.fruitless = 0 if order.filled else run.fruitless
+                return
+        run.fruitless += 1
+        pause = self._pause_s(run)
+        await asyncio.sleep(pause if late else min(pause, max(left_s, 0.0)))
+
+    def _count_late(self, run: _Run, kind: str) -> None:
+        if not run.late:
+            self.counts[kind] += 1
+        run.late = kind
+
+    def _pause_s(self, run: _Run) -> float:
+        """Return how long to wait after an order that came to nothing."""
+        doublings = min(max(run.fruitless - _QUICK_TRIES, 0), 16)
+        return min(_RETRY_S * 2.0**doublings, _MOST_PAUSE_S[bool(run.alarm)])
 
     def _result(self, run: _Run, action: str) -> PairResult:
         line = run.timeline()
         worst = worst_naked_ns(line, lambda exposure: bool(self._tradable(run, exposure)), self._clock())
-        if action in ("naked", "none"):
+        if action == "none":
             self.counts[action] += 1
         return PairResult(
             name=run.intent.name,

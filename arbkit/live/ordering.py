@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -70,6 +70,7 @@ class VenueOrders:
             deadline_s=rules.deadline_s,
             execution=rules.legs,
             on_naked=rules.on_naked,
+            told=self._alarmed,
             clock=clock,
         )
         self.ready = asyncio.Event()
@@ -97,16 +98,27 @@ class VenueOrders:
     def send(self, p: int, orders: Any) -> None:
         """Send the orders of a row; each waits for an earlier life's, and for those of its pair."""
         for order in orders:
-            plan = self._planned(p, order)
-            task = asyncio.get_running_loop().create_task(self._carry_out(p, plan, order.copy()))
-            self._tasks[p].add(task)
-            task.add_done_callback(self._tasks[p].discard)
-            task.add_done_callback(self._failed)
+            self._begin(p, self._carry_out(p, self._planned(p, order), order.copy()))
+
+    def _begin(self, p: int, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[p].add(task)
+        task.add_done_callback(self._tasks[p].discard)
+        task.add_done_callback(self._failed)
 
     def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             self._session.trouble("orders", repr(task.exception()))
             self._session.guard.set("unhedged", True, detail="an order could not be carried out")
+
+    def _alarmed(self, name: str, what: str, exposure: Decimal) -> None:
+        """Take note of a pair whose legs cannot be levelled, or of whose orders a venue does not speak."""
+        guard = self._session.guard
+        unhedged = what == "unhedged"
+        text = f"{exposure.normalize():f} open on one side" if unhedged else "a venue does not answer"
+        guard.set("unhedged", unhedged, scope=name, detail=text)
+        guard.set("order_in_doubt", not unhedged, scope=name)
+        self._session.trouble(what, f"{name}: {text}; it is tried until it works", pair=name)
 
     def _planned(self, p: int, order: Any) -> PairIntent:
         """Return the two legs of an entry or of an exit."""
@@ -161,10 +173,8 @@ class VenueOrders:
                 self.sent_after_ns.add(leg.sent_ns - outcome.decided_ns)
         guard = self._session.guard
         name = outcome.pair
-        guard.set(
-            "unhedged", outcome.action == "naked", scope=name, detail=f"{outcome.residual:g} open on one side"
-        )
-        guard.set("order_in_doubt", outcome.action == "unsettled", scope=name)
+        guard.set("unhedged", False, scope=name)
+        guard.set("order_in_doubt", False, scope=name)
         if self._rejections.see(outcome, self._clock()):
             self._session.tell(
                 f"{name}: the venue refuses its orders, {', '.join(outcome.reasons)}; it waits"
@@ -184,6 +194,15 @@ class VenueOrders:
         found = (("entry", "entries", entries), ("exit", "exits", len(filled) - entries))
         texts = [f"{count} filled {one if count == 1 else more}" for one, more, count in found if count]
         return " and ".join(texts) + " not yet booked" if texts else ""
+
+    def unfinished(self) -> str:
+        """Say in words what is open on one side of pairs that are being traded; empty where nothing is."""
+        texts = []
+        for pair, tasks in zip(self._pairs, self._tasks, strict=True):
+            exposure = self.executor.exposure(pair.name)
+            if tasks and exposure:
+                texts.append(f"{pair.name}: {exposure.normalize():f} open on one side")
+        return ", ".join(texts)
 
     # From fills to trades.
 
@@ -316,7 +335,7 @@ class VenueOrders:
         await self.prepare()
         streams = [asyncio.ensure_future(self._stream(client)) for client in self._clients.values()]
         try:
-            await self._finish_all()
+            self._finish_all()
             while True:
                 await self._reconcile()
                 await asyncio.sleep(_CHECK_S if self.ready.is_set() else _RETRY_S / 5)
@@ -362,19 +381,20 @@ class VenueOrders:
                 self._session.trouble("recover", str(error))
                 await asyncio.sleep(_RETRY_S)
 
-    async def _finish_all(self) -> None:
+    def _finish_all(self) -> None:
         """Give every decision that was sent its outcome, and level what is open on one side."""
         outcomes = [Outcome.read(line) for line in self._recorded if line["kind"] == "outcome"]
         known = ids_of(outcomes)
         left = [order for order in self.keeper.orders if order.client_id not in known]
         for p, pair in enumerate(self._pairs):
             last = [outcome for outcome in outcomes if outcome.pair == pair.name]
-            orphans = [order for order in left if order.request.symbol in (pair.symbol_a, pair.symbol_b)]
-            await self._finish(p, last, orphans)
+            own = {(pair.venue_a, pair.symbol_a), (pair.venue_b, pair.symbol_b)}
+            orphans = [order for order in left if (order.venue, order.request.symbol) in own]
+            self._finish(p, last, orphans)
         self._set_baseline()
         self._recovered.set()
 
-    async def _finish(self, p: int, outcomes: Sequence[Outcome], orphans: Sequence[Order]) -> None:
+    def _finish(self, p: int, outcomes: Sequence[Outcome], orphans: Sequence[Order]) -> None:
         """Book what was known, hedge what is open, and give the decision that was cut off its outcome."""
         pair = self._pairs[p]
         if outcomes:
@@ -394,7 +414,8 @@ class VenueOrders:
         if not orphans:
             self._drop(p, cut_off)
             return
-        await self._rescued(p, self._planned(p, cut_off), cut_off, orphans)
+        self._session.guard.set("unhedged", True, scope=pair.name, detail="orders that were cut off")
+        self._begin(p, self._rescued(p, self._planned(p, cut_off), cut_off.copy(), orphans))
 
     def _drop(self, p: int, order: Any) -> None:
         """Forget a decision of which nothing was sent before the process died."""
@@ -414,7 +435,10 @@ class VenueOrders:
         )
 
     async def _rescued(self, p: int, plan: PairIntent, order: Any, orphans: Sequence[Order]) -> None:
-        """Level the legs of a decision that was cut off, and make one outcome of all its orders."""
+        """Level the legs of a decision that was cut off, and make one outcome of all its orders.
+
+        It begins before anything else of its pair is sent.
+        """
         pair = self._pairs[p]
         legs = {}
         for leg, own in (("a", plan.a), ("b", plan.b)):
@@ -422,29 +446,31 @@ class VenueOrders:
             legs[leg] = (own, mine)
         exposure = sum((o.net_base(self._base(own)) for own, mine in legs.values() for o in mine), Decimal(0))
         self.executor.carry(pair.name, exposure)
-        while (
-            self._book(pair.venue_a, pair.symbol_a) is None or self._book(pair.venue_b, pair.symbol_b) is None
-        ):
-            await asyncio.sleep(_RETRY_S / 50)
-        empty = PairIntent(name=plan.name, a=plan.a, b=plan.b, size=Decimal(0))
-        result = await self.executor.run(empty)
-        await self._known(
-            p,
-            Outcome(
-                pair=pair.name,
-                row=int(order["row"]),
-                trade=int(order["trade"]),
-                side=int(order["side"]),
-                a=self._leg(plan.a, [*legs["a"][1], *result.a.orders]),
-                b=self._leg(plan.b, [*legs["b"][1], *result.b.orders]),
-                action="recovered" if result.action in ("none", "done") else result.action,
-                residual=float(result.residual),
-                worst_naked_s=result.worst_naked_s,
-                decided_ns=int(order["ts"]),
-                done_ns=self._clock(),
-                reasons=("cut_off", *result.reasons),
-            ),
-        )
+        async with self._locks[p]:
+            while (
+                self._book(pair.venue_a, pair.symbol_a) is None
+                or self._book(pair.venue_b, pair.symbol_b) is None
+            ):
+                await asyncio.sleep(_RETRY_S / 50)
+            empty = PairIntent(name=plan.name, a=plan.a, b=plan.b, size=Decimal(0))
+            result = await self.executor.run(empty)
+            await self._known(
+                p,
+                Outcome(
+                    pair=pair.name,
+                    row=int(order["row"]),
+                    trade=int(order["trade"]),
+                    side=int(order["side"]),
+                    a=self._leg(plan.a, [*legs["a"][1], *result.a.orders]),
+                    b=self._leg(plan.b, [*legs["b"][1], *result.b.orders]),
+                    action="recovered" if result.action in ("none", "done") else result.action,
+                    residual=float(result.residual),
+                    worst_naked_s=result.worst_naked_s,
+                    decided_ns=int(order["ts"]),
+                    done_ns=self._clock(),
+                    reasons=("cut_off", *result.reasons),
+                ),
+            )
 
     def _base(self, plan: LegPlan) -> str:
         instrument = self.keeper.instrument(plan.venue, plan.symbol)
@@ -533,6 +559,11 @@ class VenueOrders:
             "not_booked": self.not_booked(),
             "strangers": len(self.keeper.strangers),
             "longest_naked_s": round(self.naked_s, 6),
+            "open_on_one_side": {
+                name: float(self.executor.exposure(name))
+                for name, what in self.executor.alarms.items()
+                if what == "unhedged"
+            },
             "book_to_sent_ms": self.sent_after_ns.to_dict(1e6),
             **dict(self.counts),
         }

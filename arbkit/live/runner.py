@@ -295,6 +295,8 @@ class LiveRunner:
             await asyncio.sleep(0.01)
         if text := orders.not_booked():
             self._say(f"{text}; the next start books it")
+        if text := orders.unfinished():
+            self.session.trouble("unhedged", f"{text}; the next start levels it")
 
     async def _open_orders(self) -> VenueOrders | None:
         """Make what sends orders, where venues fill them; nothing is entered before the accounts agree."""

@@ -289,10 +289,12 @@ class OrderKeeper:
 
     async def settle(self, order: Order, timeout_s: float | None = None) -> bool:
         """Wait until the order is over and every fill is here; False where that took too long."""
+        # Not `wait_for`: before Python 3.12 it may lose a cancellation.
         try:
-            await asyncio.wait_for(order._over.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await order._over.wait()
         except TimeoutError:
-            return False
+            return order.is_settled
         return True
 
     async def settle_any(self, orders: Sequence[Order], timeout_s: float) -> None:
@@ -509,7 +511,8 @@ class OrderKeeper:
         """Wait so long, or until something is heard of the order."""
         order._changed.clear()
         try:
-            await asyncio.wait_for(order._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await order._changed.wait()
         except TimeoutError:
             return
 

@@ -61,7 +61,7 @@ class World:
         )
         self.books: dict[tuple[str, str], BookEvent] = {}
         self.keeper = OrderKeeper({"a": self.a, "b": self.b}, log)
-        given = {"max_slip_bps": 10.0, "deadline_s": 0.15, "give_up_s": 1.0} | options
+        given = {"max_slip_bps": 10.0, "deadline_s": 0.15, "alarm_s": 1.0} | options
         self.executor = PairExecutor(self.keeper, lambda *key: self.books.get(key), **given)
         self.show(self.a, 60_000_000, 2.0)
         self.show(self.b, 60_000, 2.0)
@@ -195,12 +195,14 @@ def test_where_both_legs_have_refused_each_is_tried_again(tmp_path: Path) -> Non
         world.a.refusals = 3
         return await trade
 
-    result = trading(tmp_path, act, deadline_s=0.15, give_up_s=3.0)
+    result = trading(tmp_path, act, deadline_s=0.15, alarm_s=3.0)
     assert (result.action, result.a.net, result.b.filled, result.residual) == ("flattened", 0, 0, 0)
 
 
-def test_what_nobody_takes_is_named_naked_and_hedged_by_the_next_run(tmp_path: Path) -> None:
-    async def act(world: World) -> tuple[PairResult, PairResult]:
+def test_what_nobody_takes_is_told_and_tried_until_somebody_does(tmp_path: Path) -> None:
+    told: list[tuple[str, str, Decimal]] = []
+
+    async def act(world: World) -> tuple[PairResult, dict[str, str]]:
         world.b.refusals = 10**6
         submit, sent = world.a.submit, []
 
@@ -211,13 +213,19 @@ def test_what_nobody_takes_is_named_naked_and_hedged_by_the_next_run(tmp_path: P
             return await submit(request)
 
         world.a.submit = once  # type: ignore[method-assign]
-        first = await world.trade("0.1")
+        trade = asyncio.create_task(world.trade("0.1"))
+        while not told:
+            await asyncio.sleep(0.01)
+        alarms = dict(world.executor.alarms)
         world.b.refusals = 0
-        return first, await world.trade("0")
+        return await trade, alarms
 
-    first, second = trading(tmp_path, act, give_up_s=0.4)
-    assert (first.action, first.residual) == ("naked", D("0.1"))
-    assert (second.residual, second.b.filled) == (0, D("0.1"))
+    result, alarms = trading(tmp_path, act, deadline_s=0.1, alarm_s=0.2, told=lambda *what: told.append(what))
+    assert told == [("BTC", "unhedged", D("0.1"))]
+    assert alarms == {"BTC": "unhedged"}
+    assert (result.action, result.residual, result.b.filled) == ("hedged", 0, D("0.1"))
+    assert "unhedged" in result.reasons
+    assert result.worst_naked_s >= 0.2
 
 
 @pytest.mark.parametrize(("size", "reason"), [("0.0009", "below_lot"), ("0.00001", "below_lot"), ("0.0", "")])

@@ -13,6 +13,7 @@ import pytest
 
 from arbkit.live import LiveRunner, open_run, parity_of
 from arbkit.live.redone import undecided
+from arbkit.venues import OrderRejectedError
 from tests.live.conftest import Configure
 
 VENUE: dict[str, Any] = {"fills": "venue", "max_slip_bps": 30}
@@ -136,7 +137,7 @@ def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(con
         for _ in range(50):
             await asyncio.sleep(0)
         assert not orders.keeper.orders
-        await orders._finish_all()
+        orders._finish_all()
         assert await orders.settle(5.0)
         assert [outcome.action for outcome in orders.outcomes(0)] == ["done"]
         await orders.close()
@@ -160,7 +161,7 @@ def test_a_run_that_stops_books_what_was_filled_or_says_that_it_has_not(configur
         assert orders is not None
         assert replay is not None
         await orders.prepare()
-        await orders._finish_all()
+        orders._finish_all()
         moments = replay.moments()
         decided(session, replay, moments)
         loop = asyncio.get_running_loop()
@@ -177,3 +178,92 @@ def test_a_run_that_stops_books_what_was_filled_or_says_that_it_has_not(configur
     final = asyncio.run(run())
     assert told[-1] == "1 filled entry not yet booked; the next start books it"
     assert (final["trades_opened"], final["orders"]["not_booked"]) == (1, "")
+
+
+def money_of(run: Any) -> float:
+    """Return what changed hands by the outcomes of a run, at the rates of the rows that booked them."""
+    rates = {
+        (line["decided_row"], line["trade"] if line["what"].startswith("exit") else -1): line
+        for line in run.records("decision")
+        if line["what"].endswith(("filled", "failed"))
+    }
+    money = 0.0
+    for line in run.records("outcome"):
+        fx_a, fx_b = (rates[line["row"], line["trade"]][name] for name in ("fx_a", "fx_b"))
+        money += line["a"]["cash"] * fx_a + line["b"]["cash"] * fx_b
+        money -= line["a"]["fees"].get("KRW", 0.0) * fx_a + line["b"]["fees"].get("USDT", 0.0) * fx_b
+    return money
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["in one life", "over a crash"])
+def test_a_side_that_nobody_takes_is_levelled_when_somebody_does_and_its_money_booked(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    monkeypatch.setattr("arbkit.live.legs._RETRY_S", 0.001)
+    monkeypatch.setattr("arbkit.live.legs._MOST_PAUSE_S", (0.001, 0.001))
+    params = {"min_spread_bps": -1_000, "max_hold_s": 2}
+    guard = {"max_trades_per_hour": 3}
+    config = configure(execution=VENUE, params=params, guard=guard, reference="none")
+    told: list[str] = []
+
+    async def run() -> dict[str, Any]:
+        runner = LiveRunner(config, say=told.append)
+        runner.open()
+        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
+        assert orders is not None
+        assert replay is not None
+        await orders.prepare()
+        orders._finish_all()
+        orders.executor._alarm_s = 5.0
+        moments = replay.moments()
+        accepts = {venue: client.submit for venue, client in orders._clients.items()}
+
+        async def once(request: Any) -> Any:
+            if len(orders.keeper.orders) > 2:
+                raise OrderRejectedError("no", "halted")
+            return await accepts["upbit"](request)
+
+        async def never(request: Any) -> Any:
+            raise OrderRejectedError("no", "halted")
+
+        orders._clients["upbit"].submit = once  # type: ignore[method-assign]
+        orders._clients["binance_usdm"].submit = never  # type: ignore[method-assign]
+
+        async def step(until: Any) -> None:
+            while not until():
+                replay.now_ns, events = next(moments)
+                session.on_moment(events)
+                await asyncio.sleep(0.002)
+
+        session.guard.set("reconciling", False)
+        await step(lambda: orders.executor.alarms)
+        assert session.guard.holds("unhedged", "BTC")
+        assert runner.stats()["orders"]["open_on_one_side"]["BTC"] == pytest.approx(
+            float(orders.executor.exposure("BTC"))
+        )
+        assert (session.desk.n_trades, len(session.desk.orders(0))) == (0, 1)
+        if dies:
+            await orders.close()
+            runner.close("killed")
+            return await LiveRunner(config).run()
+        for venue, submit in accepts.items():
+            orders._clients[venue].submit = submit  # type: ignore[method-assign]
+        await step(lambda: session.lanes[0].closed >= 2)
+        assert not session.guard.holds("unhedged", "BTC")
+        assert await orders.settle(5.0)
+        await step(lambda: not any(orders._outcomes))
+        await orders.close()
+        return runner.close()
+
+    final = asyncio.run(run())
+    found = open_run(config.runs / "small")
+    first = next(found.records("outcome"))
+    assert ("unhedged" in first["reasons"], "cut_off" in first["reasons"]) == (not dies, dies)
+    assert first["action"] in ("hedged", "flattened", "recovered")
+    assert first["residual"] == 0.0
+    assert final["trades_closed"] >= 2
+    assert parity_of(found).ok
+    assert undecided(found) == []
+    if final["trades_opened"] == final["trades_closed"]:
+        assert final["realized_pnl"] == pytest.approx(money_of(found), abs=1e-6)
+    assert any(" open on one side; it is tried until it works" in text for text in told)
