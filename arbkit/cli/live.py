@@ -38,6 +38,9 @@ def run(
     poll_interval_seconds: Annotated[
         float | None, typer.Option(help="Ask for books over REST this often, instead of websockets.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the books of the run into this dataset, too.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json: _Json = False,
 ) -> None:
@@ -52,12 +55,14 @@ def run(
       arbkit live run --config configs/paper.yaml --max-runtime-seconds 3600
     """
     from arbkit.live import LiveRunner
+    from arbkit.live.config import LiveConfig
 
     _log(log_level)
     for name, value in (("max-runtime", max_runtime_seconds), ("poll-interval", poll_interval_seconds)):
         if value is not None and not value > 0:
             raise ConfigError(f"`--{name}-seconds` must be above 0, was {value:g}")
-    runner = LiveRunner(config, mode=mode, say=warn)
+    read = LiveConfig.load(config)
+    runner = LiveRunner(read if record is None else read.with_record(record), mode=mode, say=warn)
     if runner.config.mode == "live":
         for line in runner.at_risk():
             warn(line)

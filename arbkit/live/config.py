@@ -17,6 +17,7 @@ from arbkit.decision import DecidedParams, load_decision
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.live._reading import Block
 from arbkit.live.decide import DeskLimits
+from arbkit.live.record_block import RecordConfig, record_config, warm_up_source
 from arbkit.live.reference import live_reference
 from arbkit.live.risk_block import LossConfig, loss_config, weights_config
 from arbkit.panel import joined_view, split_view
@@ -65,6 +66,8 @@ _KEYS: Final = (
     "envelope_half_life",
     "size_share",
     "replay",
+    "record",
+    "warm_up",
 )
 #: What the older system allowed, in KRW.
 DEFAULT_GUARD: Final = {
@@ -168,6 +171,9 @@ class LiveConfig:
         weights: how the account is shared out over the pairs.
         decided: the decided set, where `params_file` names one.
         text: the YAML as read.
+        same: currencies that count as the account's.
+        record: where its books are recorded.
+        warm_up: the dataset whose books before the start warm references and volatilities up.
     """
 
     name: str
@@ -189,6 +195,9 @@ class LiveConfig:
     replay: ReplayConfig | None
     decided: DecidedParams | None
     text: str
+    same: tuple[str, ...] = ()
+    record: RecordConfig | None = None
+    warm_up: Path | None = None
 
     @classmethod
     def load(cls, path: PathLike) -> LiveConfig:
@@ -236,6 +245,7 @@ class LiveConfig:
             raise ConfigError(f"`size_share` must be at most 1, was {share:g}")
         pairs = _pairs(block, decided, currency, share)
         fx = _fx(block, pairs, currency, same)
+        record = record_config(block.raw("record", None))
         made = cls(
             name=_run_name(block.text("name", name)),
             mode=block.choice("mode", MODES, "paper"),
@@ -256,9 +266,17 @@ class LiveConfig:
             replay=_replay(block, Path(folder)),
             decided=decided,
             text=text if text is not None else yaml.safe_dump(dict(values), sort_keys=False),
+            same=tuple(sorted(same)),
+            record=record,
+            warm_up=warm_up_source(block.raw("warm_up", None), Path(folder), record),
         )
         _check(made)
         return made
+
+    def with_record(self, to: PathLike) -> LiveConfig:
+        """Return the configuration with its books recorded to a dataset."""
+        record = replace(self.record, to=Path(to)) if self.record is not None else RecordConfig(Path(to))
+        return replace(self, record=record, warm_up=self.warm_up or record.to)
 
     def with_mode(self, mode: str) -> LiveConfig:
         """Return the configuration in another mode, checked anew."""

@@ -33,6 +33,10 @@ class LiveReference:
     def see(self, ts: int, bid_a: float, ask_a: float, bid_b: float, ask_b: float) -> None:
         """Take note of a tradable row."""
 
+    def missing_ns(self, ts: int) -> int:
+        """Return how long after a moment the reference is still warming up, while there are books."""
+        return 0
+
     def state(self) -> dict[str, Any]:
         """Return what has to be kept to go on later."""
         return {}
@@ -102,6 +106,10 @@ class _Averaged(_Sampled):
         warm = not math.isnan(self._mean) and ts - self._first >= 2 * self._span_ns
         return self._ratio if warm else math.nan
 
+    def missing_ns(self, ts: int) -> int:
+        needed = 2 * self._span_ns
+        return needed if math.isnan(self._mean) else max(0, self._first + needed - ts)
+
     def state(self) -> dict[str, Any]:
         return super().state() | {"mean": _plain(self._mean), "first": self._first, "last": self._last}
 
@@ -138,6 +146,9 @@ class _Median(_Sampled):
 
     def _now(self, ts: int) -> float:
         return self._ratio
+
+    def missing_ns(self, ts: int) -> int:
+        return 0 if not math.isnan(self._ratio) else max(1, self._width - len(self._window)) * _STEP_NS
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"window": [_plain(x) for x in self._window]}

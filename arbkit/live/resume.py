@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arbkit.errors import ConfigError, DataError
@@ -37,6 +40,7 @@ def about_run(config: LiveConfig, created: str, version: str) -> dict[str, Any]:
         }
         for pair in config.pairs
     ]
+    fx = config.fx
     limits = {name: value for name, value in vars(config.limits).items() if value is not None}
     weights = {} if config.weights is None else {"weights": config.weights.to_dict()}
     return {
@@ -48,6 +52,10 @@ def about_run(config: LiveConfig, created: str, version: str) -> dict[str, Any]:
         "fills": config.execution.fills,
         "size_share": config.size_share,
         "limits": limits,
+        "same": list(config.same),
+        "fx": None
+        if fx is None
+        else {"leg": fx.leg, "executable": fx.executable, "max_age_ns": fx.max_age_ns},
         "pairs": pairs,
         **weights,
     }
@@ -78,8 +86,13 @@ def save_checkpoint(session: Session, folder: RunFolder) -> None:
     write_json(folder.checkpoint, {"seq": session.journal.seq, "pairs": kept, **shares})
 
 
-def resume(session: Session, folder: RunFolder) -> Resumed:
+def resume(session: Session, folder: RunFolder, warm: Mapping[int, Sequence[Any]] | None = None) -> Resumed:
     """Bring a fresh session to where the run stopped, whichever way it did.
+
+    Args:
+        session: as it was made.
+        folder: of the run.
+        warm: rows that pairs were warmed up with, for those with a scale: stamp and the four prices.
 
     Raises:
         DataError: when the journal or a tape is damaged.
@@ -95,7 +108,7 @@ def resume(session: Session, folder: RunFolder) -> Resumed:
     desk.pair_of = [owners[trade] for trade in range(desk.n_trades)]
     for p, lane in enumerate(session.lanes):
         session.take_up(p, closed.get(lane.config.name, []), desk.open_ids(p))
-    redone, last_ts = _redo(session, folder)
+    redone, last_ts = _redo(session, folder, warm or {})
     opened = sum(len(lane.open) for lane in session.lanes)
     return Resumed(desk.n_trades, opened, redone, last_ts)
 
@@ -128,7 +141,7 @@ def _read(
     return kept, closed, owners
 
 
-def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
+def _redo(session: Session, folder: RunFolder, warm: Mapping[int, Sequence[Any]]) -> tuple[int, int]:
     """Put the rows of the tapes that the state has not seen through the rules, in the order of time."""
     waiting: list[tuple[int, int, Any, Any]] = []
     unshared: list[tuple[int, int, Any, Any, float]] = []
@@ -144,8 +157,13 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
                 f"{folder.tape(lane.config.name)}: the tape must reach the state of the run, row {done}, "
                 f"it ends at {first + rows.size}"
             )
+        before = deque(warm.get(p, ()))
         for n, row in enumerate(rows, first):
-            scale = 1.0 if scaler is None else _seen_again(scaler, row)
+            scale = 1.0
+            if scaler is not None:
+                while before and before[0][0] < row["ts"]:
+                    _seen_again(scaler, before.popleft())
+                scale = _seen_again(scaler, row.item())
             ladder = ladders[:, n - first] if levels else None
             if n >= told and session.shares is not None:
                 unshared.append((int(row["ts"]), p, row, ladder, scale))
@@ -156,6 +174,8 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
                     lane.rows.reference.see(ts, *prices)
             if n >= done:
                 waiting.append((int(row["ts"]), p, row, ladder))
+        while scaler is not None and before:
+            _seen_again(scaler, before.popleft())
         lane.seen = lane.tape.rows
         if rows.size:
             lane.rows.last_ts = int(rows[-1]["ts"])
@@ -170,11 +190,11 @@ def _redo(session: Session, folder: RunFolder) -> tuple[int, int]:
     return len(waiting), last_ts
 
 
-def _seen_again(scaler: VolatilityScale, row: Any) -> float:
-    ts, *prices = (row[name].item() for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"))
+def _seen_again(scaler: VolatilityScale, row: Sequence[Any]) -> float:
+    ts, bid_a, ask_a, bid_b, ask_b = row[:5]
     scale = scaler.at(ts)
-    if _is_good(row):
-        scaler.see(ts, (prices[0] + prices[1]) / 2, (prices[2] + prices[3]) / 2)
+    if 0 < bid_a < ask_a < math.inf and 0 < bid_b < ask_b < math.inf:
+        scaler.see(ts, (bid_a + ask_a) / 2, (bid_b + ask_b) / 2)
     return scale
 
 

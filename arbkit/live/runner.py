@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from arbkit._typing import PathLike
 from arbkit.errors import ConfigError
@@ -26,7 +26,12 @@ from arbkit.live.reporting import Reporter
 from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
 from arbkit.live.session import Session, Sizer
 from arbkit.live.stores import StateStore, open_store
+from arbkit.live.warm_up import remembered, warm_up
+from arbkit.panel import split_view
 from arbkit.venues import MarketFeed
+
+if TYPE_CHECKING:
+    from arbkit.live.recording import RunRecording
 
 __all__ = ["LIVE_VARIABLE", "LiveRunner"]
 
@@ -81,6 +86,7 @@ class LiveRunner:
         self._down: frozenset[str] = frozenset()
         self._recorded: list[dict[str, Any]] = []
         self._orders: VenueOrders | None = None
+        self._recording: RunRecording | None = None
 
     def at_risk(self) -> list[str]:
         """Return, line by line, what a run may do with the money it is given."""
@@ -138,14 +144,24 @@ class LiveRunner:
             pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
             session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)
             self._held.callback(session.close)
-            taken = resume(session, folder) if goes_on else None
+            taken = resume(session, folder, self._remembered()) if goes_on else None
             if taken is not None and self._replay is not None:
                 session.prime(self._replay.latest(taken.last_ts))
             self._begin(session, taken)
+            if taken is None or self._replay is None:
+                since = taken.last_ts + 1 if taken is not None else 0
+                warm_up(session, config, self._now_ns(), since)
+                save_checkpoint(session, folder)
         except BaseException:
             self._held.close()
             raise
         return taken
+
+    def _remembered(self) -> dict[int, list[Any]]:
+        """Return the rows that pairs with a scale were warmed up with; the checkpoint has a reference's."""
+        scaled = [p for p, pair in enumerate(self.config.pairs) if split_view(pair.reference)[1] != "none"]
+        lines = list(read_journal(self.folder.journal, "warm_up")) if scaled else []
+        return {p: remembered(self.config, p, iter(lines), self._say) for p in scaled}
 
     def _begin(self, session: Session, taken: Resumed | None) -> None:
         self._session = session
@@ -197,6 +213,8 @@ class LiveRunner:
         From a replay it takes the next moment, else it asks every venue once over REST. It opens the run if
         need be; `close` ends it.
         """
+        if self.config.record is not None:
+            raise ConfigError("`run_once` decides and goes; where books are recorded, use `run_forever`")
         if self.config.execution.fills == "venue":
             raise ConfigError("`run_once` decides and goes; where venues fill, use `run_forever`")
         if self._session is None:
@@ -248,8 +266,11 @@ class LiveRunner:
         why = "error"
         try:
             with self._signals():
+                self._record(taken)
                 why = await self._run(max_runtime_s, poll_interval_s, taken)
         finally:
+            if self._recording is not None:
+                await self._recording.close()
             final = self.close(why)
         return final
 
@@ -284,6 +305,19 @@ class LiveRunner:
             await asyncio.gather(*feeds, beat, stop, return_exceptions=True)
             if orders is not None:
                 await orders.close()
+
+    def _record(self, taken: Resumed | None) -> None:
+        """Let the books go into a dataset, where the configuration asks for it."""
+        if self.config.record is None:
+            return
+        from arbkit.live.recording import RunRecording
+
+        session, replay = self.session, self._replay
+        after = None if replay is None else taken.last_ts if taken else replay.now_ns - 1
+        self._recording = RunRecording(self.config, lambda text: session.trouble("record", text), after)
+        self._recording.start()
+        session.taps.append(self._recording)
+        session.journal.append("recording", dataset=str(self._recording.to.resolve()), since=self._now_ns())
 
     async def _settle(self, orders: VenueOrders, feeds: Sequence[asyncio.Future[None]]) -> None:
         """Wait for what is on its way and the rows that book it, no longer than one side may be open."""
@@ -344,6 +378,8 @@ class LiveRunner:
                         self.session.trouble("states", str(error), venue=venue)
                         continue
                     for symbol, state in states.items():
+                        if self._recording is not None:
+                            self._recording.on_state(venue, symbol, state)
                         if self.session.set_entry_ok(venue, symbol, state.entry_ok):
                             takes = "takes entries again" if state.entry_ok else "takes no entries"
                             self._say(f"{venue}/{symbol} {takes}: the venue's list or its warnings say so")
@@ -471,8 +507,10 @@ class LiveRunner:
             "runtime_s": round(time.monotonic() - self._started, 3),
         }
         feeds = {feed.venue: dict(feed.stats()) for feed in self._open_feeds}
-        orders = {} if self._orders is None else {"orders": self._orders.stats()}
-        return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds} | orders
+        more = {} if self._orders is None else {"orders": self._orders.stats()}
+        if self._recording is not None:
+            more["recorded"] = self._recording.stats()
+        return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds} | more
 
 
 def _warm_up(config: LiveConfig) -> None:

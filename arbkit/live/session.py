@@ -86,6 +86,7 @@ class Session:
         shares: the weights over the pairs, where they are asked for.
         orders: where orders go that venues fill; None where the rules' own model fills them.
         mirrors: who is shown every book before it is decided on.
+        taps: who is shown it afterwards.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Session:
         self.latency_ns = Histogram()
         self.refusals: Counter[str] = Counter()
         self.mirrors: list[MarketSink] = []
+        self.taps: list[MarketSink] = []
         self.on_trade: Callable[[str, int, dict[str, Any]], None] | None = None
         self.say: Callable[[str], None] = lambda text: None
         self._told: set[str] = set()
@@ -172,6 +174,8 @@ class Session:
             mirror.on_book(event)
         for p in self._pairs_of.get((event.venue, event.symbol), ()):
             self.process(p, event.ts_recv)
+        for tap in self.taps:
+            tap.on_book(event)
         late = self._clock() - event.ts_recv
         if late >= 0:
             self.latency_ns.add(late)
@@ -188,6 +192,10 @@ class Session:
                 touched.update(self._pairs_of.get((event.venue, event.symbol), ()))
         for p in sorted(touched):
             self.process(p, events[0].ts_recv)
+        for tap in self.taps:
+            for event in events:
+                if (event.venue, event.symbol) in self.legs:
+                    tap.on_book(event)
 
     def prime(self, events: Sequence[BookEvent]) -> None:
         """Take the books that were known when a run stopped; they make no rows."""
@@ -209,6 +217,8 @@ class Session:
         self.journal.append("gap", venue=event.venue, symbol=event.symbol, at=event.ts, reason=event.reason)
         for p in self._pairs_of.get((event.venue, event.symbol), ()):
             self.process(p, event.ts)
+        for tap in self.taps:
+            tap.on_gap(event)
 
     def on_status(self, event: FeedStatus) -> None:
         """Take note of a feed's state; a venue that is away lets trades be left and none be entered."""

@@ -15,7 +15,7 @@ from arbkit.units import DAY_NS
 from arbkit.venues.feeds import MarketData
 from arbkit.venues.protocol import GapEvent, Instrument, InstrumentState, VenueError
 
-__all__ = ["EventRows", "VenueEvents", "frames_of"]
+__all__ = ["EventRows", "VenueEvents", "frames_of", "state_row"]
 
 #: Payments of so long before the start are fetched too: a panel may begin earlier than the funding it needs.
 _FUNDING_BEFORE_NS: Final = DAY_NS
@@ -138,7 +138,7 @@ class VenueEvents:
         for symbol, item in (await self._data.instruments(self._symbols)).items():
             self._keep("instruments", symbol, _instrument_row(item))
         for symbol, state in (await self._states(self._symbols)).items():
-            self._keep("states", symbol, _state_row(state))
+            self._keep("states", symbol, state_row(state))
 
     def _keep(self, table: str, symbol: str, row: dict[str, Any]) -> None:
         if self._known.get((table, symbol)) != row:
@@ -180,7 +180,8 @@ def _instrument_row(item: Instrument) -> dict[str, Any]:
     return row | {"trading": item.trading}
 
 
-def _state_row(state: InstrumentState) -> dict[str, Any]:
+def state_row(state: InstrumentState) -> dict[str, Any]:
+    """Return what the table of states says of a state."""
     return {
         "entry_ok": state.entry_ok,
         "trading": state.trading,

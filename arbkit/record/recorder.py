@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -14,7 +14,7 @@ from arbkit.data import InstrumentInfo
 from arbkit.data.growing import GrowingDataset
 from arbkit.data.ingest.book_rows import BookRows
 from arbkit.errors import DataError
-from arbkit.record.events import EventRows, VenueEvents, frames_of
+from arbkit.record.events import EventRows, VenueEvents, frames_of, state_row
 from arbkit.record.raw import RawLog
 from arbkit.record.spec import RecordSpec, VenueSpec
 from arbkit.record.timing import Durations
@@ -22,7 +22,7 @@ from arbkit.units import SECOND_NS
 from arbkit.venues.clock import Clock, StampClock
 from arbkit.venues.feeds import FeedOptions, MarketData, SocketFeed, open_feed, open_market_data
 from arbkit.venues.feeds.base import together
-from arbkit.venues.protocol import BookEvent, FeedState, FeedStatus, GapEvent
+from arbkit.venues.protocol import BookEvent, FeedState, FeedStatus, GapEvent, InstrumentState
 from arbkit.venues.upbit_client import UpbitClient
 
 __all__ = ["RecordSummary", "Recorder"]
@@ -67,6 +67,11 @@ class RecordSummary:
         return asdict(self)
 
 
+async def _told(symbols: Sequence[str]) -> Mapping[str, InstrumentState]:
+    """Return no states: they are told by who feeds the recorder."""
+    return {}
+
+
 def _client(item: VenueSpec) -> UpbitClient:
     assert item.keys is not None
     if item.rest_url is None:
@@ -88,6 +93,10 @@ class Recorder:
         clock: where stamps come from.
         options: patience of the feeds.
         say: told, in words, of connections, refusals and venues that do not answer.
+        fed: books come from outside, through `on_book` and `on_gap`, with stamps of the clock given; no feed
+            is opened, and states of instruments come through `on_state`.
+        ask: ask the venues for instruments, states and funding.
+        goes_on: what is fed continues a dataset without a gap, so that none is marked.
 
     Raises:
         ConfigError: when the spec breaks a rule.
@@ -101,22 +110,28 @@ class Recorder:
         clock: Clock | None = None,
         options: FeedOptions | None = None,
         say: Callable[[str], None] = lambda text: None,
+        fed: bool = False,
+        ask: bool = True,
+        goes_on: bool = False,
     ) -> None:
         self.spec = spec
         self._say = say
+        self._fed, self._asks, self._goes_on = fed, ask, goes_on
         self._infos = {(info.venue, info.symbol): info for info in spec.instruments()}
         self.dataset = GrowingDataset(spec.to, source="recorded live", rotate_ns=spec.rotate_ns)
         try:
             self.dataset.check(self._infos.values())
-            self.clock = clock or StampClock(self._floor_ns())
+            floor_ns = self._floor_ns()
+            self.clock = clock or StampClock(floor_ns)
             self._raw = {item.venue: RawLog(spec.to, item.venue, spec.rotate_ns) for item in spec.venues}
-            self._feeds = [self._feed(item, options) for item in spec.venues]
+            self._feeds = [] if fed else [self._feed(item, options) for item in spec.venues]
         except BaseException:
             self.dataset.close()
             raise
         self._rows = {key: BookRows(info.levels) for key, info in self._infos.items()}
         self._events = EventRows()
         self._asking: list[VenueEvents] = []
+        self._states: dict[tuple[str, str], dict[str, Any]] = {}
         self._stop = asyncio.Event()
         self._to_row = Durations()
         self._started = time.monotonic()
@@ -148,6 +163,13 @@ class Recorder:
         if not event.symbol and event.state is not FeedState.TRUSTED:
             self._say(f"{event.venue}: {event.state.value}, {event.detail}")
 
+    def on_state(self, venue: str, symbol: str, state: InstrumentState) -> None:
+        """Make a row of the table of states, where it is another than before; for a recorder that is fed."""
+        row = state_row(state)
+        if self._states.get((venue, symbol)) != row:
+            self._states[venue, symbol] = row
+            self._events.add("states", {"ts": self.clock(), "venue": venue, "symbol": symbol} | row)
+
     # --- running ---
 
     def stop(self) -> None:
@@ -173,12 +195,15 @@ class Recorder:
         return self.summary()
 
     async def _record(self, pool: ThreadPoolExecutor, seconds: float | None) -> None:
-        readers = [open_market_data(item.venue, item.rest_url) for item in self.spec.venues]
+        asked = self.spec.venues if self._asks else ()
+        readers = [open_market_data(item.venue, item.rest_url) for item in asked]
         clients = {item.venue: _client(item) for item in self.spec.venues if item.keys is not None}
         try:
             self._asking = [self._asker(data, at, clients.get(data.venue)) for at, data in enumerate(readers)]
-            await asyncio.gather(*(asking.check_symbols() for asking in self._asking))
-            self._mark_restart()
+            if not self._fed:
+                await asyncio.gather(*(asking.check_symbols() for asking in self._asking))
+            if not self._goes_on:
+                self._mark_restart()
             every_s = self.spec.events_ns / 1e9
             parts = [feed.run(self) for feed in self._feeds]
             parts += [asking.run(every_s, every_s / 10) for asking in self._asking]
@@ -200,7 +225,7 @@ class Recorder:
 
     def _asker(self, data: MarketData, at: int, client: UpbitClient | None) -> VenueEvents:
         symbols = self.spec.symbols_of(self.spec.venues[at])
-        states = client.states if client is not None else None
+        states = client.states if client is not None else _told if self._fed else None
         asking = VenueEvents(data, symbols, self._events, self.clock, self._say, states)
         manifest = self.dataset.manifest
         if manifest is not None and manifest.tables:

@@ -43,7 +43,8 @@ def config(recording: Path, tmp_path: Path) -> Path:
 
 def test_a_run_is_made_shown_halted_cleared_and_compared(run: Run, config: Path) -> None:
     code, out, err = run("run", "--config", str(config))
-    assert (code, err) == (0, "")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "ewma:1m needs 2m, nothing is entered for 2m" in err
     assert "portfolio" in out
     assert "ended: end of data" in out
     code, out, _ = run("status", "small", "--json")
