@@ -1,4 +1,4 @@
-"""Binance USD-M's account and order answers and events."""
+"""Binance USD-M's order answers and events."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.testing._http import text_of
-from arbkit.testing.accounts import FuturesAccount, Position
 from arbkit.testing.binance_orders import STATUS
-from arbkit.testing.listings import Listing
 from arbkit.testing.orders import Order, Trade
 
-__all__ = ["account_event", "lite_event", "order_event", "order_row", "position_row", "trade_row"]
+__all__ = ["lite_event", "order_event", "order_row", "trade_row"]
 
 _TIF: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK", "post_only": "GTX"}
 _AVERAGE_DIGITS: Final = Decimal("0.00000001")
-_HAPPENED: Final = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED"}
+_HAPPENED: Final = {
+    "new": "NEW",
+    "trade": "TRADE",
+    "canceled": "CANCELED",
+    "expired": "EXPIRED",
+    "calculated": "CALCULATED",
+    "amended": "AMENDMENT",
+}
 
 
 def _side(order: Order | Trade) -> str:
@@ -58,7 +63,7 @@ def order_row(order: Order, *, time: bool = False) -> dict[str, Any]:
         "priceProtect": False,
         "origType": _type(order),
         "priceMatch": "NONE",
-        "selfTradePreventionMode": "NONE",
+        "selfTradePreventionMode": order.stp,
         "goodTillDate": 0,
         "updateTime": order.updated_ms,
     }
@@ -118,7 +123,7 @@ def order_event(order: Order, stamp: int, what: str, trade: Trade | None) -> dic
         "ps": "BOTH",
         "cp": False,
         "rp": "0" if trade is None else text_of(trade.realized),
-        "V": "NONE",
+        "V": order.stp,
         "gtd": 0,
     }
     return {"e": "ORDER_TRADE_UPDATE", "T": order.updated_ms, "E": stamp, "o": inner}
@@ -140,63 +145,4 @@ def lite_event(order: Order, stamp: int, trade: Trade) -> dict[str, Any]:
         "L": text_of(trade.price),
         "t": trade.number,
         "m": trade.maker,
-    }
-
-
-def account_event(
-    account: FuturesAccount,
-    stamp: int,
-    why: str,
-    asset: str,
-    change: Decimal,
-    position: tuple[str, Decimal] | None,
-) -> dict[str, Any]:
-    """Return an ACCOUNT_UPDATE; `position` is a symbol and its unrealised profit, None for funding."""
-    balance = text_of(account.wallet.get(asset, Decimal(0)))
-    rows = []
-    if position is not None:
-        symbol, unrealized = position
-        held = account.position(symbol)
-        rows.append(
-            {
-                "s": symbol,
-                "pa": text_of(held.amount),
-                "ep": text_of(held.entry),
-                "bep": text_of(held.entry),
-                "cr": text_of(held.realized),
-                "up": text_of(unrealized),
-                "mt": "cross",
-                "iw": "0",
-                "ps": "BOTH",
-            }
-        )
-    inner = {"m": why, "B": [{"a": asset, "wb": balance, "cw": balance, "bc": text_of(change)}], "P": rows}
-    return {"e": "ACCOUNT_UPDATE", "T": stamp, "E": stamp, "a": inner}
-
-
-def position_row(listing: Listing, held: Position, mark: Decimal, unrealized: Decimal) -> dict[str, Any]:
-    """Return one row of positionRisk."""
-    notional = held.amount * mark
-    margin = abs(notional) / held.leverage
-    return {
-        "symbol": listing.symbol,
-        "positionSide": "BOTH",
-        "positionAmt": text_of(held.amount),
-        "entryPrice": text_of(held.entry),
-        "breakEvenPrice": text_of(held.entry),
-        "markPrice": text_of(mark),
-        "unRealizedProfit": text_of(unrealized),
-        "liquidationPrice": "0",
-        "isolatedMargin": "0",
-        "notional": text_of(notional),
-        "marginAsset": listing.quote,
-        "isolatedWallet": "0",
-        "initialMargin": text_of(margin),
-        "maintMargin": text_of(margin / 10),
-        "positionInitialMargin": text_of(margin),
-        "openOrderInitialMargin": "0",
-        "adl": 1,
-        "bidNotional": "0",
-        "askNotional": "0",
-        "updateTime": held.updated_ms,
     }

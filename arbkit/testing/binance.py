@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Final
 
+import msgspec
 from aiohttp import web
 
 from arbkit.testing._http import Answer, Call, RefusedError, json_bytes, text_of
@@ -23,6 +24,7 @@ __all__ = ["BinanceBooks", "binance_error", "pairs"]
 
 Weight = Callable[[Call], int]
 _PUBLIC: Final = ("depth", "depth5", "depth10", "depth20", "bookTicker", "trade")
+_FUTURES: Final = ("markPrice", "forceOrder")
 _INTERVALS: Final = {"": 0.25, "100ms": 0.1, "250ms": 0.25, "500ms": 0.5, "1000ms": 1.0, "1s": 1.0}
 
 
@@ -82,7 +84,7 @@ class BinanceBooks(Venue):
             ("ping", "ping", self._ping, 1),
             ("exchangeInfo", "exchange_info", self._exchange_info, 1 if self.futures else 20),
             ("depth", "depth", self._depth, self.depth_weight),
-            ("ticker/bookTicker", "book_ticker", self._book_ticker, _book_ticker_weight),
+            ("ticker/bookTicker", "book_ticker", self._book_ticker, self.ticker_weight),
         ]
         return [Route("GET", self.api + path, name, act, weight) for path, name, act, weight in rows]
 
@@ -115,16 +117,19 @@ class BinanceBooks(Venue):
 
     def serves(self, stream: Stream, channel: str) -> bool:
         """Tell whether a base carries a stream; those of unknown symbols stay silent."""
-        if stream.symbol not in self.books:
+        if stream.symbol and stream.symbol not in self.books:
             return False
-        return not self.futures or (stream.kind in _PUBLIC) == (channel == "public")
+        if not self.futures:
+            return stream.kind.lstrip("!") not in _FUTURES
+        return (stream.kind.lstrip("!") in _PUBLIC) == (channel == "public") and stream.interval != "1s"
 
     # Events
 
     def publish(self, book: BookState, change: Change, stamp: int) -> None:
         """Send differences, tops and best prices to whoever subscribed."""
         wanted = self._wanted(book.symbol)
-        for speed in _INTERVALS:
+        asked = {stream.speed for _, stream in wanted if stream.kind.startswith("depth")}
+        for speed in _INTERVALS if self.conflate else asked:
             key = (book.symbol, speed)
             if key in self._pending:
                 self._pending[key].add(change)
@@ -136,6 +141,7 @@ class BinanceBooks(Venue):
         if best != self._best.get(book.symbol):
             self._best[book.symbol] = best
             self._emit(wanted, "bookTicker", None, lambda: self._ticker_event(book, stamp), "book")
+            self._emit(self._wanted(""), "!bookTicker", None, lambda: self._ticker_event(book, stamp), "book")
 
     def stranger(self, stamp: int) -> None:
         """Send a difference of ZZZZUSDT to everyone."""
@@ -150,8 +156,7 @@ class BinanceBooks(Venue):
             (socket, stream)
             for socket in tuple(self.sockets)
             if isinstance(socket, BinanceSocket)
-            for stream in socket.streams.values()
-            if stream.symbol == symbol
+            for stream in socket.by_symbol.get(symbol, ())
         ]
 
     def _emit(
@@ -175,7 +180,7 @@ class BinanceBooks(Venue):
         if pending is None:
             return
         self._emit(wanted, "depth", speed, lambda: self._diff_event(book, pending, stamp), "book")
-        for top in (5, 10, 20):
+        for top in {stream.top for _, stream in wanted if stream.top}:
             make = partial(self._top_event, book, pending, top, stamp)
             self._emit(wanted, f"depth{top}", speed, make, "book")
 
@@ -205,7 +210,7 @@ class BinanceBooks(Venue):
         return json_bytes(event | {"u": pending.last_id, "pu": pending.previous_id, "b": bids, "a": asks})
 
     def _ticker_event(self, book: BookState, stamp: int) -> bytes:
-        best = _best(book)
+        best = _best(book.bids, book.asks)
         event: dict[str, Any] = {"e": "bookTicker"} if self.futures else {}
         event |= {"u": book.update_id, "s": book.symbol, "b": best[0], "B": best[1], "a": best[2]}
         event["A"] = best[3]
@@ -295,22 +300,44 @@ class BinanceBooks(Venue):
         """Return the weight of a depth request."""
         raise NotImplementedError
 
+    def ticker_weight(self, call: Call) -> int:
+        """Return the weight of a bookTicker request."""
+        return 2 if "symbol" in call.params else 5 if self.futures else 4
+
     async def _time(self, call: Call) -> Answer:
         return Answer({"serverTime": self.now_ms()})
 
     async def _ping(self, call: Call) -> Answer:
         return Answer({})
 
+    def exchange_info(self) -> dict[str, Any]:
+        """Return exchangeInfo but for the symbols."""
+        return {
+            "timezone": "UTC",
+            "serverTime": self.now_ms(),
+            "rateLimits": self.rate_limits(),
+            "exchangeFilters": [],
+        }
+
     async def _exchange_info(self, call: Call) -> Answer:
+        names = self.asked_symbols(call)[0]
         return Answer(
-            {
-                "timezone": "UTC",
-                "serverTime": self.now_ms(),
-                "rateLimits": self.rate_limits(),
-                "exchangeFilters": [],
-                "symbols": [self.symbol_info(item) for item in self.listings.values()],
-            }
+            {**self.exchange_info(), "symbols": [self.symbol_info(self.listings[n]) for n in names]}
         )
+
+    def asked_symbols(self, call: Call) -> tuple[list[str], bool]:
+        """Return the symbols of a request and whether it is about one: `symbol`, `symbols=[...]`, or all."""
+        if "symbol" in call.params:
+            return [self.listed(call)], True
+        if "symbols" not in call.params or self.futures:
+            return list(self.books), False
+        try:
+            names = msgspec.json.decode(call.params["symbols"], type=list[str])
+        except msgspec.DecodeError as error:
+            raise binance_error(400, -1100, "Illegal characters found in parameter 'symbols'.") from error
+        if any(name not in self.books for name in names):
+            raise binance_error(400, -1121, "Invalid symbol.")
+        return names, False
 
     async def _depth(self, call: Call) -> Answer:
         book, limit = self.books[self.listed(call)], call.params.get("limit", "")
@@ -328,15 +355,20 @@ class BinanceBooks(Venue):
     def _depth_allowed(self, limit: int) -> bool:
         return limit in self.depth_limits if self.depth_limits else 1 <= limit <= 5000
 
+    def best(self, symbol: str) -> tuple[str, str, str, str]:
+        """Return price and size of the best bid and the best ask, as Binance writes them."""
+        book = self.books[symbol]
+        return _best(book.bids, book.asks)
+
     async def _book_ticker(self, call: Call) -> Answer:
-        names = [self.listed(call)] if "symbol" in call.params else list(self.books)
+        names, single = self.asked_symbols(call)
         rows = []
         for name in names:
-            best = _best(self.books[name])
+            best = self.best(name)
             row: dict[str, Any] = {"symbol": name, "bidPrice": best[0], "bidQty": best[1]}
             row |= {"askPrice": best[2], "askQty": best[3]}
             rows.append(row | ({"time": self.now_ms()} if self.futures else {}))
-        return Answer(rows[0] if "symbol" in call.params else rows)
+        return Answer(rows[0] if single else rows)
 
     async def serve_socket(self, request: web.Request, channel: str, *, wrapped: bool) -> web.StreamResponse:
         """Serve `/ws/...` and `/stream?streams=...`."""
@@ -349,14 +381,10 @@ class BinanceBooks(Venue):
         return await BinanceSocket(self, request, channel, wrapped=wrapped, streams=streams).serve()
 
 
-def _best(book: BookState) -> tuple[str, str, str, str]:
-    bid = book.bids[0] if book.bids else (0.0, 0.0)
-    ask = book.asks[0] if book.asks else (0.0, 0.0)
+def _best(bids: Sequence[Level], asks: Sequence[Level]) -> tuple[str, str, str, str]:
+    bid = bids[0] if bids else (0.0, 0.0)
+    ask = asks[0] if asks else (0.0, 0.0)
     return f"{bid[0]:.8f}", f"{bid[1]:.8f}", f"{ask[0]:.8f}", f"{ask[1]:.8f}"
-
-
-def _book_ticker_weight(call: Call) -> int:
-    return 2 if "symbol" in call.params else 5
 
 
 def _words(code: int) -> str:

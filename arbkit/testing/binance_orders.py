@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Any, Final
 
-from arbkit.testing._http import Answer, Call, RefusedError, json_bytes
+from arbkit.testing._http import Answer, Call, RefusedError
 from arbkit.testing.binance import BinanceBooks, binance_error
 from arbkit.testing.binance_stream import BinanceSocket
 from arbkit.testing.core import Core
@@ -138,6 +137,21 @@ class BinanceTrading(BinanceBooks):
             raise _missing(-2011)
         return order
 
+    def asked_trades(self, call: Call) -> list[Trade]:
+        """Return the account's executions that a request is about, oldest first."""
+        symbol, number = self.listed(call), call.params.get("orderId", "")
+        start, end = int(call.params.get("startTime", 0)), int(call.params.get("endTime", 2**62))
+        first, limit = int(call.params.get("fromId", 0)), min(1000, int(call.params.get("limit", 500)))
+        found = [
+            trade
+            for trade in self.desk.trades
+            if trade.symbol == symbol
+            and (not number or trade.order == int(number))
+            and start <= trade.ts_ms <= end
+            and trade.number >= first
+        ]
+        return found[:limit] if first or start else found[-limit:]
+
     def private_sockets(self) -> list[BinanceSocket]:
         """Return the sockets of the account."""
         return [
@@ -152,23 +166,6 @@ class BinanceTrading(BinanceBooks):
         if faults.hit("missing_fill", self.name, symbol=symbol):
             return 0
         return 2 if faults.hit("duplicate_fill", self.name, symbol=symbol) else 1
-
-    def public_trade(self, trade: Trade) -> None:
-        """Send a fill to the public tape: `aggTrade` and `trade`."""
-        wanted = self._wanted(trade.symbol)
-        buyer_is_maker = (trade.side == "buy") == trade.maker
-        event: dict[str, Any] = {
-            "E": self.now_ms(),
-            "s": trade.symbol,
-            "p": f"{trade.price:.8f}",
-            "q": f"{trade.size:.8f}",
-            "T": trade.ts_ms,
-            "m": buyer_is_maker,
-        }
-        ids = {"a": trade.number, "f": trade.number, "l": trade.number}
-        for kind, more in (("aggTrade", ids), ("trade", {"t": trade.number})):
-            data = json_bytes({"e": kind, **event, **more})
-            self._emit(wanted, kind, None, partial(bytes, data), "data")
 
     def count_fault(self, switch: Switch) -> None:
         """Note that an event has happened."""

@@ -15,32 +15,55 @@ from arbkit.units import SECOND_NS
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["BinanceSocket", "Stream", "parse_stream"]
+__all__ = ["INTERVALS", "BinanceSocket", "Stream", "parse_stream"]
+
+#: Lengths of candles.
+INTERVALS: Final = (
+    *("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"),
+)
 
 _DAY_S: Final = 86_400
 _MAX_STREAMS: Final = 1024
 _STREAM: Final = re.compile(
-    r"(?P<symbol>[a-z0-9_]+)@(?P<kind>depth(?P<top>5|10|20)?|bookTicker|markPrice|aggTrade|trade)"
+    r"(?P<symbol>[a-z0-9_]+)@"
+    r"(?:(?P<kind>depth(?P<top>5|10|20)?|bookTicker|markPrice|aggTrade|trade|forceOrder|ticker|miniTicker)"
+    r"|kline_(?P<interval>" + "|".join(INTERVALS) + r"))"
     r"(?:@(?P<speed>100ms|250ms|500ms|1000ms|1s))?"
+)
+_OF_ALL: Final = re.compile(
+    r"(?P<kind>!(?:bookTicker|(?:markPrice|forceOrder|ticker|miniTicker)(?=@arr)))(?:@arr)?(?:@(?P<speed>1s))?"
 )
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A stream's name, taken apart: `kind` is depth, depthN, bookTicker, markPrice, aggTrade or trade."""
+    """A stream's name, taken apart.
+
+    Attributes:
+        kind: depth, depthN, bookTicker, markPrice, aggTrade, trade, forceOrder, ticker, miniTicker or kline;
+            with `!` before it, that of all symbols, and `symbol` is empty.
+        interval: of a kline.
+    """
 
     name: str
     symbol: str
     kind: str
-    top: int
-    speed: str
+    top: int = 0
+    speed: str = ""
+    interval: str = ""
 
 
 def parse_stream(name: str) -> Stream | None:
     """Return what a stream's name says, or None where it says nothing."""
+    if name.startswith("!"):
+        whole = _OF_ALL.fullmatch(name)
+        return None if whole is None else Stream(name, "", whole["kind"], speed=whole["speed"] or "")
     found = _STREAM.fullmatch(name)
     if found is None:
         return None
-    return Stream(name, found["symbol"].upper(), found["kind"], int(found["top"] or 0), found["speed"] or "")
+    interval = found["interval"] or ""
+    kind = "kline" if interval else found["kind"]
+    top, speed = int(found["top"] or 0), found["speed"] or ""
+    return Stream(name, found["symbol"].upper(), kind, top, speed, interval)
 
 
 class BinanceHost(Host, Protocol):
@@ -85,6 +108,7 @@ class BinanceSocket(Socket):
         self.wrapped = wrapped
         self.limits = (Sliding(venue.core.clock, venue.messages_per_second, 1),)
         self.streams: dict[str, Stream] = {}
+        self.by_symbol: dict[str, tuple[Stream, ...]] = {}
         self._pings: dict[bytes, int] = {}
         self._pings_sent = 0
         for name in streams:
@@ -152,7 +176,13 @@ class BinanceSocket(Socket):
             return False
         if self.venue.serves(stream, self.channel):
             self.streams[name] = stream
+            self._index()
         return True
+
+    def _index(self) -> None:
+        self.by_symbol = {}
+        for stream in self.streams.values():
+            self.by_symbol[stream.symbol] = (*self.by_symbol.get(stream.symbol, ()), stream)
 
     def _change(self, method: str, names: list[str], number: Any) -> None:
         if any(parse_stream(name) is None for name in names):
@@ -161,6 +191,7 @@ class BinanceSocket(Socket):
         if method == "UNSUBSCRIBE":
             for name in names:
                 self.streams.pop(name, None)
+            self._index()
         elif len(self.streams) + len(names) > _MAX_STREAMS:
             self.send(_error(2, f"Invalid request: more than {_MAX_STREAMS} streams", number))
             return

@@ -62,6 +62,7 @@ class Order:
     amount: Decimal | None = None
     reduce_only: bool = False
     answer: str = ""
+    stp: str = "NONE"
     status: Status = "new"
     updated_ms: int = 0
     filled: Decimal = ZERO
@@ -117,7 +118,7 @@ class OrderHost(Protocol):
         """Give back what an ended order still held."""
 
     def told(self, order: Order, what: str, trade: Trade | None = None) -> None:
-        """Tell the account's streams: `new`, `trade`, `canceled`, `expired`."""
+        """Tell the account's streams: `new`, `amended`, `trade`, `calculated`, `canceled`, `expired`."""
 
     def most(self, order: Order) -> Decimal | None:
         """Return the largest size that may be filled now (reduce-only), or None for no bound."""
@@ -174,12 +175,13 @@ class Matcher:
         """Return the working orders, oldest first."""
         return [order for order in self.orders.values() if order.works and symbol in (None, order.symbol, "")]
 
-    def take(self, order: Order) -> None:
-        """Let a new order meet the book, then rest or end."""
+    def take(self, order: Order, *, new: bool = True) -> None:
+        """Let a new order (or one that was changed) meet the book, then rest or end."""
         if not order.works:
             return
         host = self.host
-        host.told(order, "new")
+        if new:
+            host.told(order, "new")
         part = host.core.faults.hit("partial_fill", host.name, symbol=order.symbol)
         book, side = host.books[order.symbol], _other(order)
         reach = [level for level in book.available(side) if _reaches(order, level[0])]
@@ -236,6 +238,25 @@ class Matcher:
         """End an order that never met the book."""
         self._end(order, "canceled")
 
+    def liquidate(self, order: Order) -> None:
+        """Let a liquidation walk the visible book to its price; the rest is taken over there."""
+        self.place(order)
+        self.host.told(order, "new")
+        book, side = self.host.books[order.symbol], _other(order)
+        if self._walk(
+            order, book, side, [row for row in book.available(side) if _reaches(order, row[0])], None
+        ):
+            self.host.show(book)
+        if order.remaining:
+            self._fill(order, order.price or ZERO, order.remaining, maker=False, what="calculated")
+
+    def amend(self, order: Order, price: Decimal, size: Decimal) -> None:
+        """Change price and size of a resting order; it meets the book anew, at the end of the queue."""
+        self._forget(order)
+        order.price, order.size, order.updated_ms = price, size, self.host.now_ms()
+        self.host.told(order, "amended")
+        self.take(order, new=False)
+
     def force(self, order: Order, price: Decimal, size: Decimal) -> None:
         """Fill an order of the exchange itself (liquidation, ADL) at a price, whatever the book says."""
         self.place(order)
@@ -272,7 +293,7 @@ class Matcher:
             filled = True
         return filled
 
-    def _fill(self, order: Order, price: Decimal, size: Decimal, *, maker: bool) -> None:
+    def _fill(self, order: Order, price: Decimal, size: Decimal, *, maker: bool, what: str = "trade") -> None:
         trade = self.host.booked(order, price, size, maker=maker)
         order.trades.append(trade)
         self.trades.append(trade)
@@ -284,7 +305,7 @@ class Matcher:
         order.status = "filled" if whole else "partial"
         if whole:
             self.host.released(order)
-        self.host.told(order, "trade", trade)
+        self.host.told(order, what, trade)
 
     def _end(self, order: Order, how: Literal["canceled", "expired"]) -> None:
         order.status = how

@@ -297,18 +297,7 @@ class Spot(SpotBooks, BinanceTrading):
         )
 
     async def _trades(self, call: Call) -> Answer:
-        symbol, number = self.listed(call), call.params.get("orderId", "")
-        start, first = int(call.params.get("startTime", 0)), int(call.params.get("fromId", 0))
-        rows = [
-            trade_row(trade)
-            for trade in self.desk.trades
-            if trade.symbol == symbol
-            and (not number or trade.order == int(number))
-            and trade.ts_ms >= start
-            and trade.number >= first
-        ]
-        limit = int(call.params.get("limit", 500))
-        return Answer(rows[:limit] if first or start else rows[-limit:])
+        return Answer([trade_row(trade) for trade in self.asked_trades(call)])
 
     async def _commission(self, call: Call) -> Answer:
         listing = self.listings[self.listed(call)]

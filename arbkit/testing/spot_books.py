@@ -8,13 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from arbkit.testing._http import Call, text_of
-from arbkit.testing.binance import BinanceBooks
+from arbkit.testing.binance_tape import BinanceTape
 from arbkit.testing.listings import Listing
 
 __all__ = ["SpotBooks"]
 
 
-class SpotBooks(BinanceBooks):
+class SpotBooks(BinanceTape):
     """Market data of `https://api.binance.com` and `wss://stream.binance.com:9443`."""
 
     name = "binance_spot"

@@ -18,6 +18,7 @@ from arbkit.testing.core import Core
 from arbkit.testing.faults import Switch
 from arbkit.testing.listings import Listing
 from arbkit.testing.sockets import Socket, reset
+from arbkit.testing.tape import Tape
 from arbkit.units import MS_NS, SECOND_NS
 from arbkit.wire.book import Level
 
@@ -50,6 +51,7 @@ class Venue:
         self.core = core
         self.listings = {item.symbol: item for item in listings}
         self.books = {symbol: BookState(symbol) for symbol in self.listings}
+        self.tapes = {symbol: Tape() for symbol in self.listings}
         self.sockets: set[Socket] = set()
         self.requests: Counter[str] = Counter()
         self.port = 0
@@ -167,6 +169,9 @@ class Venue:
         if faults.hit("halt_symbol", self.name, symbol=book.symbol):
             return
         book.replace(bids, asks)
+        if bids and asks:
+            moment = self.core.clock.now_ns() // MS_NS
+            self.tapes[book.symbol].seen(moment, (bids[0][0] + asks[0][0]) / 2)
         spoilt = self._spoilt(book.symbol, bids, asks) if faults.active() else None
         change = book.show() if spoilt is None else book.show(*spoilt)
         stamp = self.stamp_ms(book.symbol)
