@@ -206,6 +206,10 @@ class _Nowhere:
     def sync(self) -> None:
         """Nothing is to be put onto a disk."""
 
+    def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
+        """Know of no fill."""
+        return False
+
 
 class World:
     """An exchange with three venues, clients with their private streams, a keeper and its log."""

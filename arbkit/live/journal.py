@@ -6,7 +6,9 @@ opened again. Any other damage is an error: what a run did must not be guessed.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import os
 import time
 import zlib
@@ -89,6 +91,21 @@ class Journal:
     def sync(self) -> None:
         """Put everything written onto the disk; may be called from another thread."""
         os.fdatasync(self._file)
+
+    def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
+        """Tell whether a fill was written; the whole file is looked through, from its end."""
+        mark = b'"trade_id":' + msgspec.json.encode(trade_id)
+        wanted = ("fill", venue, symbol, trade_id)
+        with self.path.open("rb") as file, contextlib.suppress(ValueError):
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+                at = text.rfind(mark)
+                while at >= 0:
+                    begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+                    record = _parsed(text[begin:end]) or {}
+                    if tuple(record.get(name) for name in ("kind", "venue", "symbol", "trade_id")) == wanted:
+                        return True
+                    at = text.rfind(mark, 0, at)
+        return False
 
     def close(self) -> None:
         """Put everything onto the disk and close the file; idempotent."""

@@ -392,6 +392,7 @@ class VenueOrders:
             orphans = [order for order in left if (order.venue, order.request.symbol) in own]
             self._finish(p, last, orphans)
         self._set_baseline()
+        self._recorded.clear()
         self._recovered.set()
 
     def _finish(self, p: int, outcomes: Sequence[Outcome], orphans: Sequence[Order]) -> None:
@@ -554,7 +555,7 @@ class VenueOrders:
     def stats(self) -> dict[str, Any]:
         """Return counts of orders, and the longest time that one side was open alone."""
         return {
-            "orders": len(self.keeper.orders),
+            "orders": self.keeper.count,
             "open": len(self.keeper.open),
             "not_booked": self.not_booked(),
             "strangers": len(self.keeper.strangers),

@@ -349,6 +349,7 @@ class LiveRunner:
         session.guard.set("reconciling", True)
         grace_s = 2.0 if self.config.mode == "live" else 0.0
         self._orders = session.orders = VenueOrders(session, clients, self._recorded, clock, grace_s)
+        self._recorded = []
         return self._orders
 
     def _feeds(self, poll_interval_s: float | None, taken: Resumed | None) -> list[Any]:

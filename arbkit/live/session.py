@@ -34,6 +34,7 @@ __all__ = ["OrderDesk", "Session", "Sizer"]
 
 _REASONS: Final = [reason.name.lower() for reason in ExitReason]
 _SIDES: Final = [side.name for side in Side]
+_TOLD: Final = 256
 
 
 class Sizer(Protocol):
@@ -121,7 +122,7 @@ class Session:
         self.taps: list[MarketSink] = []
         self.on_trade: Callable[[str, int, dict[str, Any]], None] | None = None
         self.say: Callable[[str], None] = lambda text: None
-        self._told: set[str] = set()
+        self._told: dict[str, None] = {}
         self.feeds_down: set[str] = set()
         self._flattening = False
 
@@ -236,9 +237,11 @@ class Session:
         self.tell(detail)
 
     def tell(self, text: str) -> None:
-        """Tell whoever watches, each text once."""
+        """Tell whoever watches, each of the latest texts once."""
         if text not in self._told:
-            self._told.add(text)
+            while len(self._told) >= _TOLD:
+                del self._told[next(iter(self._told))]
+            self._told[text] = None
             self.say(text)
 
     def set_entry_ok(self, venue: str, symbol: str, ok: bool) -> bool:

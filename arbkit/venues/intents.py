@@ -36,6 +36,9 @@ class IntentLog(Protocol):
     def sync(self) -> None:
         """Return once everything appended so far survives a crash; may be called from another thread."""
 
+    def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
+        """Tell whether a fill was appended; looks through all of it."""
+
 
 class IntentFile:
     """The plainest log: one JSON object a line."""
@@ -57,6 +60,14 @@ class IntentFile:
     def sync(self) -> None:
         """Put everything written onto the disk."""
         os.fdatasync(self._file.fileno())
+
+    def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
+        """Tell whether a fill was appended."""
+        wanted = ("fill", venue, symbol, trade_id)
+        return any(
+            tuple(record.get(name) for name in ("kind", "venue", "symbol", "trade_id")) == wanted
+            for record in read_lines(self.path)
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.units import SECOND_NS
 from arbkit.venues.intents import Intent, IntentLog, SharedSync, fill_fields, intent_fields
 from arbkit.venues.ledger import Ledger, net_base
 from arbkit.venues.protocol import (
@@ -44,6 +46,11 @@ _LEAST_ABSENCES: Final = 3
 _MOST_CONTRADICTIONS: Final = 5
 #: Binance forgets an order without fills after three days.
 _FORGOTTEN_S: Final = 3 * 86_400.0
+#: For how long orders that are over, and the trade ids of fills, stay in memory.
+_KEPT_NS: Final = 300 * SECOND_NS
+#: How far a venue's stamps may be from ours.
+_SKEW_NS: Final = 300 * SECOND_NS
+_STRANGERS: Final = 1000
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ZERO: Final = Decimal(0)
 
@@ -148,6 +155,13 @@ class OrderKeeper:
         on_event: called with venue, kind and detail of what else the private streams bring.
         grace_s: for how long, after its latest arrival, an order must be unknown to the venue to count as
             never placed.
+
+    Orders that have been over for five minutes leave memory, and so do the trade ids of fills that old: what
+    a venue sends of those later is looked for in the log.
+
+    Attributes:
+        count: how many orders there were.
+        ledger: what all fills have changed.
     """
 
     def __init__(
@@ -174,32 +188,37 @@ class OrderKeeper:
         self._number = 0
         self._orders: dict[str, Order] = {}
         self._by_venue_id: dict[tuple[str, str], Order] = {}
+        self._open: dict[str, Order] = {}
+        self._over: deque[Order] = deque()
         self._seen: set[tuple[str, str, str]] = set()
-        self._strangers: list[Fill] = []
+        self._arrived: deque[tuple[int, tuple[str, str, str]]] = deque()
+        self._complete_since = 0
+        self._strangers: deque[Fill] = deque(maxlen=_STRANGERS)
         self._instruments: dict[str, Mapping[str, Instrument]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovering: asyncio.Event | None = None
+        self.count = 0
         self.ledger = Ledger()
 
     # What a runner uses.
 
     @property
     def orders(self) -> tuple[Order, ...]:
-        """Every order of this keeper, oldest first."""
+        """The orders that are open or have not been over for long, oldest first."""
         return tuple(self._orders.values())
 
     @property
     def open(self) -> tuple[Order, ...]:
         """Orders that are not over."""
-        return tuple(order for order in self._orders.values() if not order.is_settled)
+        return tuple(self._open.values())
 
     @property
     def strangers(self) -> tuple[Fill, ...]:
-        """Fills of orders that are none of this keeper's: made by hand, or by the venue in a liquidation."""
+        """The latest fills of orders that are none of this keeper's: made by hand, or in a liquidation."""
         return tuple(self._strangers)
 
     def find(self, client_id: str) -> Order | None:
-        """Return an order by its client id."""
+        """Return an order by its client id, None where there is none or it has long been over."""
         return self._orders.get(client_id)
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
@@ -248,11 +267,11 @@ class OrderKeeper:
         try:
             order.request = client.rounded(request)
         except OrderRejectedError as error:
-            self._orders[order.client_id] = order
+            self._keep(order)
             self._reject(order, error.code, str(error))
             return order
         self._log.append("intent", **intent_fields(venue, order.request, order.sent_ns))
-        self._orders[order.client_id] = order
+        self._keep(order)
         try:
             if not client.simulated:
                 await self._disk.wait()
@@ -351,7 +370,7 @@ class OrderKeeper:
 
     def _restore(self, intent: Intent) -> tuple[Order, str]:
         order = Order(intent.venue, intent.request, intent.ts)
-        self._orders[order.client_id] = order
+        self._keep(order)
         if not intent.ended:
             self._doubt(order, "recovered", "its end was not written")
         return order, intent.ended
@@ -412,10 +431,15 @@ class OrderKeeper:
         identity = (fill.venue, fill.symbol, fill.trade_id)
         if identity in self._seen:
             return
-        self._seen.add(identity)
         order = (
             order or self._orders.get(fill.client_id) or self._by_venue_id.get((fill.venue, fill.order_id))
         )
+        if order is not None and fill.trade_id in order._fills:
+            return
+        if journal and fill.ts < self._complete_since and self._log.has_fill(*identity):
+            return
+        self._seen.add(identity)
+        self._arrived.append((self._clock(), identity))
         self.ledger.apply(fill, self._instrument(fill))
         if journal:
             self._log.append("fill", **fill_fields(fill))
@@ -425,6 +449,22 @@ class OrderKeeper:
             self._give(order, fill)
         if self._on_fill is not None and journal:
             self._on_fill(order, fill)
+
+    def _keep(self, order: Order) -> None:
+        self._orders[order.client_id] = self._open[order.client_id] = order
+        self.count += 1
+
+    def _forget(self) -> None:
+        """Let go of orders that have long been over, and of the trade ids of fills that old."""
+        before = self._clock() - _KEPT_NS
+        while self._over and self._over[0].settled_ns < before:
+            order = self._over.popleft()
+            self._orders.pop(order.client_id, None)
+            self._by_venue_id.pop((order.venue, order.order_id), None)
+        while self._arrived and self._arrived[0][0] < before:
+            arrived, identity = self._arrived.popleft()
+            self._seen.discard(identity)
+            self._complete_since = max(self._complete_since, arrived + _SKEW_NS)
 
     def _give(self, order: Order, fill: Fill) -> None:
         order._fills[fill.trade_id] = fill
@@ -463,6 +503,9 @@ class OrderKeeper:
             return
         order.state = state
         order.settled_ns = self._clock()
+        self._open.pop(order.client_id, None)
+        self._over.append(order)
+        self._forget()
         if journal:
             self._log.append(
                 "order_end", client_id=order.client_id, venue=order.venue, order_id=order.order_id,

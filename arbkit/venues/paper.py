@@ -43,6 +43,8 @@ from arbkit.wire.ticks import upbit_tick
 __all__ = ["PaperClient", "walked"]
 
 _ZERO: Final = Decimal(0)
+#: Orders that have ended and can still be asked about.
+_REMEMBERED: Final = 1000
 
 
 def walked(
@@ -144,7 +146,7 @@ class PaperClient:
         self._orders: dict[str, _Working] = {}
         self._pending: dict[str, _Working] = {}
         self._sinks: list[AccountSink] = []
-        self._trades = 0
+        self._trades = self._number = 0
         self.ledger = Ledger()
 
     # Its books.
@@ -213,8 +215,10 @@ class PaperClient:
         wanted = self._sized(wanted)
         self._check_funds(wanted)
         now = self._clock()
-        working = _Working(wanted, len(self._orders) + 1, now, now + self._latency_ns)
+        self._number += 1
+        working = _Working(wanted, self._number, now, now + self._latency_ns)
         self._orders[wanted.client_id] = self._pending[wanted.client_id] = working
+        self._forget()
         if not self._latency_ns:
             self._fill(working, now)
         return self._report(working)
@@ -410,6 +414,15 @@ class PaperClient:
         for sink in self._sinks:
             sink.on_fill(fill)
 
+    def _forget(self) -> None:
+        """Let go of the oldest orders that have ended."""
+        while len(self._orders) > len(self._pending) + _REMEMBERED:
+            oldest = next(iter(self._orders))
+            if oldest in self._pending:
+                self._orders[oldest] = self._orders.pop(oldest)
+            else:
+                del self._orders[oldest]
+
     def _end(self, working: _Working) -> None:
         working.status = OrderStatus.ENDED
         self._drop(working)
@@ -441,7 +454,7 @@ class PaperClient:
 
     def stats(self) -> Mapping[str, Any]:
         """Return counters: orders, trades, and what is waiting for a book."""
-        return {"orders": len(self._orders), "trades": self._trades, "pending": len(self._pending)}
+        return {"orders": self._number, "trades": self._trades, "pending": len(self._pending)}
 
 
 def _coins(symbol: str) -> tuple[str, str]:

@@ -70,3 +70,18 @@ def test_a_record_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     assert line["record"]["entry_long_px"] == 0.1 + 0.2
     assert line["record"]["entry_ts"] == 2**62 + 1
     assert line["record"]["pnl_usd"] is None
+
+
+def test_a_fill_is_found_by_venue_symbol_and_number(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    try:
+        assert not journal.has_fill("upbit", "KRW-BTC", "t1")
+        for k in range(20):
+            journal.append("fill", venue="upbit", symbol="KRW-BTC", trade_id=f"t{k}", price="1")
+        journal.append("outcome", venue="upbit", symbol="KRW-BTC", trade_id="t99")
+        assert journal.has_fill("upbit", "KRW-BTC", "t1")
+        assert not journal.has_fill("upbit", "KRW-ETH", "t1")
+        assert not journal.has_fill("upbit", "KRW-BTC", "t99")
+        assert not journal.has_fill("upbit", "KRW-BTC", "t")
+    finally:
+        journal.close()

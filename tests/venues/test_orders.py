@@ -207,6 +207,31 @@ def test_a_fill_counts_once_whichever_way_it_comes_and_late_ones_count_too(tmp_p
     assert (order.filled, order.late_fills, counted) == (D("0.2"), 1, ["t0", "t1"])
 
 
+def test_what_is_long_over_leaves_memory_and_its_fills_still_count_once(tmp_path: Path) -> None:
+    minute = 60 * 10**9
+    now = [10**18]
+
+    async def act(world: Kept) -> list[int]:
+        keeper, sizes = world.keeper, []
+        for k in range(7):
+            done = answer("done", "0.1", client_id=f"ab-r-{k + 1}")
+            body = done.body.replace('"u-1"', f'"u-{k}"').replace('"t0"', f'"t{k}"')
+            world.script(done._replace(body=body))
+            assert await keeper.settle(await keeper.submit("upbit", BUY), 5)
+            sizes.append(len(keeper.orders) + len(keeper._by_venue_id) + len(keeper._seen))
+            now[0] += 2 * minute
+        for again in (fill("t0"), fill("t6")):  # one that only the log knows, and one in memory
+            keeper.on_fill(again)
+        assert keeper.ledger.positions == {("upbit", "KRW-BTC"): D("0.7")}
+        keeper.on_fill(fill("missed"))
+        assert keeper.ledger.positions == {("upbit", "KRW-BTC"): D("0.8")}
+        assert (keeper.count, len(keeper.open)) == (7, 0)
+        return sizes
+
+    sizes = keeping(tmp_path, act, clock=lambda: now[0])
+    assert sizes[3:] == [9] * 4
+
+
 def test_fills_before_the_answer_and_of_other_orders_are_kept_apart(tmp_path: Path) -> None:
     async def act(world: Kept) -> tuple[Order, int]:
         world.script(answer("wait")._replace(late_s=0.1), answer("done", "0.3"))

@@ -208,6 +208,20 @@ def test_a_client_id_is_taken_once() -> None:
     assert caught.value.code == "duplicate"
 
 
+def test_only_the_latest_of_the_orders_that_ended_are_remembered() -> None:
+    client = paper(balances={"USDT": D(10**9)})
+    resting = request(time_in_force=TimeInForce.GTC, price=D(50))
+    submitted(client, resting)
+    first = request()
+    submitted(client, first)
+    for _ in range(1200):
+        submitted(client, request())
+    assert client.stats() == {"orders": 1202, "trades": 1201, "pending": 1}
+    assert len(client._orders) <= 1002
+    assert asked(client, resting.client_id).status is OrderStatus.OPEN
+    assert asyncio.run(client.query("BTCUSDT", first.client_id)) is None
+
+
 def test_the_keeper_hears_of_paper_fills_without_asking(tmp_path: Path) -> None:
     async def run() -> tuple[Any, Any, int]:
         client = paper(latency_ms=0.001)

@@ -32,7 +32,7 @@ _GATHER_S: Final = 0.02
 _LOOK_S: Final = 5.0
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
-_ROOM: Final = 20_000
+_ROOM: Final = 2_000
 
 
 class StoreStats(NamedTuple):
