@@ -96,15 +96,18 @@ class Journal:
         """Tell whether a fill was written; the whole file is looked through, from its end."""
         mark = b'"trade_id":' + msgspec.json.encode(trade_id)
         wanted = ("fill", venue, symbol, trade_id)
-        with self.path.open("rb") as file, contextlib.suppress(ValueError):
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-                at = text.rfind(mark)
-                while at >= 0:
-                    begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
-                    record = _parsed(text[begin:end]) or {}
-                    if tuple(record.get(name) for name in ("kind", "venue", "symbol", "trade_id")) == wanted:
-                        return True
-                    at = text.rfind(mark, 0, at)
+        with (
+            self.path.open("rb") as file,
+            contextlib.suppress(ValueError),  # what is empty cannot be mapped
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
+        ):
+            at = text.rfind(mark)
+            while at >= 0:
+                begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+                record = _parsed(text[begin:end]) or {}
+                if tuple(record.get(name) for name in ("kind", "venue", "symbol", "trade_id")) == wanted:
+                    return True
+                at = text.rfind(mark, 0, at)
         return False
 
     def close(self) -> None:

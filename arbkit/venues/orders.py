@@ -20,7 +20,6 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.errors import ConfigError, nearest_names
-from arbkit.units import SECOND_NS
 from arbkit.venues.intents import Intent, IntentLog, SharedSync, fill_fields, intent_fields
 from arbkit.venues.ledger import Ledger, net_base
 from arbkit.venues.protocol import (
@@ -34,6 +33,7 @@ from arbkit.venues.protocol import (
     TradingClient,
     VenueError,
 )
+from arbkit.venues.seen import KEPT_NS, SeenFills
 
 __all__ = ["Order", "OrderKeeper", "OrderState"]
 
@@ -46,10 +46,6 @@ _LEAST_ABSENCES: Final = 3
 _MOST_CONTRADICTIONS: Final = 5
 #: Binance forgets an order without fills after three days.
 _FORGOTTEN_S: Final = 3 * 86_400.0
-#: For how long orders that are over, and the trade ids of fills, stay in memory.
-_KEPT_NS: Final = 300 * SECOND_NS
-#: How far a venue's stamps may be from ours.
-_SKEW_NS: Final = 300 * SECOND_NS
 _STRANGERS: Final = 1000
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ZERO: Final = Decimal(0)
@@ -190,9 +186,7 @@ class OrderKeeper:
         self._by_venue_id: dict[tuple[str, str], Order] = {}
         self._open: dict[str, Order] = {}
         self._over: deque[Order] = deque()
-        self._seen: set[tuple[str, str, str]] = set()
-        self._arrived: deque[tuple[int, tuple[str, str, str]]] = deque()
-        self._complete_since = 0
+        self._seen = SeenFills(log.has_fill)
         self._strangers: deque[Fill] = deque(maxlen=_STRANGERS)
         self._instruments: dict[str, Mapping[str, Instrument]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -428,18 +422,13 @@ class OrderKeeper:
         self._close(order, OrderState.ENDED)
 
     def _count(self, fill: Fill, order: Order | None = None, *, journal: bool = True) -> None:
-        identity = (fill.venue, fill.symbol, fill.trade_id)
-        if identity in self._seen:
-            return
         order = (
             order or self._orders.get(fill.client_id) or self._by_venue_id.get((fill.venue, fill.order_id))
         )
         if order is not None and fill.trade_id in order._fills:
             return
-        if journal and fill.ts < self._complete_since and self._log.has_fill(*identity):
+        if not self._seen.add(fill, self._clock(), from_log=not journal):
             return
-        self._seen.add(identity)
-        self._arrived.append((self._clock(), identity))
         self.ledger.apply(fill, self._instrument(fill))
         if journal:
             self._log.append("fill", **fill_fields(fill))
@@ -456,15 +445,12 @@ class OrderKeeper:
 
     def _forget(self) -> None:
         """Let go of orders that have long been over, and of the trade ids of fills that old."""
-        before = self._clock() - _KEPT_NS
+        before = self._clock() - KEPT_NS
         while self._over and self._over[0].settled_ns < before:
             order = self._over.popleft()
             self._orders.pop(order.client_id, None)
             self._by_venue_id.pop((order.venue, order.order_id), None)
-        while self._arrived and self._arrived[0][0] < before:
-            arrived, identity = self._arrived.popleft()
-            self._seen.discard(identity)
-            self._complete_since = max(self._complete_since, arrived + _SKEW_NS)
+        self._seen.forget(before)
 
     def _give(self, order: Order, fill: Fill) -> None:
         order._fills[fill.trade_id] = fill
