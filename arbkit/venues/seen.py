@@ -37,7 +37,7 @@ class SeenFills:
         return len(self._ids)
 
     def add(self, fill: Fill, now_ns: int, *, from_log: bool = False) -> bool:
-        """Take note of a fill; returns whether it is new, which one read from the log is where it is first."""
+        """Take note of a fill; returns whether it is new. One read from the log is not looked for there."""
         identity = (fill.venue, fill.symbol, fill.trade_id)
         if identity in self._ids:
             return False
