@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from arbkit._typing import PathLike, RecordArray
+from arbkit._typing import FloatArray, PathLike, RecordArray
 from arbkit.config import Params
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.kernels.live import ACTIVE, HALTED
 from arbkit.live.folder import RunFolder, find_run, read_json
 from arbkit.live.journal import read_journal
+from arbkit.live.story import Story, tell
 from arbkit.live.tape import read_tape
+from arbkit.live.worth import Worth, worth_of
 from arbkit.panel import Ladders, Panel, PanelMeta, split_view
 from arbkit.records import TRADE_DTYPE, ExitReason, Side
-from arbkit.units import DAY_NS
+from arbkit.units import DAY_NS, MS_NS, duration_ns
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
 __all__ = ["RunResult", "open_run"]
 
@@ -146,17 +149,66 @@ class RunResult:
             meta=meta,
         )
 
+    def tape(self, pair: str) -> RecordArray:
+        """Return the rows of a pair, `LIVE_ROW_DTYPE` (n,): what each decision saw, and in which state."""
+        return read_tape(self.folder.tape(pair), self.params(pair).depth_levels)[0]
+
+    @cached_property
+    def story(self) -> Story:
+        """What the run went through: states, refusals, feeds, orders; as it stood when first asked."""
+        return tell(self.records(), self._ends)
+
+    @cached_property
+    def _ends(self) -> tuple[int, int] | None:
+        """Time of the first and of the last row of any pair."""
+        stamps = [rows["ts"] for pair in self.pairs if (rows := self.tape(pair)).size]
+        return (int(min(ts[0] for ts in stamps)), int(max(ts[-1] for ts in stamps))) if stamps else None
+
+    @cached_property
+    def worth(self) -> Worth:
+        """What it was worth through time; as it stood when first asked."""
+        trades = {pair: self.trade_records(pair) for pair in self.pairs}
+        params = {pair: self.params(pair) for pair in self.pairs}
+        return worth_of(self.story, trades, params, self.tape)
+
+    def equity(self) -> pl.DataFrame:
+        """Return `ts`, `balance_usd` (realised) and `equity_usd` (open trades as if closed then)."""
+        import polars as pl
+
+        worth, begin = self.worth, float(self._about["limits"]["initial_balance_usd"])
+        frame = pl.DataFrame(
+            {"ts": worth.ts, "balance_usd": begin + worth.balance, "equity_usd": begin + worth.gain}
+        )
+        return frame.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+
+    @property
+    def deadline_s(self) -> float:
+        """How long something may be open on one side alone, seconds."""
+        wanted = (self.config.get("execution") or {}).get("deadline", "5s")
+        return duration_ns(wanted) / 1e9
+
+    def fill_ms(self, leg: str, pair: str | None = None) -> FloatArray:
+        """Return the times from a decision to the first fill of a leg, milliseconds, where venues filled.
+
+        Args:
+            leg: `a` or `b`.
+            pair: of this pair; default: of all.
+        """
+        own = [item for item in self.story.outcomes if pair in (None, item.pair)]
+        fills = [(getattr(item, leg).first_fill_ns, item.decided_ns) for item in own]
+        return np.array([(first - decided) / MS_NS for first, decided in fills if first], np.float64)
+
     def trade_records(self, pair: str) -> RecordArray:
         """Return the trades of a pair as `TRADE_DTYPE` in entry order; open ones without a mark."""
-        found: dict[int, dict[str, Any]] = {}
+        self._pair(pair)
+        return self._records[pair]
+
+    @cached_property
+    def _records(self) -> dict[str, RecordArray]:
+        found: dict[str, dict[int, dict[str, Any]]] = {pair: {} for pair in self.pairs}
         for line in self.records("trade_opened", "trade_closed"):
-            if line["pair"] == pair:
-                found[line["trade"]] = line["record"]
-        records = np.zeros(len(found), TRADE_DTYPE)
-        for n, trade in enumerate(sorted(found)):
-            for name, value in found[trade].items():
-                records[n][name] = np.nan if value is None else value
-        return records
+            found[line["pair"]][line["trade"]] = line["record"]
+        return {pair: _as_records([own[n] for n in sorted(own)]) for pair, own in found.items()}
 
     @cached_property
     def trades(self) -> pl.DataFrame:
@@ -169,12 +221,7 @@ class RunResult:
     @property
     def days(self) -> float:
         """From the first to the last row of any pair, in days."""
-        ends = []
-        for pair in self.pairs:
-            rows, _ = read_tape(self.folder.tape(pair), self.params(pair).depth_levels)
-            if rows.size:
-                ends.append((int(rows["ts"][0]), int(rows["ts"][-1])))
-        return (max(e[1] for e in ends) - min(e[0] for e in ends)) / DAY_NS if ends else 0.0
+        return 0.0 if self._ends is None else (self._ends[1] - self._ends[0]) / DAY_NS
 
     @cached_property
     def pnl_per_day(self) -> pl.DataFrame:
@@ -184,6 +231,24 @@ class RunResult:
         closed = self.trades.filter(~pl.col("is_open"))
         per_day = closed.group_by(pl.col("exit_ts").dt.date().alias("day"))
         return per_day.agg(pl.col("pnl_usd").sum(), pl.len().alias("trades")).sort("day")
+
+    def plot(self) -> Figure:
+        """Draw what the run did: premium with trades, gain, and where venues filled, exposure and latency.
+
+        Times in which nothing could be entered are shaded: amber where it was reducing, red where it was
+        halted.
+
+        Raises:
+            DataError: when journal or tape is damaged.
+        """
+        from arbkit.live.picture import draw_run
+
+        return draw_run(self)
+
+    def _repr_html_(self) -> str:
+        from arbkit.live.card import card_of
+
+        return card_of(self)
 
     def __repr__(self) -> str:
         return f"RunResult({self.name!r}: {self.mode}, {', '.join(self.pairs)}, {len(self.trades)} trades)"
@@ -196,6 +261,14 @@ def open_run(name: PathLike, root: PathLike = "runs") -> RunResult:
         DataError: with the nearest names, when there is none.
     """
     return RunResult(find_run(name, root))
+
+
+def _as_records(found: list[dict[str, Any]]) -> RecordArray:
+    records = np.zeros(len(found), TRADE_DTYPE)
+    for n, record in enumerate(found):
+        for name, value in record.items():
+            records[n][name] = np.nan if value is None else value
+    return records
 
 
 def _frame(pair: str, records: RecordArray) -> pl.DataFrame:
