@@ -80,6 +80,7 @@ DEFAULT_GUARD: Final = {
     "breaker_loss_pct": 5.0,
     "breaker_cooldown_s": 300.0,
 }
+_DEFAULT_BREAKER: Final = {key: DEFAULT_GUARD[key] for key in ("breaker_loss_pct", "breaker_cooldown_s")}
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,24 @@ def _decided(block: Block, folder: Path) -> DecidedParams | None:
                 f"parameters must be tuned with the guard block they run with, `guard` differs from that of "
                 f"{path.name}; leave `guard` out, or set `allow_untuned_guard: true`"
             )
+    if not block.flag("allow_untuned_guard"):
+        _check_pairs_own_guard(block, decided, path.name)
     return decided
+
+
+def _check_pairs_own_guard(block: Block, decided: DecidedParams, name: str) -> None:
+    """Refuse a pair's own guard where it is another than the one that the parameters were tuned with."""
+    pairs = block.raw("pairs", ())
+    for n, pair in enumerate(pairs if isinstance(pairs, list) else ()):
+        params = pair.get("params") if isinstance(pair, Mapping) else None
+        if not isinstance(params, Mapping) or "guard" not in params:
+            continue
+        own = params["guard"]
+        if own is None or GuardLimits.from_dict(own) != decided.guard:
+            raise ConfigError(
+                f"parameters must be tuned with the guard block they run with, `pairs[{n}].params.guard` "
+                f"differs from that of {name}; leave it out, or set `allow_untuned_guard: true`"
+            )
 
 
 _GUARD_KEYS: Final = tuple(item.name for item in fields(GuardLimits))
@@ -344,7 +362,8 @@ _GUARD_KEYS: Final = tuple(item.name for item in fields(GuardLimits))
 def _guard(block: Block, currency: str) -> GuardLimits:
     """Return the guard block of inline parameters; without one the older system's limits, in KRW."""
     if "guard" in block:
-        return GuardLimits.from_dict(Block("guard", block.raw("guard"), _GUARD_KEYS).raw_values())
+        given = Block("guard", block.raw("guard"), _GUARD_KEYS).raw_values()
+        return GuardLimits.from_dict(_DEFAULT_BREAKER | given)
     if currency == "KRW":
         return GuardLimits.from_dict(DEFAULT_GUARD)
     raise ConfigError(

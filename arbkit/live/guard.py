@@ -18,7 +18,7 @@ from arbkit.decision.envelope import Envelope
 from arbkit.kernels.live import ACTIVE, HALTED, REDUCING
 from arbkit.units import DAY_NS, MINUTE_NS, SECOND_NS
 
-__all__ = ["REASONS", "REFUSALS", "EnvelopeWatch", "TradingGuard", "TradingState"]
+__all__ = ["REASONS", "REFUSALS", "EnvelopeWatch", "HeldBack", "TradingGuard", "TradingState"]
 
 
 class TradingState(IntEnum):
@@ -40,6 +40,8 @@ REASONS: Final[Mapping[str, TradingState]] = {
     "order_in_doubt": TradingState.REDUCING,
     "unhedged": TradingState.REDUCING,
     "rejected_orders": TradingState.REDUCING,
+    "slippage": TradingState.REDUCING,
+    "fill_rate": TradingState.REDUCING,
     "risk_limit": TradingState.REDUCING,
     "loss_breaker": TradingState.REDUCING,
     "stopping": TradingState.REDUCING,
@@ -136,6 +138,49 @@ class TradingGuard:
             for pair, state in self._states.items()
         }
         return {"state": self.desk.name.lower(), "reasons": list(self.reasons()), "pairs": pairs}
+
+
+class HeldBack:
+    """Counts the entries that the trading state alone has kept from being made.
+
+    The rules do not look for entries while a run is reducing, and at nothing while it is halted. An excursion
+    on which an entry would have paid, with room for a trade, counts once per pair, side and reason.
+    """
+
+    def __init__(self) -> None:
+        self._noted: dict[tuple[int, int], set[str]] = {}
+
+    def see(
+        self, p: int, row: tuple[Any, ...], rule: Any, has_room: bool, reasons: Iterator[str]
+    ) -> list[str]:
+        """Take note of a tradable row on which nothing may be entered; return the codes that count anew.
+
+        Args:
+            p: the pair.
+            row: fields of `LIVE_ROW_DTYPE`.
+            rule: its record of `RULES_DTYPE`.
+            has_room: whether another trade could be open.
+            reasons: what holds, as `TradingGuard.reasons` gives it.
+        """
+        _, bid_a, ask_a, bid_b, ask_b, fair = row[:6]
+        signals = (bid_b * fair - ask_a) / ask_a * 1e4, (bid_a - ask_b * fair) / (ask_b * fair) * 1e4
+        level = float(rule["min_spread_bps"]) + float(rule["cost_bps"])
+        codes = [reason.partition(":")[0] for reason in reasons]
+        found: list[str] = []
+        for side, allowed in enumerate((rule["allow_ab"], rule["allow_ba"])):
+            if not (allowed and has_room and signals[side] >= level):
+                self._noted.pop((p, side), None)
+                continue
+            noted = self._noted.setdefault((p, side), set())
+            found += [code for code in codes if code not in noted]
+            noted.update(codes)
+        return found
+
+    def forget(self, p: int) -> None:
+        """Begin anew: the pair may enter."""
+        if self._noted:
+            for side in (0, 1):
+                self._noted.pop((p, side), None)
 
 
 class EnvelopeWatch:

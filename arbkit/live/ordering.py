@@ -17,7 +17,7 @@ from arbkit.errors import ConfigError
 from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
-from arbkit.live.rejections import Rejections
+from arbkit.live.rejections import FillLimits, Rejections
 from arbkit.live.session import Session
 from arbkit.live.stats import Histogram
 from arbkit.venues import BookEvent, OrderKeeper, OrderSide, TradingClient, VenueError, read_intents
@@ -61,11 +61,14 @@ class VenueOrders:
         self._clock = clock
         self._recorded = list(recorded)
         rules = session.config.execution
+        limits = {pair.name: pair.params.guard for pair in session.config.pairs}
+        slips = [own.max_slippage_bps for own in limits.values() if own is not None]
+        max_slip_bps = min([rules.max_slip_bps, *(slip for slip in slips if slip is not None)])
         self.keeper = OrderKeeper(clients, session.journal, clock=clock, grace_s=grace_s)
         self.executor = PairExecutor(
             self.keeper,
             self._book,
-            max_slip_bps=rules.max_slip_bps,
+            max_slip_bps=max_slip_bps,
             naked_slip_bps=max(100.0, rules.max_slip_bps),
             deadline_s=rules.deadline_s,
             execution=rules.legs,
@@ -76,6 +79,7 @@ class VenueOrders:
         self.ready = asyncio.Event()
         self._rejections = Rejections(session.guard, session.refusals, rules.cooldown_s)
         self._pairs = [lane.config for lane in session.lanes]
+        self._limits = FillLimits(session.guard, session.refusals, limits)
         self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
         self._locks = [asyncio.Lock() for _ in self._pairs]
@@ -98,13 +102,23 @@ class VenueOrders:
     def send(self, p: int, orders: Any) -> None:
         """Send the orders of a row; each waits for an earlier life's, and for those of its pair."""
         for order in orders:
-            self._begin(p, self._carry_out(p, self._planned(p, order), order.copy()))
+            plan = self._planned(p, order)
+            if order["trade"] < 0:
+                self._note(p, plan, order)
+            self._begin(p, self._carry_out(p, plan, order.copy()))
 
     def _begin(self, p: int, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[p].add(task)
         task.add_done_callback(self._tasks[p].discard)
         task.add_done_callback(self._failed)
+
+    def _note(self, p: int, plan: PairIntent, order: Any) -> None:
+        """Remember the tops of the books that an entry is decided on."""
+        long, short = (plan.a, plan.b) if order["side"] == 0 else (plan.b, plan.a)
+        legs = self._session.legs
+        tops = legs[long.venue, long.symbol].ask, legs[short.venue, short.symbol].bid
+        self._limits.sent(self._pairs[p].name, int(order["row"]), float(plan.size), *tops)
 
     def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -179,11 +193,14 @@ class VenueOrders:
             self._session.tell(
                 f"{name}: the venue refuses its orders, {', '.join(outcome.reasons)}; it waits"
             )
+        if waits := self._limits.see(outcome, self._clock()):
+            self._session.tell(f"{name}: {', '.join(waits)}; it enters nothing for a while")
         self._outcomes[p].append(outcome)
 
     def outcomes(self, p: int) -> list[Outcome]:
         """Return what became of the pair's orders since last asked."""
-        self._rejections.look(self._pairs[p].name, self._clock())
+        for limits in (self._rejections, self._limits):
+            limits.look(self._pairs[p].name, self._clock())
         known, self._outcomes[p] = self._outcomes[p], []
         return known
 

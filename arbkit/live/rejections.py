@@ -1,15 +1,17 @@
-"""Entries that venues refuse: counted by code, and not sent again and again."""
+"""Entries that venues refuse or fill badly: counted by code, and not sent again and again."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Final
 
+from arbkit.config import GuardLimits
 from arbkit.live.fills import Outcome
 from arbkit.live.guard import TradingGuard
 from arbkit.units import SECOND_NS
 
-__all__ = ["Rejections"]
+__all__ = ["FillLimits", "Rejections"]
 
 _MOST: Final = 5
 
@@ -54,6 +56,64 @@ class Rejections:
         if pair in self._until and now_ns >= self._until[pair]:
             del self._until[pair]
             self._guard.set("rejected_orders", False, scope=pair)
+
+
+class FillLimits:
+    """Holds what venues filled against `max_slippage_bps` and `min_fill_rate` of the guard.
+
+    The rules refuse an entry whose books are too thin before it is sent, where `depth_levels` shows them the
+    books. Here is what really came of it: one entry that slipped too far, or the last five with too small a
+    share filled, and the pair enters nothing for `breaker_cooldown_s`.
+
+    Args:
+        guard: told `slippage` or `fill_rate`, with the figure and its limit.
+        counts: where entries beyond a limit are counted, as `guard_slippage` and `guard_fill_rate`.
+        limits: of each pair, None where it has none.
+    """
+
+    def __init__(
+        self, guard: TradingGuard, counts: Counter[str], limits: Mapping[str, GuardLimits | None]
+    ) -> None:
+        self._guard = guard
+        self._counts = counts
+        self._limits = limits
+        self._sent: dict[tuple[str, int], tuple[float, float, float]] = {}
+        self._rates: dict[str, deque[float]] = {}
+        self._until: dict[tuple[str, str], int] = {}
+
+    def sent(self, pair: str, row: int, size: float, long_top: float, short_top: float) -> None:
+        """Take note of an entry on its way: base units, best ask of its long, best bid of its short leg."""
+        self._sent[pair, row] = size, long_top, short_top
+
+    def see(self, outcome: Outcome, now_ns: int) -> list[str]:
+        """Take note of what became of a decision; returns what its pair must wait for from now on."""
+        known = self._sent.pop((outcome.pair, outcome.row), None) if outcome.trade < 0 else None
+        limits = self._limits.get(outcome.pair)
+        if known is None or limits is None or not (outcome.a.ids or outcome.b.ids):
+            return []
+        size, long_top, short_top = known
+        found = []
+        slip = (outcome.long.average_price / long_top - 1 + 1 - outcome.short.average_price / short_top) * 1e4
+        if limits.max_slippage_bps is not None and slip > limits.max_slippage_bps:
+            found.append(("slippage", f"{slip:.1f} bps, at most {limits.max_slippage_bps:g}"))
+        rates = self._rates.setdefault(outcome.pair, deque(maxlen=_MOST))
+        rates.append(min(outcome.hedged / size, 1.0))
+        mean = sum(rates) / len(rates)
+        if limits.min_fill_rate is not None and len(rates) == _MOST and mean < limits.min_fill_rate:
+            found.append(("fill_rate", f"{mean:.2f}, at least {limits.min_fill_rate:g}"))
+            rates.clear()
+        for reason, detail in found:
+            self._counts[f"guard_{reason}"] += 1
+            self._until[outcome.pair, reason] = now_ns + round(limits.breaker_cooldown_s * SECOND_NS)
+            self._guard.set(reason, True, scope=outcome.pair, detail=detail)
+        return [f"{reason} {detail}" for reason, detail in found]
+
+    def look(self, pair: str, now_ns: int) -> None:
+        """Let the pair enter again where its time is over."""
+        for reason in ("slippage", "fill_rate"):
+            if now_ns >= self._until.get((pair, reason), now_ns + 1):
+                del self._until[pair, reason]
+                self._guard.set(reason, False, scope=pair)
 
 
 def _code(reason: str) -> str:

@@ -12,13 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from arbkit.kernels.live import CLOSED, HALTED, OPENED, REFUSED, SENT, STEPPED, STOPPED
 from arbkit.live.config import LiveConfig, PairConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder
-from arbkit.live.guard import REFUSALS, EnvelopeWatch, TradingGuard
+from arbkit.live.guard import REFUSALS, EnvelopeWatch, HeldBack, TradingGuard
 from arbkit.live.journal import Journal, plain_record
 from arbkit.live.reference import live_reference
 from arbkit.live.rows import FxQuote, FxRate, LegQuote, PairRows, no_rate
@@ -118,6 +119,7 @@ class Session:
         self.decide_ns = Histogram()
         self.latency_ns = Histogram()
         self.refusals: Counter[str] = Counter()
+        self._held_back = HeldBack()
         self.mirrors: list[MarketSink] = []
         self.taps: list[MarketSink] = []
         self.on_trade: Callable[[str, int, dict[str, Any]], None] | None = None
@@ -282,6 +284,10 @@ class Session:
         self.decide_ns.add(ended - began)
         if happened > STEPPED:
             self._happened(p, happened)
+        if row[13] or not row[12]:
+            self._hold_back(p, row)
+        else:
+            self._held_back.forget(p)
         if shares is not None:
             shares.see(p, whole, ladder, lane.rows.scale)
         if lane.watch is not None and happened:
@@ -289,6 +295,21 @@ class Session:
             if outside is not None:
                 self.guard.set("outside_envelope", bool(outside), scope=pair.name, detail=", ".join(outside))
         return happened
+
+    def _hold_back(self, p: int, row: tuple[Any, ...]) -> None:
+        """Count what would have been entered were it not for the trading state, and write it down."""
+        if not _is_tradable(row):
+            return
+        lane, state, rule = self.lanes[p], self.desk.states[p], self.desk.rules[p]
+        name = lane.config.name
+        reasons = chain(self.guard.reasons(), self.guard.reasons(name), () if row[12] else ("instrument",))
+        has_room = bool(state["n_open"] + state["n_entering"] < rule["max_open_trades"])
+        codes = self._held_back.see(p, row, rule, has_room, reasons)
+        if codes:
+            self.refusals.update(codes)
+            number = self.desk.row_number(p)
+            base = {"pair": name, "row": number, "row_ts": row[0]}
+            self.journal.append("decision", **base, what="refused", refusals=codes)
 
     def _scale(self, lane: _Lane, ts: int) -> float:
         if self._sizer is None:
@@ -426,6 +447,8 @@ class Session:
         lane.opened = lane.closed + len(lane.open)
         lane.pnl = sum(record["pnl_usd"] for _, record in trades)
         lane.rejected = self.desk.states[p]["rejected"].tolist()
+        counted = {REFUSALS.get(k, str(k)): count for k, count in enumerate(lane.rejected) if count}
+        self.refusals.update(counted)
 
     def redo(self, p: int, row: Any, ladder: Any) -> None:
         """Put a row of the tape through the rules again that was not yet in the state taken up.
