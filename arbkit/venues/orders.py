@@ -531,7 +531,7 @@ class OrderKeeper:
                 self._contradict(order, report)
             elif self._may_be_gone(order):
                 absences += 1
-                now = time.monotonic()
+                now = asyncio.get_running_loop().time()
                 absent_since = now if absent_since is None else absent_since
                 if absences >= _LEAST_ABSENCES and now - absent_since >= self._grace_s:
                     self._reject(order, "never_placed", f"the venue does not know it, after {order.code}")
