@@ -1,5 +1,8 @@
 """The journal of a run: one JSON object per line, only ever appended to, each line with its checksum.
 
+What must outlive the machine before something is done goes into a small file beside the journal too, which
+the disk takes sooner, and comes from there when the journal is opened again.
+
 A process that is killed may leave a last line that was cut off; it is dropped when the journal is read or
 opened again. Any other damage is an error: what a run did must not be guessed.
 """
@@ -10,6 +13,7 @@ import contextlib
 import math
 import mmap
 import os
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,10 +26,13 @@ import numpy as np
 
 from arbkit._typing import PathLike
 from arbkit.errors import DataError
+from arbkit.live.ahead import WriteAhead
 
 __all__ = ["Journal", "plain_record", "read_journal"]
 
 _CRC: Final = b',"crc":"'
+#: Bytes after which lines wait for the journal itself to be put onto the disk.
+_MOST_WAITING: Final = 1 << 20
 _TAIL: Final = len(_CRC) + 8 + 2  # the checksum, a quote, a brace
 
 
@@ -59,6 +66,24 @@ class Journal:
         whole, self._seq = _whole_bytes(self.path)
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.ftruncate(self._file, whole)
+        self._beside = self.path.with_name(self.path.name + ".ahead")
+        self._ahead: WriteAhead | None = None
+        self._waiting: bytearray | None = None
+        self._behind = False
+        self._lock, self._syncing = threading.Lock(), threading.Lock()
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Append what is on the disk beside the journal and, after a power cut, not in it."""
+        for line in WriteAhead.lines(self._beside):
+            record = _parsed(line[:-1])
+            if record is None:
+                break
+            if record["seq"] == self._seq + 1:
+                self._put(line)
+                self._seq += 1
+        os.fsync(self._file)
+        self._beside.unlink(missing_ok=True)
 
     @property
     def seq(self) -> int:
@@ -82,15 +107,40 @@ class Journal:
             self._seq += 1
             head = {"seq": self._seq, "ts": fields.pop("ts", None) or self._clock(), "kind": kind}
             text += _line(_ENCODER.encode(head | fields))
-        while text:
-            text = text[os.write(self._file, text) :]
+        self._put(text)
+        if self._waiting is not None:
+            with self._lock:
+                self._waiting += text
+                if len(self._waiting) > _MOST_WAITING:
+                    self._waiting.clear()
+                    self._behind = True
         if sync:
-            os.fdatasync(self._file)
+            self.sync()
         return self._seq
 
+    def _put(self, text: bytes) -> None:
+        while text:
+            text = text[os.write(self._file, text) :]
+
     def sync(self) -> None:
-        """Put everything written onto the disk; may be called from another thread."""
-        os.fdatasync(self._file)
+        """Put everything written onto the disk; may be called from other threads.
+
+        The first time it takes longer: a file is made that the disk takes lines into sooner than here.
+        """
+        with self._syncing:
+            if self._file < 0:
+                return
+            if self._ahead is None:
+                self._waiting = bytearray()
+                self._ahead = WriteAhead(self._beside)
+                os.fdatasync(self._file)
+                return
+            with self._lock:
+                text, self._waiting = bytes(self._waiting or b""), bytearray()
+                behind, self._behind = self._behind, False
+            if behind or (text and not self._ahead.put(text)):
+                os.fdatasync(self._file)
+                self._ahead.start_over()
 
     def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
         """Tell whether a fill was written; the whole file is looked through, from its end."""
@@ -113,9 +163,12 @@ class Journal:
     def close(self) -> None:
         """Put everything onto the disk and close the file; idempotent."""
         if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
+            with self._syncing:
+                os.fsync(self._file)
+                if self._ahead is not None:
+                    self._ahead.close()
+                os.close(self._file)
+                self._file = -1
 
 
 def read_journal(path: PathLike, *kinds: str) -> Iterator[dict[str, Any]]:

@@ -342,6 +342,7 @@ class LiveRunner:
         clients: dict[str, Any]
         if self.config.mode == "live":
             clients = dict(real_clients(self.config, self._environ))
+            await asyncio.to_thread(session.journal.sync)  # the first time takes longer than an order may
         else:
             paper = await paper_accounts(self.config, clock, self._recorded)
             session.mirrors += [PerVenue(client) for client in paper.values()]

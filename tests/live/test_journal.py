@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from arbkit.errors import DataError
+from arbkit.live.ahead import WriteAhead
 from arbkit.live.journal import Journal, plain_record, read_journal
 from arbkit.records import TRADE_DTYPE
 
@@ -85,3 +87,49 @@ def test_a_fill_is_found_by_venue_symbol_and_number(tmp_path: Path) -> None:
         assert not journal.has_fill("upbit", "KRW-BTC", "t")
     finally:
         journal.close()
+
+
+def test_what_was_put_onto_the_disk_beside_the_journal_comes_back(tmp_path: Path) -> None:
+    path, disk = tmp_path / "journal.jsonl", tmp_path / "disk"
+    journal = Journal(path)
+    journal.append("start", sync=True)
+    for n in range(5):
+        journal.append("intent", n=n, sync=n == 3)
+    disk.mkdir()
+    # A power cut: of the journal there is only what was written through, beside it all that was synced.
+    lines = path.read_bytes().splitlines(keepends=True)
+    (disk / "journal.jsonl").write_bytes(b"".join(lines[:2]) + lines[2][:20])
+    shutil.copy(tmp_path / "journal.jsonl.ahead", disk)
+    journal.close()
+    assert [item.name for item in tmp_path.iterdir() if item.is_file()] == ["journal.jsonl"]
+    again = Journal(disk / "journal.jsonl")
+    assert again.append("resume") == 6
+    again.close()
+    assert [line.get("n") for line in read_journal(disk / "journal.jsonl", "intent")] == [0, 1, 2, 3]
+    assert [line["seq"] for line in read_journal(disk / "journal.jsonl")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_file_beside_the_journal_that_is_full_begins_again(tmp_path: Path) -> None:
+    ahead = WriteAhead(tmp_path / "x", 100)
+    first, second = b"a" * 59 + b"\n", b"b" * 49 + b"\n"
+    assert ahead.put(first)
+    assert not ahead.put(second)
+    ahead.start_over()
+    assert ahead.put(second)
+    assert list(WriteAhead.lines(tmp_path / "x")) == [second, first[50:]]
+    ahead.close()
+    assert list(WriteAhead.lines(tmp_path / "x")) == []
+
+
+def test_lines_that_nobody_asks_to_put_onto_the_disk_do_not_pile_up(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("start", sync=True)
+    for _ in range(40):
+        journal.append("feed", detail="x" * 30_000)
+    assert len(journal._waiting or b"") < 1 << 20
+    journal.append("intent", sync=True)
+    journal.append("intent", sync=True)
+    assert list(WriteAhead.lines(tmp_path / "journal.jsonl.ahead")) == [
+        (tmp_path / "journal.jsonl").read_bytes().splitlines(keepends=True)[-1]
+    ]
+    journal.close()
