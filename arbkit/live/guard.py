@@ -37,6 +37,7 @@ REASONS: Final[Mapping[str, TradingState]] = {
     "stale_params": TradingState.REDUCING,
     "outside_envelope": TradingState.REDUCING,
     "venue_down": TradingState.REDUCING,
+    "fx_missing": TradingState.REDUCING,
     "order_in_doubt": TradingState.REDUCING,
     "unhedged": TradingState.REDUCING,
     "rejected_orders": TradingState.REDUCING,
@@ -132,10 +133,11 @@ class TradingGuard:
         return reason in self._reasons.get(scope, {})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all states with their reasons."""
+        """Return the state of the desk, and of the pairs that are not active, with their reasons."""
         pairs = {
             pair: {"state": TradingState(state).name.lower(), "reasons": list(self.reasons(pair))}
             for pair, state in self._states.items()
+            if state
         }
         return {"state": self.desk.name.lower(), "reasons": list(self.reasons()), "pairs": pairs}
 

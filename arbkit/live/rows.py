@@ -170,6 +170,10 @@ class PairRows:
             ts, bid_a, ask_a, bid_b, ask_b, fair, scale, fx_a, fx_b, a.ts, b.ts, fx_ts, int(entry_ok), state,
         )  # fmt: skip
 
+    def has_rate(self, ts: int) -> bool:
+        """Tell whether both legs can be converted into the account currency at a time."""
+        return self.fx_a.at(ts)[2] > 0 and self.fx_b.at(ts)[2] > 0
+
     def ladder(self, ts: int) -> FloatArray | None:
         """Return the ladders of the moment, float64 (8, levels) in the order of `Ladders`; None without."""
         if not self.levels:

@@ -71,6 +71,7 @@ class _Lane:
         self.pnl = 0.0
         self.opened = self.closed = 0
         self.seen = 0
+        self.has_rate = True
 
 
 class Session:
@@ -264,6 +265,8 @@ class Session:
         entry_ok = not known or (
             known.get((pair.venue_a, pair.symbol_a), True) and known.get((pair.venue_b, pair.symbol_b), True)
         )
+        if self.fx is not None:
+            self._watch_rate(lane, ts)
         row = lane.rows.row(ts, entry_ok, self.guard.state_of(pair.name), self._scale(lane, ts))
         if row is None:
             return 0
@@ -295,6 +298,18 @@ class Session:
             if outside is not None:
                 self.guard.set("outside_envelope", bool(outside), scope=pair.name, detail=", ".join(outside))
         return happened
+
+    def _watch_rate(self, lane: _Lane, ts: int) -> None:
+        """Say so where a leg cannot be converted, which no row would tell but by NaN."""
+        rows = lane.rows
+        if not (rows.a.ts and rows.b.ts):
+            return
+        has_rate = rows.has_rate(ts)
+        if has_rate != lane.has_rate:
+            lane.has_rate = has_rate
+            assert self.config.fx is not None
+            detail = f"{self.config.fx.leg} is not known or too old"
+            self.guard.set("fx_missing", not has_rate, scope=lane.config.name, detail=detail)
 
     def _hold_back(self, p: int, row: tuple[Any, ...]) -> None:
         """Count what would have been entered were it not for the trading state, and write it down."""

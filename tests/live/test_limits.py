@@ -244,6 +244,25 @@ def test_venues_that_fill_too_little_let_their_pair_wait(configure: Configure, r
     assert parity_of(run).ok
 
 
+def test_a_rate_that_is_missing_is_a_state_with_a_reason(configure: Configure) -> None:
+    fx = {"venue": "upbit", "symbol": "KRW-USDT", "max_age": "2s"}
+    config = configure(reference="none", params=OFTEN, fx=fx)
+    runner = LiveRunner(config)
+    for _ in range(700):
+        runner.run_once()
+    final = runner.close()
+    run = open_run(config.runs / "small")
+    states = [(line["state"], *line["reasons"]) for line in run.records("guard") if line["pair"] == "BTC"]
+    said = "fx_missing: upbit/KRW-USDT is not known or too old"
+    assert states[:3] == [("reducing", said), ("active",), ("reducing", said)]
+    assert final["guard_counts"]["fx_missing"] >= 2
+    rows, _ = read_tape(run.folder.tape("BTC"))
+    converted = rows["fx_a"] > 0
+    assert (rows["state"][converted] == 0).all()
+    assert (rows["state"][~converted] == 1).all()
+    assert converted.any()
+
+
 def test_a_pairs_own_guard_is_held_against_the_decided_one(recording: Path, tmp_path: Path) -> None:
     from tests.live.test_guard import decided, params_file
 
