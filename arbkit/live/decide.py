@@ -120,8 +120,8 @@ class Desk:
         pairs: in the order in which rows of one moment are processed.
         limits: what they share.
 
-    Parameters that only a backtest has are off: `close_at_end` (a live run has no end) and `funding` (a
-    venue's payments are in its balance).
+    Parameters that only a backtest has are off: `close_at_end` (a live run has no end) and `funding` (what is
+    paid is booked with `pay` once it is known).
     """
 
     def __init__(self, pairs: Sequence[PairRules], limits: DeskLimits) -> None:
@@ -235,6 +235,11 @@ class Desk:
     def dropped(self, p: int, k: int) -> None:
         """Forget the k-th order on its way: nothing came of it."""
         live_drop(p, k, self.states, self.shared, self.trades, self.lanes[p].orders)
+
+    def pay(self, p: int, position: int, usd: float) -> None:
+        """Book a funding payment on an open trade: what it receives, or pays where that is below 0."""
+        self.trades[position]["funding_usd"] += usd
+        self.states[p]["funding"] += usd
 
     def charge(self, usd: float) -> None:
         """Take money off the balance that belongs to no trade: what failed orders cost."""

@@ -21,10 +21,10 @@ from arbkit.live.fills import Outcome
 from arbkit.live.result import RunResult
 from arbkit.panel import Panel
 
-__all__ = ["CAUSES", "Difference", "alike", "compare_fills", "pnl_of"]
+__all__ = ["CAUSES", "Difference", "alike", "compare_fills", "late_funding", "pnl_of"]
 
 #: What a difference can come from.
-CAUSES: Final = ("latency", "fill", "fee", "fx", "guard", "none")
+CAUSES: Final = ("latency", "fill", "fee", "fx", "funding", "feed", "guard", "none")
 _EXACT: Final = 1e-9
 #: Of the notional: what is left over by rounding.
 _CRUMB: Final = 1e-7
@@ -69,9 +69,32 @@ def alike(trade: Any, twin: Any) -> bool:
     )
 
 
+def _numbers(run: RunResult, pair: str) -> list[int]:
+    """Return the numbers of a pair's trades, in the order of `RunResult.trade_records`."""
+    lines = run.records("trade_opened", "trade_closed")
+    return sorted({line["trade"] for line in lines if line["pair"] == pair})
+
+
+def late_funding(run: RunResult, pair: str) -> dict[int, float]:
+    """Return what funding was known only after a trade was closed, by its place in the records."""
+    place = {number: n for n, number in enumerate(_numbers(run, pair))}
+    return {place[number]: usd for number, (usd, _) in _funding(run, pair, "late").items()}
+
+
+def _funding(run: RunResult, pair: str, what: str) -> dict[int, tuple[float, float]]:
+    """Return what funding each trade got, and by the rule would have: of `trades` in their PnL, or `late`."""
+    found: dict[int, tuple[float, float]] = {}
+    for line in run.records("funding"):
+        for number, usd, rule in line[what] if line["pair"] == pair else ():
+            before = found.get(number, (0.0, 0.0))
+            found[number] = (before[0] + usd, before[1] + rule)
+    return found
+
+
 class _Filled(NamedTuple):
     """One trade of a run with what decided and filled it."""
 
+    number: int
     record: Any
     entry: Mapping[str, Any]
     exits: list[Mapping[str, Any]]
@@ -95,7 +118,7 @@ def compare_fills(
         The differences, and how many trades have none.
     """
     params = run.params(pair).replace(
-        close_at_end=False, funding=False, latency_ms=0.0, latency_a_ms=None, latency_b_ms=None
+        close_at_end=False, latency_ms=0.0, latency_a_ms=None, latency_b_ms=None
     )
     known = backtest(panel, params, engine="scan").records
     twins = {(int(t["entry_ts"]), int(t["side"])): t for t in known}
@@ -104,6 +127,7 @@ def compare_fills(
         for line in run.records("outcome")
         if line["pair"] == pair
     }
+    paid = _funding(run, pair, "trades")
     filled, lost = _filled(run, pair, own)
     differences = [Difference(pair, ts, "missing", "fill", usd) for ts, usd in lost]
     same = 0
@@ -113,9 +137,12 @@ def compare_fills(
         if twin is None:
             rows = {int(line["decided_row"]) for line in (trade.entry, *trade.exits)}
             cause = "none" if rows & set(strange) else "fill" if trade.failed else "latency"
-            differences.append(Difference(pair, key[0], "extra", cause, _earned(trade)))
+            otherwise = _otherwise(trade, paid)
+            if abs(otherwise) > _EXACT:
+                differences.append(Difference(pair, key[0], "pnl", "funding", otherwise))
+            differences.append(Difference(pair, key[0], "extra", cause, _earned(trade) - otherwise))
             continue
-        found = list(_causes(pair, trade, twin, outcomes, params, panel))
+        found = list(_causes(pair, trade, twin, outcomes, params, panel, paid))
         differences += found
         same += not found
     failed, beyond = {ts for ts, _ in lost}, {int(panel.ts[row]) for row in strange if row < len(panel)}
@@ -128,10 +155,7 @@ def compare_fills(
 def _filled(run: RunResult, pair: str, own: RecordArray) -> tuple[list[_Filled], list[tuple[int, float]]]:
     """Return the trades with the lines that tell of their fills, and what failed entries cost."""
     lines = [line for line in run.records("decision") if line["pair"] == pair]
-    numbers = sorted(
-        {line["trade"] for line in run.records("trade_opened", "trade_closed") if line["pair"] == pair}
-    )
-    records = dict(zip(numbers, own, strict=True))
+    records = dict(zip(_numbers(run, pair), own, strict=True))
     trades: dict[int, _Filled] = {}
     origin: dict[int, int] = {}
     lost: list[tuple[int, float]] = []
@@ -139,7 +163,7 @@ def _filled(run: RunResult, pair: str, own: RecordArray) -> tuple[list[_Filled],
         what, number = line["what"], line.get("trade", -1)
         first = origin.get(number, number)
         if what == "entry_filled":
-            trades[number] = _Filled(records[number], line, [], [], 0)
+            trades[number] = _Filled(number, records[number], line, [], [], 0)
         elif what == "entry_failed":
             lost.append((line["decided_ts"], line["usd"]))
         elif what == "exit_filled":
@@ -150,6 +174,12 @@ def _filled(run: RunResult, pair: str, own: RecordArray) -> tuple[list[_Filled],
         elif what == "exit_failed" and first in trades:
             trades[first] = trades[first]._replace(failed=trades[first].failed + 1)
     return list(trades.values()), lost
+
+
+def _otherwise(trade: _Filled, paid: Mapping[int, tuple[float, float]]) -> float:
+    """Return what funding a trade got above what the rule gives it."""
+    booked, by_rule = paid.get(trade.number, (0.0, 0.0))
+    return booked - by_rule
 
 
 def _earned(trade: _Filled) -> float:
@@ -163,12 +193,17 @@ def _causes(
     outcomes: Mapping[tuple[int, int], Outcome],
     params: Params,
     panel: Panel,
+    paid: Mapping[int, tuple[float, float]],
 ) -> Iterator[Difference]:
     """Yield the parts of the difference between a filled trade and its twin."""
     ts = int(trade.entry["decided_ts"])
     total = _earned(trade) - pnl_of(twin)
     whole = len(trade.exits) == 1 and not trade.parts and twin["exit_index"] >= 0
     if not whole or int(trade.exits[0]["decided_ts"]) != int(twin["exit_ts"]):
+        otherwise = _otherwise(trade, paid)
+        if abs(otherwise) > _EXACT:
+            yield Difference(pair, ts, "pnl", "funding", otherwise)
+        total -= otherwise
         if abs(total) > _EXACT:
             cause = "fill" if trade.parts or trade.failed else "latency"
             yield Difference(pair, ts, "pnl", cause, total)
@@ -187,7 +222,9 @@ def _causes(
     m3 = _value(booked, size, params, on_ab)
     fees = -(float(trade.entry["extra_fees_usd"]) + float(trade.exits[0]["extra_fees_usd"]))
     beside = float(trade.entry["beside_usd"]) + float(trade.exits[0]["beside_usd"])
-    parts = {"fill": m1 - pnl_of(twin) + beside, "latency": m2 - m1, "fx": m3 - m2, "fee": fees}
+    due = float(twin["funding_usd"])
+    parts = {"fill": m1 - (pnl_of(twin) - due) + beside, "latency": m2 - m1, "fx": m3 - m2, "fee": fees}
+    parts["funding"] = paid.get(trade.number, (0.0, 0.0))[0] - due
     rest = total - sum(parts.values())
     if params.fx_settlement == "at_exit":
         parts["fx"] += rest

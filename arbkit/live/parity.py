@@ -16,7 +16,7 @@ from typing import Any
 from arbkit._typing import RecordArray
 from arbkit.config import Params
 from arbkit.engine import Portfolio, backtest
-from arbkit.live.differences import CAUSES, Difference, alike, compare_fills, pnl_of
+from arbkit.live.differences import CAUSES, Difference, alike, compare_fills, late_funding, pnl_of
 from arbkit.live.redone import undecided
 from arbkit.live.result import RunResult
 from arbkit.panel import Panel
@@ -98,7 +98,7 @@ def parity_of(run: RunResult) -> Parity:
             strange = [row for name, row in anew if name == pair]
             found, equal = compare_fills(run, pair, panels[pair], own, strange)
         else:
-            found, equal = _compare(pair, own, known[pair])
+            found, equal = _compare(pair, own, known[pair], late_funding(run, pair))
         differences += found
         same += equal
     differences += _guarded(run, known)
@@ -134,7 +134,7 @@ def _replayed(run: RunResult, panels: Mapping[str, Panel]) -> dict[str, RecordAr
 
 def _as_run(run: RunResult, pair: str) -> Params:
     own = run.params(pair).replace(
-        close_at_end=False, funding=False, stop_on_drawdown_pct=None, stop_on_drawdown_mtm_pct=None
+        close_at_end=False, stop_on_drawdown_pct=None, stop_on_drawdown_mtm_pct=None
     )
     return own.replace(initial_balance_usd=10_000.0)
 
@@ -143,22 +143,27 @@ def _is_delayed(params: Params) -> bool:
     return any((params.latency_ms, params.latency_a_ms, params.latency_b_ms))
 
 
-def _compare(pair: str, own: RecordArray, known: RecordArray) -> tuple[list[Difference], int]:
-    """Compare trades that the rules filled: the same rows must give the same numbers."""
+def _compare(
+    pair: str, own: RecordArray, known: RecordArray, late: Mapping[int, float]
+) -> tuple[list[Difference], int]:
+    """Compare trades that the rules filled: the same rows must give the same numbers.
+
+    `late` is the funding of trades, by their place, that was known when they were closed already.
+    """
     differences = []
     theirs = {(int(t["entry_ts"]), int(t["side"])): t for t in known}
     same = 0
-    for trade in own:
+    for n, trade in enumerate(own):
         twin = theirs.pop((int(trade["entry_ts"]), int(trade["side"])), None)
         if twin is None:
             differences.append(Difference(pair, int(trade["entry_ts"]), "extra", "none", pnl_of(trade)))
         elif alike(trade, twin):
             same += 1
         else:
-            cause = "guard" if _was_flattened(trade) else "none"
-            differences.append(
-                Difference(pair, int(trade["entry_ts"]), "pnl", cause, pnl_of(trade) - pnl_of(twin))
-            )
+            usd = pnl_of(trade) - pnl_of(twin)
+            lacks = abs(usd + late.get(n, 0.0)) <= 1e-9 * max(1.0, abs(pnl_of(twin)))
+            cause = "guard" if _was_flattened(trade) else "funding" if n in late and lacks else "none"
+            differences.append(Difference(pair, int(trade["entry_ts"]), "pnl", cause, usd))
     differences += [
         Difference(pair, int(twin["entry_ts"]), "missing", "none", -pnl_of(twin)) for twin in theirs.values()
     ]

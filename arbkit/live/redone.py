@@ -43,6 +43,9 @@ def undecided(run: RunResult) -> list[tuple[str, int]]:
     booked: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     made: set[_Decision] = set()
     forced: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    paid: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for line in run.records("funding"):
+        paid[line["pair"], line["row"]].append(line)
     for line in run.records("decision"):
         key = (line["pair"], line["row"])
         if line["what"] in _BOOKED:
@@ -54,11 +57,11 @@ def undecided(run: RunResult) -> list[tuple[str, int]]:
     records = {
         (line["kind"], line["trade"]): line["record"] for line in run.records("trade_opened", "trade_closed")
     }
-    anew = set(_decisions(run, booked, forced, records))
+    anew = set(_decisions(run, booked, forced, records, paid))
     return sorted({(d.pair, d.row) for d in made ^ anew})
 
 
-def _decisions(run: RunResult, booked: Any, forced: Any, records: Any) -> Iterator[_Decision]:
+def _decisions(run: RunResult, booked: Any, forced: Any, records: Any, paid: Any) -> Iterator[_Decision]:
     pairs = run.pairs
     desk = Desk([PairRules(p, run.params(p), True) for p in pairs], DeskLimits(**run.about["limits"]))
     tapes = [read_tape(run.folder.tape(p), run.params(p).depth_levels) for p in pairs]
@@ -66,6 +69,10 @@ def _decisions(run: RunResult, booked: Any, forced: Any, records: Any) -> Iterat
     for _, p, n in order:
         rows, ladders = tapes[p]
         desk.push(p, rows[n].item(), ladders[:, n] if ladders.shape[2] else None)
+        for line in paid.get((pairs[p], n), ()):
+            for trade, usd, _ in line["trades"]:
+                desk.pay(p, trade, usd)
+            desk.charge(-sum(usd for _, usd, _ in line["late"]))
         for line in booked.get((pairs[p], n), ()):
             _book(desk, p, line, records)
         for trade in forced.get((pairs[p], n), ()):

@@ -137,7 +137,7 @@ class RunResult:
             reference=about["reference"],
         )
         plain = bool((rows["fx_a"] == 1).all() and (rows["fx_b"] == 1).all())
-        return Panel(
+        panel = Panel(
             rows["ts"].copy(),
             *(rows[name].copy() for name in ("bid_a", "ask_a", "bid_b", "ask_b")),
             fair=None if split_view(about["reference"])[0] == "none" else fair,
@@ -148,6 +148,19 @@ class RunResult:
             scale=None if (rows["scale"] == 1).all() else rows["scale"].copy(),
             meta=meta,
         )
+        return panel.with_funding(self._payments(pair, panel)) if params.funding and len(panel) else panel
+
+    def _payments(self, pair: str, panel: Panel) -> pl.DataFrame:
+        """Return the funding rates of a pair's legs within a panel."""
+        import polars as pl
+
+        inside = [
+            (line["paid_ts"], "ab"[line["leg"]], line["rate"])
+            for line in self.records("funding")
+            if line["pair"] == pair and panel.ts[0] <= line["paid_ts"] <= panel.ts[-1]
+        ]
+        schema: dict[str, Any] = {"ts": pl.Datetime("ns", "UTC"), "leg": pl.String, "rate": pl.Float64}
+        return pl.DataFrame(inside, schema=schema, orient="row").sort("ts")
 
     def tape(self, pair: str) -> RecordArray:
         """Return the rows of a pair, `LIVE_ROW_DTYPE` (n,): what each decision saw, and in which state."""

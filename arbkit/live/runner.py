@@ -18,6 +18,7 @@ from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.live.config import LiveConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder, write_json
+from arbkit.live.funding import FundingBook, follow_funding, recorded_payments
 from arbkit.live.journal import Journal, read_journal
 from arbkit.live.losses import LossWatch
 from arbkit.live.ordering import VenueOrders
@@ -28,6 +29,7 @@ from arbkit.live.session import Session, Sizer
 from arbkit.live.stores import StateStore, open_store
 from arbkit.live.warm_up import remembered, warm_up
 from arbkit.panel import split_view
+from arbkit.units import HOUR_NS
 from arbkit.venues import MarketFeed
 
 if TYPE_CHECKING:
@@ -144,6 +146,7 @@ class LiveRunner:
             pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
             session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)
             self._held.callback(session.close)
+            self._account_funding(session)
             taken = resume(session, folder, self._remembered()) if goes_on else None
             if taken is not None and self._replay is not None:
                 session.prime(self._replay.latest(taken.last_ts))
@@ -156,6 +159,17 @@ class LiveRunner:
             self._held.close()
             raise
         return taken
+
+    def _account_funding(self, session: Session) -> None:
+        """Let the session book funding where the parameters ask for it."""
+        book = FundingBook(session.desk, self.config.pairs, [lane.tape for lane in session.lanes])
+        if not book.needed:
+            return
+        session.funding = book
+        if self.folder.journal.is_file():
+            book.taken_up(read_journal(self.folder.journal, "funding"))
+        if self.config.replay is not None:
+            recorded_payments(self.config.replay.dataset, book, self.config)
 
     def _remembered(self) -> dict[int, list[Any]]:
         """Return the rows that pairs with a scale were warmed up with; the checkpoint has a reference's."""
@@ -360,7 +374,23 @@ class LiveRunner:
         from arbkit.live.feeds import live_feeds
 
         self._open_feeds = live_feeds(self.config, poll_interval_s)
-        return [*(feed.run(self.session) for feed in self._open_feeds), self._follow_states()]
+        feeds = [*(feed.run(self.session) for feed in self._open_feeds), self._follow_states()]
+        return feeds if self.session.funding is None else [*feeds, self._follow_funding(taken)]
+
+    async def _follow_funding(self, taken: Resumed | None) -> None:
+        """Ask what perpetual legs pay; a run that goes on asks for what was paid meanwhile, too."""
+        session = self.session
+        assert session.funding is not None
+        since = time.time_ns()
+        if taken is not None:
+            held = [int(session.desk.trades[t]["entry_ts"]) for lane in session.lanes for t in lane.open]
+            since = min([taken.last_ts - HOUR_NS, *held])
+        await follow_funding(
+            self.config,
+            session.funding,
+            since,
+            lambda venue, text: session.trouble("funding", text, venue=venue),
+        )
 
     async def _follow_states(self) -> None:
         """Ask every minute whether the venues take orders in the instruments."""

@@ -19,6 +19,7 @@ from arbkit.kernels.live import CLOSED, HALTED, OPENED, REFUSED, SENT, STEPPED, 
 from arbkit.live.config import LiveConfig, PairConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder
+from arbkit.live.funding import FundingBook
 from arbkit.live.guard import REFUSALS, EnvelopeWatch, HeldBack, TradingGuard
 from arbkit.live.journal import Journal, plain_record
 from arbkit.live.reference import live_reference
@@ -88,6 +89,7 @@ class Session:
     Attributes:
         shares: the weights over the pairs, where they are asked for.
         orders: where orders go that venues fill; None where the rules' own model fills them.
+        funding: books what perpetual legs pay; None where that is not accounted.
         mirrors: who is shown every book before it is decided on.
         taps: who is shown it afterwards.
     """
@@ -105,6 +107,7 @@ class Session:
         self.config = config
         self.journal = journal
         self.orders: OrderDesk | None = None
+        self.funding: FundingBook | None = None
         self._sizer = sizer
         self._clock = clock
         by_venue = config.execution.fills == "venue"
@@ -278,6 +281,8 @@ class Session:
         desk.push(p, row, ladder)
         lane.tape.write(desk.last_row(p), ladder)
         lane.seen += 1
+        if self.funding is not None and _is_tradable(row):
+            self._book_funding(p, row)
         if self.orders is not None:
             self._book_outcomes(p, row)
         if self._flattening and lane.open and _is_tradable(row):
@@ -332,6 +337,13 @@ class Session:
         a, b = lane.rows.a, lane.rows.b
         scale = self._sizer.scale(lane.config.name, ts, (a.bid + a.ask) / 2, (b.bid + b.ask) / 2)
         return min(1.0, max(0.0, scale)) if scale == scale else 0.0
+
+    def _book_funding(self, p: int, row: tuple[Any, ...]) -> None:
+        """Book the payments that fell due, before anything else is done on a tradable row."""
+        assert self.funding is not None
+        if lines := self.funding.on_row(p, row):
+            self.lanes[p].pnl += sum(usd for line in lines for _, usd, _ in line["late"])
+            self._write(p, [("funding", line) for line in lines])
 
     def _book_outcomes(self, p: int, row: tuple[Any, ...]) -> None:
         """Book what became of orders, as the first thing on a tradable row."""
@@ -470,7 +482,10 @@ class Session:
 
         `orders` is None meanwhile: what would be sent now was decided long ago.
         """
-        self.desk.push(p, row.item(), ladder)
+        plain = row.item()
+        self.desk.push(p, plain, ladder)
+        if self.funding is not None and _is_tradable(plain):
+            self._book_funding(p, plain)
         happened = self.desk.decide(p)
         if happened > STEPPED:
             self._happened(p, happened)
