@@ -33,6 +33,9 @@ class NoLog:
     def sync(self) -> None:
         pass
 
+    def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
+        return False
+
 
 class Played:
     """Both venues after one pair of orders."""
