@@ -12,8 +12,8 @@ import asyncio
 import math
 import time
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from arbkit._typing import PathLike
 from arbkit.live.config import LiveConfig, PairConfig
@@ -23,7 +23,7 @@ from arbkit.units import MINUTE_NS, SECOND_NS
 from arbkit.venues import VenueError
 from arbkit.venues.feeds import MarketData
 
-__all__ = ["FundingBook", "Payment", "follow_funding", "perpetual_legs", "recorded_payments"]
+__all__ = ["FundingBook", "Payment", "follow_funding", "perpetual_legs", "recorded_payments", "told_by"]
 
 #: How often a venue is asked what it paid once a payment is due, and at most otherwise.
 _ASK_S: Final = 2.0
@@ -203,11 +203,24 @@ def _ns() -> Any:
     return pl.col("ts").to_physical()
 
 
-class _Tells(Protocol):
-    """Who knows what was paid."""
+#: Says what an account was paid for a venue's symbol since a time, by time.
+Told = Callable[[str, str, int], Awaitable[Mapping[int, float]]]
 
-    async def paid(self, symbol: str, since_ns: int) -> Mapping[int, float]:
-        """Return what the account was paid for a symbol, by time."""
+
+def told_by(clients: Mapping[str, Any], before: Callable[[str, str], Any]) -> Told:
+    """Return who asks the clients of venues what the account was paid, where they can tell.
+
+    A position that was there `before` the run is paid for, too: then nobody says which part is the run's.
+    """
+
+    async def told(venue: str, symbol: str, since_ns: int) -> Mapping[int, float]:
+        ask = getattr(clients[venue], "funding_paid", None)
+        if ask is None or before(venue, symbol):
+            return {}
+        found: Mapping[int, float] = await ask(symbol, since_ns)
+        return found
+
+    return told
 
 
 async def follow_funding(
@@ -215,7 +228,7 @@ async def follow_funding(
     book: FundingBook,
     since_ns: int,
     trouble: Callable[[str, str], None],
-    accounts: Mapping[str, _Tells] | None = None,
+    told: Told | None = None,
 ) -> None:
     """Ask the venues what was paid, soon after each payment is due, until cancelled.
 
@@ -224,7 +237,7 @@ async def follow_funding(
         book: told of payments.
         since_ns: payments from then on count.
         trouble: called with a venue and what went wrong there.
-        accounts: by venue, those that say what they were really paid.
+        told: says what the account was really paid, where there is one.
     """
     from arbkit.live.feeds import open_states
 
@@ -238,10 +251,10 @@ async def follow_funding(
                 try:
                     for key in own:
                         if time.time_ns() >= due[key]:
-                            await _ask(data, book, key, since, (accounts or {}).get(venue))
+                            await _ask(data, book, key, since, told)
                     coming = await data.upcoming_funding([symbol for _, symbol in own])
-                except VenueError as error:
-                    trouble(venue, str(error))
+                except (VenueError, LookupError, TypeError, ValueError) as error:
+                    trouble(venue, str(error) if isinstance(error, VenueError) else repr(error))
                     continue
                 for key in own:
                     _schedule(key, coming, since, due)
@@ -254,13 +267,13 @@ async def follow_funding(
 
 
 async def _ask(
-    data: MarketData, book: FundingBook, key: _Key, since: dict[_Key, int], account: _Tells | None
+    data: MarketData, book: FundingBook, key: _Key, since: dict[_Key, int], told: Told | None
 ) -> None:
     """Take what was paid since last asked; what the account has not told yet is waited for."""
-    paid = {} if account is None else await account.paid(key[1], since[key] - _WAIT_NS)
+    paid = {} if told is None else await told(*key, since[key] - _WAIT_NS)
     for item in await data.funding(key[1], since[key]):
         amount = next((amount for ts, amount in paid.items() if abs(ts - item.ts) < _WAIT_NS), None)
-        if account is not None and amount is None and time.time_ns() - item.ts < _WAIT_NS:
+        if told is not None and amount is None and time.time_ns() - item.ts < _WAIT_NS:
             return
         book.know(*key, Payment(item.ts, item.rate, amount))
         since[key] = max(since[key], item.ts + 1)

@@ -204,6 +204,10 @@ class VenueOrders:
         known, self._outcomes[p] = self._outcomes[p], []
         return known
 
+    def before(self, venue: str, symbol: str) -> Decimal:
+        """Return the position that was there before the run."""
+        return self._baseline.get((venue, symbol), Decimal(0))
+
     def not_booked(self) -> str:
         """Say in words which fills no row has booked yet; empty where there are none."""
         filled = [outcome for own in self._outcomes for outcome in own if outcome.hedged > 0]

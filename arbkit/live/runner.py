@@ -18,7 +18,7 @@ from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.live.config import LiveConfig
 from arbkit.live.decide import Desk, PairRules
 from arbkit.live.folder import RunFolder, write_json
-from arbkit.live.funding import FundingBook, follow_funding, recorded_payments
+from arbkit.live.funding import FundingBook, Told, follow_funding, recorded_payments, told_by
 from arbkit.live.journal import Journal, read_journal
 from arbkit.live.losses import LossWatch
 from arbkit.live.ordering import VenueOrders
@@ -89,6 +89,7 @@ class LiveRunner:
         self._recorded: list[dict[str, Any]] = []
         self._orders: VenueOrders | None = None
         self._recording: RunRecording | None = None
+        self._told: Told | None = None
 
     def at_risk(self) -> list[str]:
         """Return, line by line, what a run may do with the money it is given."""
@@ -364,6 +365,8 @@ class LiveRunner:
         session.guard.set("reconciling", True)
         grace_s = 2.0 if self.config.mode == "live" else 0.0
         self._orders = session.orders = VenueOrders(session, clients, self._recorded, clock, grace_s)
+        if self.config.mode == "live":
+            self._told = told_by(clients, self._orders.before)
         self._recorded = []
         return self._orders
 
@@ -390,6 +393,7 @@ class LiveRunner:
             session.funding,
             since,
             lambda venue, text: session.trouble("funding", text, venue=venue),
+            self._told,
         )
 
     async def _follow_states(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from arbkit.units import MS_NS
 from arbkit.venues.protocol import AccountSink, Balance, Fill, Instrument, OrderReport, OrderSide, OrderStatus
 from arbkit.wire.symbols import contract_multiple
 
@@ -22,6 +23,7 @@ __all__ = [
     "spot_balances",
     "spot_instruments",
     "usdm_balances",
+    "usdm_income",
     "usdm_instruments",
     "usdm_positions",
 ]
@@ -187,6 +189,16 @@ def usdm_positions(rows: Sequence[Mapping[str, Any]] | None, instruments: _Instr
         amount = _number(row["positionAmt"]) * _unit(instruments, row["symbol"])
         if amount:
             found[row["symbol"]] = found.get(row["symbol"], Decimal(0)) + amount
+    return found
+
+
+def usdm_income(rows: Sequence[Mapping[str, Any]] | None, symbol: str) -> dict[int, float]:
+    """Return the amounts of `/fapi/v1/income` of a symbol, by time in nanoseconds."""
+    found: dict[int, float] = {}
+    for row in rows or ():
+        if row["symbol"] == symbol:
+            ts = int(row["time"]) * MS_NS
+            found[ts] = found.get(ts, 0.0) + float(row["income"])
     return found
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from arbkit.units import MS_NS
 from arbkit.venues import binance_messages as messages
 from arbkit.venues.binance_rest import BinanceRest
 from arbkit.venues.grid import decimal_text
@@ -139,6 +140,18 @@ class BinanceUsdmClient(BinanceRest):
         """Return signed base units by symbol; a symbol that is flat is not named."""
         rows = await self._ask(Call("GET", "/fapi/v3/positionRisk", (), {"weight": 5}, True))
         return messages.usdm_positions(rows, self._instruments)
+
+    async def funding_paid(self, symbol: str, since_ns: int) -> Mapping[int, float]:
+        """Return what the account was paid for a symbol, below 0 what it paid, in its margin asset, by time.
+
+        Args:
+            symbol: as the venue names it.
+            since_ns: payments from then on, the first thousand.
+        """
+        asked = {"symbol": symbol, "incomeType": "FUNDING_FEE", "limit": "1000"}
+        asked["startTime"] = str(max(0, since_ns // MS_NS))
+        rows = await self._ask(Call("GET", f"{self._api}/income", tuple(asked.items()), {"weight": 30}, True))
+        return messages.usdm_income(rows, symbol)
 
     async def run_account(self, sink: AccountSink) -> None:
         """Bring the user stream to the sink until cancelled."""

@@ -12,6 +12,7 @@ import pytest
 import websockets
 
 from arbkit.testing import PracticeExchange, ServerClock
+from arbkit.venues import BinanceUsdmClient
 from tests.testing.world_clients import binance_query, fetch, hear, run
 
 KEY, SECRET = "practice-binance_usdm-key", "practice-binance_usdm-secret"
@@ -217,6 +218,10 @@ def test_the_private_stream_tells_of_orders_fills_and_funding() -> None:
                 assert exchange.ledger()["binance_usdm"]["balances"]["USDT"] == before + payment
                 _, income = await call(exchange, "GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
                 assert Decimal(income[0]["income"]) == payment
+                client = BinanceUsdmClient(KEY, SECRET, rest_url=venue.rest_url, clock=clock.now_ns)
+                told = await client.funding_paid("BTCUSDT", clock.now_ns() - 3_600 * 10**9)
+                assert told == {income[0]["time"] * 10**6: float(payment)}
+                await client.close()
                 clock.advance(3_700)
                 assert (await hear(socket))["e"] == "listenKeyExpired"
                 status, error, _ = await fetch(
