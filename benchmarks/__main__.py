@@ -85,7 +85,7 @@ FULL: Final = Sizes(
     cold=True, recorded=True,
     pairs=50, pair_rows=1_000_000, pair_trades=300, store_rows=5_000_000,
     decisions=(365, 1, 64, 500, 12), screened=(200, 30, 1, 64), hand=((1_000_000, 10_000_000), 60),
-    record=bench_record.RecordSizes(20, 50.0, 60.0, 1_200_000, 15.0),
+    record=bench_record.RecordSizes(20, 50.0, 60.0, 1_200_000, 15.0, 3_600.0),
 )  # fmt: skip
 QUICK: Final = Sizes(
     rows=(20_000,), trades=(10,), sets=(1, 16), rounds=1, sample_s=0.0, buffer_mib=1, csv_rows=1_000,
@@ -95,7 +95,7 @@ QUICK: Final = Sizes(
     cold=False, recorded=False,
     pairs=3, pair_rows=20_000, pair_trades=10, store_rows=3_000,
     decisions=(4, 60, 8, 3, 2), screened=(2, 1, 60, 8), hand=((), 0),
-    record=bench_record.RecordSizes(2, 50.0, 0.5, 0, 1.0),
+    record=bench_record.RecordSizes(2, 50.0, 0.5, 0, 1.0, 1.2),
 )  # fmt: skip
 _HUGE: Final = 100_000_000
 _DENSE_ROWS: Final = 1_000_000
@@ -215,6 +215,10 @@ def _record(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
     yield from bench_record.recordings(sizes.record, folder)
 
 
+def _record_hour(sizes: Sizes, folder: Path) -> Iterator[dict[str, Any]]:
+    yield from bench_record.over_time(sizes.record, folder)
+
+
 #: What can be measured, in this order.
 SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "memory": _memory,
@@ -239,8 +243,11 @@ SECTIONS: Final[dict[str, Callable[[Sizes, Path], Any]]] = {
     "synthetic": _synthetic,
     "ingest": _ingest,
     "record": _record,
+    "recordhour": _record_hour,
     "lab": _lab,
 }
+#: Those that are measured when none is named.
+_USUAL: Final = [name for name in SECTIONS if name != "recordhour"]
 _TITLES: Final = {
     "memory": "Reading memory, building the index, scanning without entries (CPU, one thread)",
     "dense": "One trial where thresholds are met all the time, CPU microseconds",
@@ -264,6 +271,7 @@ _TITLES: Final = {
     "synthetic": "Synthetic market, a process of its own",
     "ingest": "Reading data",
     "record": "The recorder under load, a process of its own",
+    "recordhour": "The recorder under load for an hour",
     "lab": "From the hand to the eye: the explorer in JupyterLab in headless Chromium, wall time",
 }
 
@@ -305,7 +313,7 @@ def _show(title: str, rows: Rows) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, and print tables; with `--json` write all figures to a file too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="these sections")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=_USUAL, help="these sections")
     parser.add_argument(
         "--huge",
         action="store_true",

@@ -12,6 +12,7 @@ import contextlib
 import json
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -21,19 +22,20 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-__all__ = ["RecordSizes", "recordings"]
+__all__ = ["RecordSizes", "over_time", "recordings"]
 
 _LEVELS: Final = 15
 _CHANGED: Final = 10
 _VARIANTS: Final = 16
 _TICK: Final = 0.5
+_WINDOWS: Final = 6
 
 
 class RecordSizes(NamedTuple):
     """What is recorded: symbols of each venue, messages a second of each, for how long.
 
     `flat_messages` are sent as fast as they are read, with rotations of `flat_rotate_s`, to see whether
-    memory grows; 0 leaves that out.
+    memory grows; 0 leaves that out. `long_s` is how long `over_time` records at its pace.
     """
 
     symbols: int
@@ -41,6 +43,7 @@ class RecordSizes(NamedTuple):
     seconds: float
     flat_messages: int
     flat_rotate_s: float
+    long_s: float
 
 
 def recordings(sizes: RecordSizes, folder: Path) -> Iterator[dict[str, Any]]:
@@ -58,8 +61,28 @@ def recordings(sizes: RecordSizes, folder: Path) -> Iterator[dict[str, Any]]:
         )
 
 
+def over_time(sizes: RecordSizes, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row for each sixth of a long recording at its pace: whether memory and delays grow.
+
+    Files are rotated in each sixth, so that it has all that an hour of any day has.
+    """
+    span = sizes.long_s / _WINDOWS
+    found = _recording(
+        "long", sizes, folder, sizes.per_second, sizes.long_s, flush_s=5.0, rotate_s=span, windows=True
+    )
+    yield from found["windows"]
+
+
 def _recording(
-    what: str, sizes: RecordSizes, folder: Path, pace: float, until: float, *, flush_s: float, rotate_s: float
+    what: str,
+    sizes: RecordSizes,
+    folder: Path,
+    pace: float,
+    until: float,
+    *,
+    flush_s: float,
+    rotate_s: float,
+    windows: bool = False,
 ) -> dict[str, Any]:
     server = subprocess.Popen(
         [
@@ -80,13 +103,18 @@ def _recording(
         to = folder / what.replace(" ", "-")
         client = [sys.executable, "-m", "benchmarks.bench_record", "recorder", str(sizes.symbols), port]
         done = subprocess.run(
-            [*client, str(to), str(flush_s), str(rotate_s)], stdout=subprocess.PIPE, text=True, check=True
+            [*client, str(to), str(flush_s), str(rotate_s), str(until if windows else 0)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
     finally:
         server.terminate()
         server.wait()
         server.stdout.close()
     found: dict[str, Any] = json.loads(done.stdout)
+    if not windows:
+        del found["windows"]
     if not pace:
         # A message waits in the socket until it is read: the time says how far ahead the server is.
         found |= {"to row p50 ms": "-", "to row p99 ms": "-"}
@@ -215,7 +243,56 @@ async def _serve(symbols: int, pace: float, until: float) -> None:
 # --- the recorder ---
 
 
-async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: float) -> dict[str, Any]:
+class _Windows:
+    """What a long recording does in each of its parts.
+
+    Args:
+        recorder: which counts.
+        span_s: how long a part is; 0 for none.
+    """
+
+    def __init__(self, recorder: Any, span_s: float) -> None:
+        self.recorder, self.span_s = recorder, span_s
+        self.rows: list[dict[str, Any]] = []
+        self._memory: list[float] = []
+        self._begin(time.monotonic())
+
+    def _begin(self, now: float) -> None:
+        self._memory = []
+        self._from = (now, time.process_time(), self.recorder.summary().messages)
+        self.recorder.window = type(self.recorder.window)()
+
+    def sample(self, memory: float, counting: bool) -> None:
+        """Take one measurement of the memory; parts begin once messages come."""
+        now = time.monotonic()
+        if not counting:
+            self._begin(now)
+            return
+        self._memory.append(memory)
+        began, cpu, messages = self._from
+        if not self.span_s or now - began < self.span_s or len(self.rows) == _WINDOWS:
+            return
+        summary = self.recorder.summary()
+        self.rows.append(
+            {
+                "minutes": round((len(self.rows) + 1) * self.span_s / 60, 1),
+                "messages": summary.messages - messages,
+                "gaps": summary.gaps,
+                "CPU %": round(100 * (time.process_time() - cpu) / (now - began), 1),
+                "memory MB, least": round(min(self._memory)),
+                "median": round(statistics.median(self._memory)),
+                "most": round(max(self._memory)),
+                "to row p50 ms": _rounded(self.recorder.window.percentile_ms(0.5)),
+                "to row p99 ms": _rounded(self.recorder.window.percentile_ms(0.99)),
+                "files": summary.files,
+            }
+        )
+        self._begin(now)
+
+
+async def _record(
+    symbols: int, port: str, to: Path, flush_s: float, rotate_s: float, long_s: float
+) -> dict[str, Any]:
     import aiohttp
 
     from arbkit.data import open_dataset
@@ -225,12 +302,14 @@ async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: f
     class Timed(Recorder):
         """A recorder that also measures from the server's stamp to the row."""
 
-        end_to_end = Durations()
+        end_to_end, window = Durations(), Durations()
 
         def on_book(self, event: Any) -> None:
             super().on_book(event)
             if event.venue == "upbit":
-                self.end_to_end.add(time.time_ns() - event.ts_event)
+                took = time.time_ns() - event.ts_event
+                self.end_to_end.add(took)
+                self.window.add(took)
 
     coins = [f"C{number:02d}" for number in range(symbols)]
     host, ws = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
@@ -249,6 +328,7 @@ async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: f
     )
     recorder = Timed(spec)
     recording = asyncio.create_task(recorder.run())
+    windows = _Windows(recorder, long_s / _WINDOWS)
     memory, cpu, start = [], 0.0, 0.0
     state: dict[str, Any] = {"ended": False}
     async with aiohttp.ClientSession() as session:
@@ -259,6 +339,7 @@ async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: f
             if not start and state["sent"]["upbit"]:
                 start, cpu = time.monotonic(), time.process_time()
             memory.append(_resident_mb())
+            windows.sample(memory[-1], counting=bool(start))
     await asyncio.sleep(0.5)
     seconds, cpu = time.monotonic() - start, time.process_time() - cpu
     recorder.stop()
@@ -269,6 +350,7 @@ async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: f
         for venue in ("upbit", "binance_usdm")
     }
     quarter = max(1, len(memory) // 4)
+    lost = state["sent"]["upbit"] - rows["upbit"] + summary.gaps + summary.malformed
     return {
         "messages": summary.messages,
         "messages/s": round(summary.messages / seconds),
@@ -276,13 +358,14 @@ async def _record(symbols: int, port: str, to: Path, flush_s: float, rotate_s: f
         "CPU us/message": round(1e6 * cpu / summary.messages, 1),
         "to row p50 ms": _rounded(recorder.end_to_end.percentile_ms(0.5)),
         "to row p99 ms": _rounded(recorder.end_to_end.percentile_ms(0.99)),
-        "lost": state["sent"]["upbit"] - rows["upbit"] + summary.gaps + summary.malformed,
+        "lost": lost,
         "memory MB, 1st quarter": round(max(memory[:quarter])),
         "last quarter": round(max(memory[-quarter:])),
         "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "longest flush ms": round(summary.flush_ms_longest),
         "files": summary.files,
         "bytes/row": round(summary.bytes / max(1, summary.rows), 1),
+        "windows": [row | {"lost of all": lost} for row in windows.rows],
     }
 
 
@@ -301,8 +384,8 @@ def main(arguments: list[str]) -> None:
     if role == "server":
         asyncio.run(_serve(int(symbols), float(rest[0]), float(rest[1])))
         return
-    port, to, flush_s, rotate_s = rest
-    found = asyncio.run(_record(int(symbols), port, Path(to), float(flush_s), float(rotate_s)))
+    port, to, *times = rest
+    found = asyncio.run(_record(int(symbols), port, Path(to), *(float(text) for text in times)))
     print(json.dumps(found))
 
 

@@ -40,7 +40,8 @@ def goals(sections: Mapping[str, Sequence[Row]]) -> list[Goal]:
         "trials": _trials, "dense": _dense, "batches": _batches, "memory": _memory, "startup": _start_up,
         "decisions": _decisions, "screening": _screening, "study": _study, "samplers": _samplers,
         "tpestored": _tpe_stored, "studyprocess": _study_process, "kills": _kills,
-        "lab": _lab, "record": _record, "storages": _storages, "reopening": _reopening,
+        "lab": _lab, "record": _record, "recordhour": _record_hour, "storages": _storages,
+        "reopening": _reopening,
     }  # fmt: skip
     return [goal for name, make in makers.items() if sections.get(name) for goal in make(sections[name])]
 
@@ -54,6 +55,13 @@ def _record(rows: Sequence[Row]) -> Iterator[Goal]:
             yield Goal("from the socket to the row, p99 ms", 10, True, row["to row p99 ms"])
         else:
             yield Goal("memory of the last quarter over the first, as fast as read", 1.2, True, growth)
+
+
+def _record_hour(rows: Sequence[Row]) -> Iterator[Goal]:
+    yield Goal("messages lost in the hour", 0, True, rows[-1]["lost of all"])
+    # The first part makes the caches and pools that the others use.
+    growth = rows[-1]["median"] / rows[min(1, len(rows) - 1)]["median"]
+    yield Goal("median memory of the last part over that of the second", 1.05, True, growth)
 
 
 def _lab(rows: Sequence[Row]) -> Iterator[Goal]:
