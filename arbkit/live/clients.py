@@ -22,6 +22,7 @@ from arbkit.venues import (
 )
 from arbkit.venues.feeds.market_data import open_market_data
 from arbkit.venues.paper import PaperClient
+from arbkit.wire.symbols import PERPETUAL
 
 __all__ = ["PerVenue", "paper_accounts", "paper_clients", "real_clients"]
 
@@ -70,7 +71,7 @@ def paper_clients(
             if venue in clients:
                 continue
             own = getattr(p, f"latency_{leg}_ms")
-            kind = "perpetual" if venue == "binance_usdm" else "spot"
+            kind = _kind(venue, symbol)
             at = config.venues.get(venue)
             balances = {k: Decimal(str(v)) for k, v in at.paper_balances.items()} if at else {}
             clients[venue] = _Paper(
@@ -85,6 +86,10 @@ def paper_clients(
                 clock=clock,
             )
     return clients
+
+
+def _kind(venue: str, symbol: str) -> str:
+    return "perpetual" if venue == "binance_usdm" or symbol.endswith(PERPETUAL) else "spot"
 
 
 def _plenty(config: LiveConfig, symbol: str) -> dict[str, Decimal]:
@@ -156,7 +161,7 @@ async def paper_accounts(
 def _plain(venue: str, symbol: str) -> Instrument:
     """Return an instrument without steps and minimums."""
     base, quote = parts_of(symbol)
-    kind = "perpetual" if venue == "binance_usdm" else "spot"
+    kind = _kind(venue, symbol)
     return Instrument(venue=venue, symbol=symbol, base=base, quote=quote, kind=kind)
 
 

@@ -12,7 +12,8 @@ from arbkit.errors import ConfigError, nearest_names
 from arbkit.live.config import LiveConfig, VenueConfig
 from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent, MarketFeed, MarketSink, VenueError
 from arbkit.venues.clock import wall_clock
-from arbkit.venues.feeds import open_feed
+from arbkit.venues.feeds import FeedOptions, open_feed
+from arbkit.venues.feeds.ccxt_client import is_ccxt_venue
 from arbkit.venues.feeds.http import BusyError, PublicRest, WeightBudget
 from arbkit.venues.feeds.market_data import MARKET_DATA, MarketData, open_market_data
 from arbkit.wire.book import DepthSnapshot, Level
@@ -50,8 +51,11 @@ def live_feeds(config: LiveConfig, poll_interval_s: float | None = None) -> list
     for name, wanted in symbols.items():
         at = config.venues[name]
         depth = max(config.levels, 1 if poll_interval_s else at.depth)
-        if poll_interval_s is None:
-            feeds.append(open_feed(name, wanted, depth=depth, clock=wall_clock, **feed_urls(at)))
+        if poll_interval_s is None or is_ccxt_venue(name):
+            pace = FeedOptions() if poll_interval_s is None else FeedOptions(poll_s=poll_interval_s)
+            feeds.append(
+                open_feed(name, wanted, depth=depth, clock=wall_clock, options=pace, **feed_urls(at))
+            )
         else:
             feeds.append(PollingFeed(at, wanted, poll_interval_s, depth=depth))
     return feeds

@@ -20,8 +20,8 @@ from arbkit.record.spec import RecordSpec, VenueSpec
 from arbkit.record.timing import Durations
 from arbkit.units import SECOND_NS
 from arbkit.venues.clock import Clock, StampClock
-from arbkit.venues.feeds import FeedOptions, MarketData, SocketFeed, open_feed, open_market_data
-from arbkit.venues.feeds.base import together
+from arbkit.venues.feeds import Feed, FeedOptions, MarketData, open_feed, open_market_data
+from arbkit.venues.feeds.feed import together
 from arbkit.venues.protocol import BookEvent, FeedState, FeedStatus, GapEvent, InstrumentState
 from arbkit.venues.upbit_client import UpbitClient
 
@@ -141,7 +141,7 @@ class Recorder:
         self._pending: list[Any] = []
 
     @property
-    def feeds(self) -> list[SocketFeed]:
+    def feeds(self) -> list[Feed]:
         """The feeds, one per venue."""
         return self._feeds
 
@@ -234,7 +234,7 @@ class Recorder:
             asking.continue_from(Dataset(self.spec.to, manifest).table("funding"))
         return asking
 
-    def _feed(self, item: Any, options: FeedOptions | None) -> SocketFeed:
+    def _feed(self, item: Any, options: FeedOptions | None) -> Feed:
         return open_feed(
             item.venue,
             self.spec.symbols_of(item),

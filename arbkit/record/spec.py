@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from arbkit.data import InstrumentInfo
 from arbkit.data.schema import MAX_LEVELS
-from arbkit.errors import ConfigError, nearest_names
+from arbkit.errors import ConfigError
 from arbkit.units import DAY_NS, HOUR_NS, SECOND_NS
-from arbkit.venues.feeds import known_venues
+from arbkit.venues.feeds import is_known_venue, known_venues
+from arbkit.venues.feeds.ccxt_client import base_and_quote, is_ccxt_venue, plain_name, venue_hint
 from arbkit.venues.secret import Credentials
-from arbkit.wire.symbols import contract_multiple, split_binance, split_upbit
+from arbkit.wire.symbols import PERPETUAL, contract_multiple, split_binance, split_upbit
 
 __all__ = ["QUOTE_AGE_S", "RecordSpec", "VenueSpec", "instrument_of"]
 
@@ -43,10 +44,10 @@ class VenueSpec:
     keys: Credentials | None = None
 
     def __post_init__(self) -> None:
-        if self.venue not in known_venues():
-            raise ConfigError(
-                f"no venue {self.venue!r} to record; {nearest_names(self.venue, known_venues())}"
-            )
+        if not is_known_venue(self.venue):
+            near = venue_hint(self.venue, known_venues())
+            raise ConfigError(f"no venue {self.venue!r} to record; {near}")
+        object.__setattr__(self, "venue", plain_name(self.venue))
         if not self.symbols:
             raise ConfigError(f"a recording of {self.venue} needs at least one symbol, was none")
         for symbol in self.symbols:
@@ -57,7 +58,7 @@ class VenueSpec:
     def feed_options(self) -> dict[str, Any]:
         """Return what `open_feed` takes of this."""
         options: dict[str, Any] = {"rest_url": self.rest_url, "ws_url": self.ws_url}
-        return options | ({} if self.venue in _UPBIT_LIKE else {"mode": self.mode})
+        return options | ({"mode": self.mode} if self.venue.startswith("binance_") else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +127,9 @@ def instrument_of(venue: str, symbol: str, depth: int) -> InstrumentInfo:
         base, quote = split_upbit(symbol)
         kind = "fx" if symbol == _FX[venue] else "spot"
     else:
-        listed, quote = split_binance(symbol)
+        listed, quote = (base_and_quote if is_ccxt_venue(venue) else split_binance)(symbol)
         base, many = contract_multiple(listed)
-        kind = "perpetual" if venue == "binance_usdm" else "spot"
+        kind = "perpetual" if venue == "binance_usdm" or symbol.endswith(PERPETUAL) else "spot"
         if many != 1:
             flags = (f"prices and sizes are per {base}, its contracts are of {many}",)
     return InstrumentInfo(

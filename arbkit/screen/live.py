@@ -37,6 +37,8 @@ _TABLE: Final = (
 )  # fmt: skip
 #: What a coin is compared in, per venue.
 _QUOTES: Final = {"upbit": "KRW", "bithumb": "KRW", "binance_usdm": "USDT", "binance_spot": "USDT"}
+#: And at the venues that come through ccxt.
+_OTHER_QUOTE: Final = "USDT"
 _TICK_S: Final = 0.2
 _FLUSH_NS: Final = 2 * SECOND_NS
 
@@ -92,7 +94,8 @@ def screen_live(
         size: notional of one crossing, in the quote currency of B.
         costs: of one crossing.
         seconds: how long to watch.
-        venue_a, venue_b: `upbit`, `bithumb`, `binance_usdm` or `binance_spot`.
+        venue_a, venue_b: `upbit`, `bithumb`, `binance_usdm`, `binance_spot`, or one that comes through ccxt,
+            whose books in USDT are taken.
         assets: only these; by default all.
         reference, level_bps: as `screen` takes them.
         rest_urls, ws_urls: other addresses than the venues' own, by venue.
@@ -109,8 +112,10 @@ def screen_live(
     """
     from arbkit.data import open_dataset
     from arbkit.record import VenueSpec
+    from arbkit.venues.feeds.ccxt_client import plain_name
 
     check_positive(size=size, seconds=seconds)
+    venue_a, venue_b = plain_name(venue_a), plain_name(venue_b)
     rest, sockets = dict(rest_urls or {}), dict(ws_urls or {})
     _check_venues(venue_a, venue_b, {*rest, *sockets})
     if keep is not None and Path(keep).exists():
@@ -155,9 +160,11 @@ def screen_live(
 
 
 def _check_venues(venue_a: str, venue_b: str, addressed: Collection[str]) -> None:
+    from arbkit.venues.feeds.ccxt_client import is_ccxt_venue, venue_hint
+
     for venue in (venue_a, venue_b):
-        if venue not in _QUOTES:
-            raise ConfigError(f"no venue {venue!r} to watch; {nearest_names(venue, _QUOTES)}")
+        if venue not in _QUOTES and not is_ccxt_venue(venue):
+            raise ConfigError(f"no venue {venue!r} to watch; {venue_hint(venue, _QUOTES)}")
     if venue_a == venue_b:
         raise ConfigError(f"a screen needs two different venues, was {venue_a!r} twice")
     for venue in addressed:
@@ -174,8 +181,8 @@ async def _pairs(
     shared = {asset: (one[asset], other[asset]) for asset in sorted(one.keys() & other.keys())}
     if not shared:
         raise DataError(
-            f"a screen needs an asset that both venues trade, {venue_a} in {_QUOTES[venue_a]} and {venue_b} "
-            f"in {_QUOTES[venue_b]} share none of {len(one)} and {len(other)}"
+            f"a screen needs an asset that both venues trade, {venue_a} in {_quote_of(venue_a)} and "
+            f"{venue_b} in {_quote_of(venue_b)} share none of {len(one)} and {len(other)}"
         )
     for asset in assets:
         if asset not in shared:
@@ -193,12 +200,15 @@ async def _traded(venue: str, rest_url: str | None) -> dict[str, str]:
         listed = await data.instruments()
     finally:
         await data.close()
-    quote = _QUOTES[venue]
-    return {
-        item.base: item.symbol
-        for item in listed.values()
-        if item.quote == quote and item.trading and item.base not in _QUOTES.values()
-    }
+    quote = _quote_of(venue)
+    traded = [item for item in listed.values() if item.quote == quote and item.trading]
+    if venue not in _QUOTES:  # Others may list a coin itself and its perpetual.
+        traded = [item for item in traded if item.kind == "spot"]
+    return {item.base: item.symbol for item in traded if item.base not in _QUOTES.values()}
+
+
+def _quote_of(venue: str) -> str:
+    return _QUOTES.get(venue, _OTHER_QUOTE)
 
 
 def _watch(

@@ -8,8 +8,10 @@ from typing import Final
 
 from arbkit.errors import ConfigError
 
-__all__ = ["contract_multiple", "split_binance", "split_upbit"]
+__all__ = ["PERPETUAL", "contract_multiple", "split_binance", "split_upbit"]
 
+#: What the name of a perpetual ends in where a venue lists a coin itself by the same name.
+PERPETUAL: Final = "_PERP"
 _COIN_M: Final = re.compile(r"([A-Z0-9]+)USD_(PERP|\d{6})")
 _QUOTES: Final = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "AUD", "JPY",
                   "KRW", "BTC", "ETH", "BNB", "DAI")  # fmt: skip
@@ -18,16 +20,17 @@ _MULTIPLE: Final = re.compile(r"(1000000|1000|1M)(?=[A-Z])(.+)")
 
 
 def split_binance(symbol: str) -> tuple[str, str]:
-    """Return (base, quote) of a symbol such as BTCUSDT or BTCUSD_PERP.
+    """Return (base, quote) of a symbol such as BTCUSDT, BTCUSD_PERP or BTCUSDT_PERP.
 
     Raises:
         ConfigError: when the name does not end in a known quote currency.
     """
     if (coin := _COIN_M.fullmatch(symbol)) is not None:
         return coin[1], "USD"
+    plain = symbol.removesuffix(PERPETUAL)
     for quote in _QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote):
-            return symbol.removesuffix(quote), quote
+        if plain.endswith(quote) and len(plain) > len(quote):
+            return plain.removesuffix(quote), quote
     raise ConfigError(f"base and quote of {symbol} cannot be told from its name: give `base` and `quote`")
 
 

@@ -1,26 +1,25 @@
-"""What the feeds of all venues share: lines, states of symbols, staleness, what they tell the sink."""
+"""What the feeds over websockets share: lines, who owns which symbol, staleness."""
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar
 
-from arbkit.errors import ConfigError, DataError
-from arbkit.units import MS_NS
+from arbkit.errors import DataError
 from arbkit.venues.clock import Clock, wall_clock
-from arbkit.venues.feeds.counters import Counters, SymbolState
+from arbkit.venues.feeds.counters import SymbolState
+from arbkit.venues.feeds.feed import Feed, together
 from arbkit.venues.feeds.line import Line, Socket
 from arbkit.venues.feeds.options import FeedOptions
-from arbkit.venues.protocol import BookEvent, FeedState, FeedStatus, GapEvent, MarketSink
-from arbkit.wire import Level
+from arbkit.venues.protocol import FeedState, MarketSink
 
-__all__ = ["SocketFeed", "together"]
+__all__ = ["SocketFeed"]
 
 
-class SocketFeed(ABC):
-    """A `MarketFeed` over websockets: it reconnects by itself for ever, and `run` ends when cancelled.
+class SocketFeed(Feed):
+    """A feed over websockets, which reconnects by itself for ever.
 
     A venue's class says where to connect, how to subscribe, and what a message means; everything else is
     here. A message that cannot be read is counted and passed over. Books reach the sink in the order in
@@ -39,7 +38,6 @@ class SocketFeed(ABC):
         ConfigError: when a symbol or the depth breaks its rule.
     """
 
-    venue: str
     default_ws_url: ClassVar[str]
     default_rest_url: ClassVar[str]
 
@@ -54,20 +52,12 @@ class SocketFeed(ABC):
         options: FeedOptions | None = None,
         on_frame: Any = None,
     ) -> None:
-        self.symbols = _checked_symbols(self.venue, symbols)
-        self.depth = depth
+        super().__init__(symbols, depth=depth, clock=clock, options=options, on_frame=on_frame)
         self.ws_url = (ws_url or self.default_ws_url).rstrip("/")
         self.rest_url = (rest_url or self.default_rest_url).rstrip("/")
-        self.options = options or FeedOptions()
-        self.clock = clock
-        self.on_frame = on_frame
-        self.counters = Counters()
-        self.states = {name: self._state(name) for name in self.symbols}
-        self._sink: MarketSink | None = None
         self._lines: list[Line] = []
         self._gate_open = 0.0
         self._asked: dict[Line, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- what a venue says ---
 
@@ -87,25 +77,12 @@ class SocketFeed(ABC):
     def probe(self, line: Line, names: Sequence[str]) -> None:
         """Ask again for symbols from which nothing has come; must return at once."""
 
-    def _state(self, name: str) -> SymbolState:
-        return SymbolState(name)
+    def _connections(self) -> tuple[int, int]:
+        return sum(line.socket is not None for line in self._lines), len(self._lines)
 
     def _extra(self) -> list[Coroutine[Any, Any, None]]:
         """Return what else runs beside the lines."""
         return []
-
-    async def _close(self) -> None:
-        """Let go of what was started."""
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
-        """Start something that must not hold up the reading."""
-        task = asyncio.get_running_loop().create_task(part)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _is_dead(self, line: Line, socket: Socket, now: float) -> bool:
         """Whether a connection that answers pings brings nothing any more."""
@@ -131,21 +108,6 @@ class SocketFeed(ABC):
             await together(*(line.run() for line in self._lines), self._watch(), *self._extra())
         finally:
             await self._close()
-
-    def stats(self) -> Mapping[str, Any]:
-        """Return counters: messages, books, gaps, reconnects, malformed, bytes, last_ts per symbol, ..."""
-        try:
-            now = asyncio.get_running_loop().time()
-        except RuntimeError:
-            now = 0.0
-        return {
-            "venue": self.venue,
-            "connected": sum(line.socket is not None for line in self._lines),
-            "connections": len(self._lines),
-            **self.counters.as_dict(),
-            "last_ts": {name: state.last_ts for name, state in self.states.items()},
-            "symbols": {name: state.as_dict(now) for name, state in self.states.items()},
-        }
 
     # --- what a line asks ---
 
@@ -231,52 +193,6 @@ class SocketFeed(ABC):
         """Whether a message of a connection that does not own the symbol comes from the next one."""
         return any(line.successor is socket and state.name in line.symbols for line in self._lines)
 
-    def _bring(
-        self,
-        state: SymbolState,
-        ts: int,
-        ts_event: int | None,
-        sides: tuple[list[Level], list[Level]],
-        sequence: int = -1,
-    ) -> None:
-        """Hand a book to the sink, in base units, cut to the depth."""
-        bids, asks = sides
-        depth = self.depth
-        if len(bids) > depth:
-            bids = bids[:depth]
-        if len(asks) > depth:
-            asks = asks[:depth]
-        if state.multiple != 1.0:
-            many = state.multiple
-            bids = [(price / many, size * many) for price, size in bids]
-            asks = [(price / many, size * many) for price, size in asks]
-        sink = self._sink
-        assert sink is not None
-        state.last_ts = ts
-        state.books += 1
-        self.counters.books += 1
-        if ts_event is not None:
-            state.lag_ms = (ts - ts_event) / MS_NS
-        event = BookEvent(self.venue, state.name, ts, ts_event, bids, asks, sequence)
-        if not state.trusted or state.stale:
-            state.trusted, state.stale = True, False
-            self._tell(FeedState.TRUSTED, state.name)
-        sink.on_book(event)
-
-    def _void(self, state: SymbolState, reason: str, detail: str = "") -> None:
-        """Tell the sink that a book is not known any more, if it was."""
-        if not state.trusted:
-            return
-        state.trusted = False
-        state.gaps += 1
-        self.counters.gaps += 1
-        assert self._sink is not None
-        self._sink.on_gap(GapEvent(self.venue, state.name, self.clock(), reason, detail))
-
-    def _tell(self, what: FeedState, symbol: str = "", detail: str = "") -> None:
-        assert self._sink is not None
-        self._sink.on_status(FeedStatus(self.venue, symbol, self.clock(), what, detail))
-
     def _of(self, line: Line) -> list[SymbolState]:
         return [self.states[name] for name in line.symbols]
 
@@ -310,26 +226,3 @@ class SocketFeed(ABC):
             for state in deaf:
                 state.behind, state.unanswered = False, 0
             line.renew.set()
-
-
-async def together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all parts until cancelled; the first that fails ends the others, and its error is raised."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def _checked_symbols(venue: str, symbols: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(symbols)
-    if isinstance(symbols, str) or not names:
-        raise ConfigError(f"a feed of {venue} needs a list of at least one symbol, was {symbols!r}")
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ConfigError(f"a symbol of a feed must be named once, twice were {', '.join(twice)}")
-    return names

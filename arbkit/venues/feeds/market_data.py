@@ -14,8 +14,9 @@ from typing import ClassVar, Final, TypeVar
 
 import msgspec
 
-from arbkit.errors import ConfigError, nearest_names
+from arbkit.errors import ConfigError
 from arbkit.units import MS_NS
+from arbkit.venues.feeds.ccxt_client import is_ccxt_venue, venue_hint
 from arbkit.venues.feeds.http import PublicRest, WeightBudget
 from arbkit.venues.protocol import Instrument, InstrumentState, VenueError
 from arbkit.wire.symbols import contract_multiple, split_upbit
@@ -63,7 +64,7 @@ class MarketData(ABC):
         timeout_s: for one answer.
     """
 
-    venue: ClassVar[str]
+    venue: str
     default_rest_url: ClassVar[str]
     weight_per_minute: ClassVar[float] = 600.0
 
@@ -389,6 +390,10 @@ def open_market_data(venue: str, rest_url: str | None = None, timeout_s: float =
     Raises:
         ConfigError: when the venue is not known.
     """
-    if venue not in MARKET_DATA:
-        raise ConfigError(f"no market data of venue {venue!r}; {nearest_names(venue, MARKET_DATA)}")
-    return MARKET_DATA[venue](rest_url, timeout_s)
+    if venue in MARKET_DATA:
+        return MARKET_DATA[venue](rest_url, timeout_s)
+    if is_ccxt_venue(venue):
+        from arbkit.venues.feeds.ccxt_data import CcxtData
+
+        return CcxtData(venue, rest_url, timeout_s)
+    raise ConfigError(f"no market data of venue {venue!r}; {venue_hint(venue, MARKET_DATA)}")

@@ -28,6 +28,7 @@ class FeedOptions:
         snapshot_wait_s: after the subscription, before a book is asked for although no update came.
         check_s: how often all this is looked at.
         symbols_per_connection: how many share one.
+        poll_s: where books are asked for over REST, how often each.
     """
 
     ping_s: float = 20.0
@@ -44,6 +45,7 @@ class FeedOptions:
     snapshot_wait_s: float = 1.0
     check_s: float = 1.0
     symbols_per_connection: int = 100
+    poll_s: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
