@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.units import duration_ns
 
-__all__ = ["Block"]
+__all__ = ["Block", "check_venue"]
 
 _MISSING: Final = object()
 
@@ -122,3 +122,13 @@ class Block:
         if above and found <= 0:
             raise ConfigError(f"`{self.path(key)}` must be longer than 0, was {value!r}")
         return found
+
+
+def check_venue(where: str, name: str, own: Collection[str]) -> None:
+    """Check that books of a venue can be had; `ccxt:kraken` is called `kraken` everywhere."""
+    from arbkit.venues.feeds.ccxt_client import is_ccxt_venue, plain_name, venue_hint
+
+    if name not in own and not is_ccxt_venue(name):
+        raise ConfigError(f"`{where}` names no venue `{name}`; {venue_hint(name, own)}")
+    if name != plain_name(name):
+        raise ConfigError(f"`{where}` must call a venue by its plain name, {plain_name(name)}, was {name}")

@@ -15,7 +15,7 @@ from arbkit._typing import PathLike
 from arbkit.config import GuardLimits, Params, check_each
 from arbkit.decision import DecidedParams, load_decision
 from arbkit.errors import ConfigError
-from arbkit.live._reading import Block
+from arbkit.live._reading import Block, check_venue
 from arbkit.live.decide import DeskLimits
 from arbkit.live.record_block import RecordConfig, record_config, warm_up_source
 from arbkit.live.reference import live_reference
@@ -378,18 +378,8 @@ def _venues(values: Any) -> dict[str, VenueConfig]:
     return {str(name): _venue(str(name), given) for name, given in values.items()}
 
 
-def _check_venue(where: str, name: str) -> None:
-    """Check that books of a venue can be had; `ccxt:kraken` is called `kraken` everywhere."""
-    from arbkit.venues.feeds.ccxt_client import is_ccxt_venue, plain_name, venue_hint
-
-    if name not in VENUES and not is_ccxt_venue(name):
-        raise ConfigError(f"`{where}` names no venue `{name}`; {venue_hint(name, VENUES)}")
-    if name != plain_name(name):
-        raise ConfigError(f"`{where}` must call a venue by its plain name, {plain_name(name)}, was {name}")
-
-
 def _venue(name: str, values: Any) -> VenueConfig:
-    _check_venue("venues", name)
+    check_venue("venues", name, VENUES)
     keys = ("rest_url", "ws_url", "depth", "keys_file", "paper_balances")
     block = Block(f"venues.{name}", values or {}, keys)
     holds = block.any_keys("paper_balances")
@@ -587,7 +577,7 @@ def _check(config: LiveConfig) -> None:
         raise ConfigError("`mode` live sends orders: `execution.fills` must be venue, was engine")
     for leg in () if config.replay else config.legs:
         venue = leg.partition("/")[0]
-        _check_venue(leg, venue)
+        check_venue(leg, venue, VENUES)
         if venue not in config.venues:
             raise ConfigError(f"`venues` must name every venue of a pair, it lacks `{venue}`")
     if config.execution.fills == "venue":
