@@ -97,6 +97,8 @@ class Call:
                 self.json = None
         elif self.body:
             self.pairs += parse_qsl(self.body, keep_blank_values=True)
+        if self.method == "DELETE" and isinstance(self.json, dict):  # some clients cancel with a body
+            self.pairs += [(key, str(value)) for key, value in self.json.items()]
         self.params = dict(self.pairs)
 
     @property

@@ -14,42 +14,26 @@ from arbkit.wire.book import Level
 __all__ = ["KST", "SHORT", "book_message", "grouped", "kst_text", "number", "short", "trade_message", "units"]
 
 KST: Final = timezone(timedelta(hours=9))
-SHORT: Final = {
-    "type": "ty",
-    "code": "cd",
-    "timestamp": "tms",
-    "total_ask_size": "tas",
-    "total_bid_size": "tbs",
-    "orderbook_units": "obu",
-    "ask_price": "ap",
-    "bid_price": "bp",
-    "ask_size": "as",
-    "bid_size": "bs",
-    "stream_type": "st",
-    "level": "lv",
-    "trade_date": "td",
-    "trade_time": "ttm",
-    "trade_timestamp": "ttms",
-    "trade_price": "tp",
-    "trade_volume": "tv",
-    "ask_bid": "ab",
-    "prev_closing_price": "pcp",
-    "change": "c",
-    "change_price": "cp",
-    "sequential_id": "sid",
-    "best_ask_price": "bap",
-    "best_ask_size": "bas",
-    "best_bid_price": "bbp",
-    "best_bid_size": "bbs",
-    "opening_price": "op",
-    "high_price": "hp",
-    "low_price": "lp",
-    "market_state": "ms",
-    "acc_trade_volume_24h": "atv24h",
-    "acc_trade_price_24h": "atp24h",
-    "signed_change_rate": "scr",
-    "market_warning": "mw",
-}
+_NAMES: Final = (
+    "type:ty code:cd timestamp:tms total_ask_size:tas total_bid_size:tbs orderbook_units:obu "
+    "ask_price:ap bid_price:bp ask_size:as bid_size:bs stream_type:st level:lv trade_date:td "
+    "trade_time:ttm trade_timestamp:ttms trade_price:tp trade_volume:tv ask_bid:ab "
+    "prev_closing_price:pcp change:c change_price:cp sequential_id:sid best_ask_price:bap "
+    "best_ask_size:bas best_bid_price:bbp best_bid_size:bbs opening_price:op high_price:hp low_price:lp "
+    "signed_change_price:scp change_rate:cr signed_change_rate:scr acc_trade_volume:atv "
+    "acc_trade_volume_24h:atv24h acc_trade_price:atp acc_trade_price_24h:atp24h acc_ask_volume:aav "
+    "acc_bid_volume:abv highest_52_week_price:h52wp highest_52_week_date:h52wdt "
+    "lowest_52_week_price:l52wp lowest_52_week_date:l52wdt market_state:ms is_trading_suspended:its "
+    "delisting_date:dd market_warning:mw candle_date_time_utc:cdttmu candle_date_time_kst:cdttmk "
+    "candle_acc_trade_volume:catv candle_acc_trade_price:catp uuid:uid order_type:ot state:s "
+    "trade_uuid:tuid price:p avg_price:ap volume:v remaining_volume:rv executed_volume:ev "
+    "trades_count:tc reserved_fee:rsf remaining_fee:rmf paid_fee:pf locked:l executed_funds:ef "
+    "time_in_force:tif trade_fee:tf is_maker:im identifier:id smp_type:smpt prevented_volume:pv "
+    "prevented_locked:pl order_timestamp:otms asset_uuid:astuid assets:ast currency:cu balance:b "
+    "asset_timestamp:asttms"
+)
+#: Long names of all messages and their short ones (`SIMPLE`).
+SHORT: Final[dict[str, str]] = dict(entry.split(":") for entry in _NAMES.split())
 
 
 def number(value: float) -> float | int:
@@ -142,7 +126,10 @@ def trade_message(
 def short(value: Any) -> Any:
     """Return a message in Upbit's short names."""
     if isinstance(value, dict):
-        return {SHORT.get(key, key): short(inner) for key, inner in value.items()}
+        made = {SHORT.get(key, key): short(inner) for key, inner in value.items()}
+        if value.get("type") == "ticker":  # the one name that differs by message
+            made["tdt"] = made.pop("td", None)
+        return made
     if isinstance(value, list):
         return [short(inner) for inner in value]
     return value

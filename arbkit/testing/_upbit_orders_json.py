@@ -54,7 +54,6 @@ def order_row(order: Order, *, trades: bool = False) -> dict[str, Any]:
         "paid_fee": _text(order.fee),
         "locked": _text(order.locked),
         "executed_volume": _text(order.filled),
-        "executed_funds": _text(order.value),
         "trades_count": len(order.trades),
         "prevented_volume": "0",
         "prevented_locked": "0",

@@ -24,6 +24,14 @@ __all__ = ["BinanceBooks", "binance_error", "pairs"]
 
 Weight = Callable[[Call], int]
 _PUBLIC: Final = ("depth", "depth5", "depth10", "depth20", "bookTicker", "trade")
+#: HTTP status of a refusal by its code; all others 400.
+_STATUS: Final = {
+    **dict.fromkeys((-1002, -2014, -2015), 401),
+    **dict.fromkeys((-1003, -1015), 429),
+    **dict.fromkeys((-1000, -1001, -1006), 500),
+    -1007: 408,
+    -1008: 503,
+}
 _FUTURES: Final = ("markPrice", "forceOrder")
 _INTERVALS: Final = {"": 0.25, "100ms": 0.1, "250ms": 0.25, "500ms": 0.5, "1000ms": 1.0, "1s": 1.0}
 
@@ -250,7 +258,8 @@ class BinanceBooks(Venue):
             answer.headers["Retry-After"] = str(wait)
             return answer
         if name == "refuse":
-            return binance_error(400, options["code"], _words(options["code"])).answer
+            code = int(options["code"])
+            return binance_error(_STATUS.get(code, 400), code, _words(code)).answer
         if name == "overloaded":
             return binance_error(503, -1008, "Server is currently overloaded with other requests.").answer
         if name == "unavailable_503":

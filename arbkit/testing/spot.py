@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -33,6 +34,8 @@ from arbkit.testing.venue import Route
 __all__ = ["Spot"]
 
 ZERO: Final = Decimal(0)
+#: `maxNotional` of the filter, for limit orders.
+_MOST: Final = Decimal(9_000_000)
 _TIF: Final = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
 
 
@@ -95,6 +98,9 @@ class Spot(SpotBooks, BinanceTrading):
             ("DELETE", "order", "cancel", self._cancel, 1),
             ("GET", "openOrders", "open_orders", self._open, _open_weight),
             ("DELETE", "openOrders", "cancel_all", self._cancel_all, 1),
+            ("GET", "allOrders", "all_orders", self._all, 20),
+            ("POST", "order/cancelReplace", "replace", self._replace, 1),
+            ("GET", "rateLimit/order", "order_limits", self._order_limits, 40),
             ("GET", "account", "account", self._account, 20),
             ("GET", "myTrades", "trades", self._trades, 20),
             ("GET", "account/commission", "commission", self._commission, 20),
@@ -103,7 +109,8 @@ class Spot(SpotBooks, BinanceTrading):
             Route(method, api + path, name, self.signed(act), weight)
             for method, path, name, act, weight in signed
         ]
-        return [*super().routes(), *made]
+        fee = Route("GET", "/sapi/v1/asset/tradeFee", "commission", self.signed(self._trade_fee), 1)
+        return [*super().routes(), *made, fee]
 
     def socket_paths(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         """Return the streams and the WebSocket API."""
@@ -233,7 +240,7 @@ class Spot(SpotBooks, BinanceTrading):
             if mid and not mid / 5 <= price <= mid * 5:
                 raise _filter("PERCENT_PRICE_BY_SIDE")
         value = order.amount if order.amount is not None else (price or mid) * (size or ZERO)
-        if value < listing.min_notional:
+        if value < listing.min_notional or (price is not None and value > _MOST):
             raise _filter("NOTIONAL")
         if len(self.desk.working(order.symbol)) >= 200:
             raise _filter("MAX_NUM_ORDERS")
@@ -272,12 +279,62 @@ class Spot(SpotBooks, BinanceTrading):
         found = self.desk.working(call.params.get("symbol"))
         return Answer([order_row(order) for order in found if self.desk.visible(order)])
 
+    async def _all(self, call: Call) -> Answer:
+        symbol, first = self.listed(call), int(call.params.get("orderId", 0))
+        start, end = int(call.params.get("startTime", 0)), int(call.params.get("endTime", 2**62))
+        limit = min(1000, int(call.params.get("limit", 500)))
+        orders = [
+            order
+            for order in self.desk.orders.values()
+            if order.symbol == symbol
+            and order.number >= first
+            and start <= order.created_ms <= end
+            and self.desk.visible(order)
+        ]
+        return Answer([order_row(order) for order in (orders[:limit] if first or start else orders[-limit:])])
+
+    async def _replace(self, call: Call) -> Answer:
+        """Cancel an order and place another; by STOP_ON_FAILURE only when the first was cancelled."""
+        mode = call.params.get("cancelReplaceMode", "")
+        if mode not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
+            raise binance_error(400, -1145, "Invalid cancelReplaceMode.")
+        part = copy.copy(call)
+        part.params = {
+            "symbol": call.params.get("symbol", ""),
+            "orderId": call.params.get("cancelOrderId", ""),
+            "origClientOrderId": call.params.get("cancelOrigClientOrderId", ""),
+        }
+        cancelled = await _tried(self._cancel(part))
+        if cancelled.status != 200 and mode == "STOP_ON_FAILURE":
+            told = {"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
+            data = {**told, "cancelResponse": cancelled.data}
+            raise RefusedError(400, {"code": -2022, "msg": "Order cancel-replace failed.", "data": data})
+        placed = await _tried(self._submit(call))
+        words = {True: "SUCCESS", False: "FAILURE"}
+        data = {
+            "cancelResult": words[cancelled.status == 200],
+            "newOrderResult": words[placed.status == 200],
+            "cancelResponse": cancelled.data,
+            "newOrderResponse": placed.data,
+        }
+        if cancelled.status == placed.status == 200:
+            return Answer(data, after=placed.after)
+        if cancelled.status == 200 or placed.status == 200:
+            text = "Order cancel-replace partially failed."
+            return Answer({"code": -2021, "msg": text, "data": data}, 409, after=placed.after)
+        raise RefusedError(400, {"code": -2022, "msg": "Order cancel-replace failed.", "data": data})
+
+    async def _order_limits(self, call: Call) -> Answer:
+        rows = zip(self.rate_limits()[1:], self._counters.values(), strict=True)
+        return Answer([{**row, "count": window.used} for row, window in rows])
+
     # The account
 
     async def _account(self, call: Call) -> Answer:
         balances = [
             {"asset": asset, "free": f"{holding.free:.8f}", "locked": f"{holding.locked:.8f}"}
             for asset, holding in self.account.holdings.items()
+            if holding.total or call.params.get("omitZeroBalances", "false").lower() != "true"
         ]
         fee = text_of(next(iter(self.listings.values())).taker_fee) if self.listings else "0"
         rates = {"maker": fee, "taker": fee, "buyer": "0.00000000", "seller": "0.00000000"}
@@ -289,6 +346,10 @@ class Spot(SpotBooks, BinanceTrading):
                 "canTrade": "order" in self.keys.may,
                 "canWithdraw": False,
                 "canDeposit": True,
+                "brokered": False,
+                "requireSelfTradePrevention": False,
+                "preventSor": False,
+                "uid": 1,
                 "accountType": "SPOT",
                 "updateTime": self.now_ms(),
                 "balances": balances,
@@ -304,6 +365,18 @@ class Spot(SpotBooks, BinanceTrading):
         rates = {"maker": text_of(listing.maker_fee), "taker": text_of(listing.taker_fee)}
         rates |= {"buyer": "0.00000000", "seller": "0.00000000"}
         return Answer({"symbol": listing.symbol, "standardCommission": rates})
+
+    async def _trade_fee(self, call: Call) -> Answer:
+        """Answer the fees by symbol, as the wallet interface does."""
+        names = [self.listed(call)] if "symbol" in call.params else list(self.listings)
+        rows = []
+        for listing in map(self.listings.__getitem__, names):
+            rates = {
+                "makerCommission": text_of(listing.maker_fee),
+                "takerCommission": text_of(listing.taker_fee),
+            }
+            rows.append({"symbol": listing.symbol, **rates})
+        return Answer(rows)
 
     # The user stream
 
@@ -349,6 +422,14 @@ class Spot(SpotBooks, BinanceTrading):
     def _give(socket: ApiSocket, event: dict[str, Any]) -> None:
         wrapped = {"subscriptionId": socket.subscription, "event": event}
         socket.send(json_bytes(wrapped), "user", str(event.get("s", "")))
+
+
+async def _tried(act: Awaitable[Answer]) -> Answer:
+    """Return an answer, also where it is a refusal."""
+    try:
+        return await act
+    except RefusedError as refusal:
+        return refusal.answer
 
 
 def _filter(name: str) -> RefusedError:

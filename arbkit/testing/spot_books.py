@@ -66,10 +66,22 @@ class SpotBooks(BinanceTape):
             "baseAssetPrecision": 8,
             "quoteAsset": listing.quote,
             "quoteAssetPrecision": 8,
+            "quotePrecision": 8,
+            "baseCommissionPrecision": 8,
+            "quoteCommissionPrecision": 8,
             "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+            "icebergAllowed": False,
+            "ocoAllowed": False,
+            "quoteOrderQtyMarketAllowed": True,
+            "allowTrailingStop": False,
+            "cancelReplaceAllowed": True,
             "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
             "filters": self.filters(listing),
+            "permissions": [],
             "permissionSets": [["SPOT"]],
+            "defaultSelfTradePreventionMode": "NONE",
+            "allowedSelfTradePreventionModes": ["NONE"],
         }
 
     def depth_weight(self, call: Call) -> int:

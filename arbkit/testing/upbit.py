@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
 from arbkit.testing._http import Answer, Call, RefusedError, text_of
 from arbkit.testing._upbit_json import book_message, number, units
+from arbkit.testing._upbit_tape_json import (
+    candle_message,
+    candle_row,
+    rest_ticker,
+    ticker_message,
+    trade_row,
+)
 from arbkit.testing.books import BookState, Change
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Switch
 from arbkit.testing.limits import Bans, Sliding, Window
+from arbkit.testing.tape import Bar
 from arbkit.testing.upbit_stream import UpbitSocket, encode
 from arbkit.testing.venue import Route, Venue
+from arbkit.units import SECOND_NS
 
 __all__ = ["Bithumb", "UpbitBooks"]
 
@@ -28,6 +39,23 @@ _PER_SECOND: Final = {
     "default": 30,
     "order": 12,
     "order-test": 8,
+}
+_STEPS: Final = (("seconds", "1s"), ("days", "1d"), ("weeks", "1w"), ("months", "1M"))
+_MINUTES: Final = ("1", "3", "5", "10", "15", "30", "60", "240")
+#: HTTP status of a refusal by its name; all others 400.
+_STATUS: Final = {
+    **dict.fromkeys(
+        (
+            *("invalid_query_payload", "jwt_verification", "expired_access_key", "nonce_used"),
+            *("no_authorization_ip", "no_authorization_token", "invalid_access_key"),
+        ),
+        401,
+    ),
+    "out_of_scope": 403,
+    "order_not_found": 404,
+    "market_not_found": 404,
+    "too_many_requests": 429,
+    "server_error": 500,
 }
 #: What a fault's refusal is called when the caller does not say.
 _REFUSED: Final = "create_bid_error"
@@ -54,6 +82,7 @@ class UpbitBooks(Venue):
         self._connects = Sliding(core.clock, 5, 1)
         self._origins = Sliding(core.clock, 1, 10)
         self.bans = Bans(core.clock, patience=10, first_s=10)
+        self._days: dict[str, tuple[int, Bar | None, Bar | None]] = {}
 
     def routes(self) -> list[Route]:
         """Return the quotation routes; the weight is the limit group."""
@@ -64,6 +93,12 @@ class UpbitBooks(Venue):
             ("/ticker", "ticker", self._ticker, "ticker"),
             ("/ticker/all", "ticker", self._ticker_all, "ticker"),
             ("/trades/ticks", "trades", self._trades, "trade"),
+            ("/candles/minutes/{unit}", "candles", self._minutes, "candle"),
+            ("/candles/minutes", "candles", self._minutes, "candle"),
+            *(
+                (f"/candles/{name}", "candles", partial(self._candles, step), "candle")
+                for name, step in _STEPS
+            ),
         ]
         return [Route("GET", self.prefix + path, name, act, group) for path, name, act, group in rows]
 
@@ -114,24 +149,44 @@ class UpbitBooks(Venue):
                 socket.give(book_message(book, stamp, 15, 0, "REALTIME"), "data")
 
     def ticker(self, symbol: str) -> dict[str, Any]:
-        """Return a ticker message: every price is the middle of the book."""
-        mid, stamp = number(float(self.books[symbol].mid() or 0)), self.now_ms()
-        prices = ("opening_price", "high_price", "low_price", "trade_price", "prev_closing_price")
-        return {
-            "type": "ticker",
-            "code": symbol,
-            **dict.fromkeys(prices, mid),
-            "change": "EVEN",
-            "change_price": 0,
-            "signed_change_rate": 0,
-            "trade_volume": 0.0,
-            "acc_trade_volume_24h": 0.0,
-            "acc_trade_price_24h": 0.0,
-            "trade_timestamp": stamp,
-            "market_state": "ACTIVE",
-            "market_warning": "CAUTION" if self.listings[symbol].warning else "NONE",
-            "timestamp": stamp,
-        }
+        """Return a ticker message but for its stream type."""
+        stamp = self.now_ms()
+        second = self.core.clock.now_ns() // SECOND_NS
+        if self._days.get(symbol, (0, None, None))[0] != second:
+            tape, midnight = self.tapes[symbol], second // 86_400 * 86_400
+            self._days[symbol] = (second, tape.since(midnight * 1000), tape.since((second - 86_400) * 1000))
+        _, today, day = self._days[symbol]
+        prints = self.tapes[symbol].prints
+        last = prints[-1] if prints else None
+        message = ticker_message(symbol, float(self.books[symbol].mid() or 0), today, day, last, stamp)
+        if self.listings[symbol].warning:
+            message["market_warning"] = "CAUTION"
+        if self.core.faults.find("halt_symbol", self.name, symbol=symbol):
+            message["is_trading_suspended"] = True
+        return message
+
+    def background(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return the timer of the candles."""
+        return [*super().background(), self._send_candles]
+
+    async def _send_candles(self) -> None:
+        """Send the candles in which something happened, once a second."""
+        sent: dict[tuple[int, str, str], int] = {}
+        while True:
+            await self.core.clock.sleep(1)
+            now: dict[tuple[int, str, str], int] = {}
+            for socket in tuple(self.sockets):
+                if not isinstance(socket, UpbitSocket):
+                    continue
+                for kind, symbol in socket.wanted_candles():
+                    bars = self.tapes[symbol].bars(kind.removeprefix("candle."))
+                    key = (id(socket), kind, symbol)
+                    if bars and bars[-1].last_ms != sent.get(key):
+                        socket.give(
+                            candle_message(symbol, bars[-1], kind, "REALTIME", self.now_ms()), "data", symbol
+                        )
+                    now[key] = bars[-1].last_ms if bars else 0
+            sent = now
 
     def malformed(self, call: Call) -> Answer:
         """Return Upbit's words for a member that cannot be read."""
@@ -141,14 +196,13 @@ class UpbitBooks(Venue):
         """Return Upbit's words for an injected error."""
         name, options = switch.fault.name, switch.options
         if name == "rate_limited":
-            answer = upbit_error(429, "too_many_requests", "Too many API requests.").answer
-            answer.headers["Retry-After"] = str(self.wait_s(switch))
-            return answer
+            return upbit_error(429, "too_many_requests", "Too many API requests.").answer
         if name == "banned":
             text = f"Blocked for {self.wait_s(switch)} seconds."
             return upbit_error(418, "too_many_requests", text).answer
         if name == "refuse":
-            return upbit_error(400, options["name"] or _REFUSED).answer
+            refused = options["name"] or _REFUSED
+            return upbit_error(_STATUS.get(refused, 400), refused).answer
         if name == "unavailable_503":
             return upbit_error(503, "service_unavailable").answer
         status = 500 if name == "timeout_error" else 503
@@ -250,14 +304,50 @@ class UpbitBooks(Venue):
         )
 
     def _rest_ticker(self, symbol: str) -> dict[str, Any]:
-        ticker = self.ticker(symbol)
-        return {"market": symbol, **{key: ticker[key] for key in ticker if key not in ("type", "code")}}
+        return rest_ticker(self.ticker(symbol))
 
-    async def _trades(self, call: Call) -> Answer:
+    def _asked_market(self, call: Call) -> str:
         symbol = call.params.get("market", "")
+        if not symbol:
+            raise upbit_error(400, 400, "Missing request parameter: market")
         if symbol not in self.books:
             raise upbit_error(404, 404, "Code not found")
-        return Answer([])
+        return symbol
+
+    async def _trades(self, call: Call) -> Answer:
+        symbol = self._asked_market(call)
+        today = self.ticker(symbol)["opening_price"]
+        count = min(500, int(call.params.get("count", "1")))
+        found = reversed(self.tapes[symbol].prints)
+        return Answer(
+            [trade_row(symbol, item, float(today)) for item, _ in zip(found, range(count), strict=False)]
+        )
+
+    async def _minutes(self, call: Call) -> Answer:
+        unit = call.path.rpartition("/")[2].replace("minutes", "1")
+        if unit not in _MINUTES:
+            raise upbit_error(400, 400, "Unsupported unit")
+        return await self._candles(f"{unit}m", call)
+
+    async def _candles(self, interval: str, call: Call) -> Answer:
+        """Answer the latest candles before `to`, newest first; those without any change are left out."""
+        symbol = self._asked_market(call)
+        count = min(200, int(call.params.get("count", "1")))
+        bars = self.tapes[symbol].bars(interval)
+        if "to" in call.params:
+            until = moment_ms(call.params["to"])
+            bars = [bar for bar in bars if bar.start_ms < until]
+        rows = [
+            candle_row(symbol, bars[i], interval, bars[i - 1] if i else None)
+            for i in range(max(0, len(bars) - count), len(bars))
+        ]
+        return Answer(rows[::-1])
+
+
+def moment_ms(text: str) -> int:
+    """Return a moment as Upbit takes it, `2026-11-02T10:13:14+09:00` or UTC without a zone, in ms."""
+    found = datetime.fromisoformat(text.replace(" ", "T") if "+" not in text else text.replace(" ", "+"))
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 class Bithumb(UpbitBooks):

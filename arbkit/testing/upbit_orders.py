@@ -66,6 +66,7 @@ class Upbit(UpbitBooks):
             ("POST", "/orders/test", "submit_test", self._test, "order-test"),
             ("GET", "/order", "query", self._query, "default"),
             ("DELETE", "/order", "cancel", self._cancel, "default"),
+            ("GET", "/orders", "open_orders", self._orders, "default"),
             ("GET", "/orders/open", "open_orders", self._open, "default"),
             ("GET", "/orders/closed", "closed_orders", self._closed, "default"),
             ("GET", "/orders/uuids", "query_many", self._by_ids, "default"),
@@ -137,6 +138,7 @@ class Upbit(UpbitBooks):
     def _public_trade(self, order: Order, trade: Trade) -> None:
         """Send a fill to the public tape, with the taker's side."""
         taker = "BID" if order.buys != trade.maker else "ASK"
+        self.tapes[trade.symbol].traded(trade)
         book, price, size = self.books[trade.symbol], float(trade.price), float(trade.size)
         number = trade.ts_ms * 10_000 + trade.number % 10_000
         message = trade_message(book, trade.ts_ms, price, size, taker, number, "REALTIME")
@@ -199,12 +201,21 @@ class Upbit(UpbitBooks):
     async def _cancel_open(self, call: Call) -> Answer:
         count = min(int(call.params.get("count", "20")), 300)
         sides = {"bid": ("buy",), "ask": ("sell",)}.get(call.params.get("cancel_side", ""), ("buy", "sell"))
-        pairs = [name for name in call.params.get("pairs", "").split(",") if name]
+
+        def listed(name: str) -> list[str]:
+            return [entry for entry in call.params.get(name, "").split(",") if entry]
+
+        pairs, spared, quotes = listed("pairs"), listed("excluded_pairs"), listed("quote_currencies")
         chosen = [
             order
             for order in self.desk.working()
-            if order.side in sides and (not pairs or order.symbol in pairs)
+            if order.side in sides
+            and (not pairs or order.symbol in pairs)
+            and order.symbol not in spared
+            and (not quotes or self.listings[order.symbol].quote in quotes)
         ]
+        if call.params.get("order_by", "desc") == "desc":
+            chosen.reverse()
         return self._cancelling(chosen[:count], [])
 
     async def _cancel_ids(self, call: Call) -> Answer:
@@ -267,6 +278,11 @@ class Upbit(UpbitBooks):
                 order.reserved_fee = order.amount * listing.taker_fee
         return True
 
+    async def _orders(self, call: Call) -> Answer:
+        """Answer the older list of orders, in whatever states are asked for."""
+        states = call.all_of("states") or [call.params.get("state", "wait")]
+        return Answer(self._listed_orders(call, set(states)))
+
     async def _open(self, call: Call) -> Answer:
         states = call.all_of("states") or [call.params.get("state", "wait")]
         return Answer(self._listed_orders(call, {"wait", "watch"} & set(states)))
@@ -288,6 +304,8 @@ class Upbit(UpbitBooks):
         return [order_row(order) for order in found[(page - 1) * limit : page * limit]]
 
     async def _by_ids(self, call: Call) -> Answer:
+        if not 1 <= len(call.all_of("uuids") + call.all_of("identifiers")) <= 100:
+            raise upbit_error(400, "validation_error", "1 to 100 ids")
         found = [self.desk.find(uuid_of=name) for name in call.all_of("uuids")]
         found += [self.desk.find(client_id=name) for name in call.all_of("identifiers")]
         return Answer([order_row(order) for order in found if order is not None])

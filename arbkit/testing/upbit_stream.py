@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from arbkit.testing._http import json_bytes
-from arbkit.testing._upbit_json import book_message, short, trade_message
+from arbkit.testing._upbit_json import book_message, number, short, trade_message
+from arbkit.testing._upbit_tape_json import candle_message
 from arbkit.testing.books import BookState
 from arbkit.testing.limits import Sliding
 from arbkit.testing.sockets import Host, Kind, Socket
+from arbkit.testing.tape import Tape
 from arbkit.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class UpbitHost(Host, Protocol):
     """What an Upbit socket needs of its venue."""
 
     books: dict[str, BookState]
+    tapes: dict[str, Tape]
 
     def stamp_ms(self, symbol: str) -> int:
         """Return the time that a message about a symbol carries."""
@@ -113,6 +116,15 @@ class UpbitSocket(Socket):
             for item in self.subscriptions
         )
 
+    def wanted_candles(self) -> list[tuple[str, str]]:
+        """Return kind and symbol of every running subscription to candles."""
+        return [
+            (item.kind, symbol)
+            for item in self.subscriptions
+            if item.kind.startswith("candle.") and item.realtime
+            for symbol in item.codes
+        ]
+
     def give(self, message: dict[str, Any], kind: Kind, symbol: str = "") -> None:
         """Send a message in the format that was asked for."""
         self.send(encode(message, self.format), kind, symbol)
@@ -156,7 +168,7 @@ class UpbitSocket(Socket):
         only_realtime = bool(item.get("is_only_realtime", item.get("isOnlyRealtime", False)))
         asked: dict[str, Any] = {"type": kind, "codes": codes}
         if kind == "orderbook":
-            asked["level"] = level
+            asked["level"] = number(level)
         return Subscription(
             kind,
             dict(map(self._code, codes)),
@@ -188,8 +200,15 @@ class UpbitSocket(Socket):
                 self.give(self._last_trade(book, stamp), "data", symbol)
             elif item.kind == "ticker":
                 self.give(self.venue.ticker(symbol) | {"stream_type": "SNAPSHOT"}, "data", symbol)
+            elif bars := self.venue.tapes[symbol].bars(item.kind.removeprefix("candle.")):
+                self.give(candle_message(symbol, bars[-1], item.kind, "SNAPSHOT", stamp), "data", symbol)
 
     def _last_trade(self, book: BookState, stamp: int) -> dict[str, Any]:
+        """Return the last trade that met the book; where there was none, the least size at its middle."""
+        if prints := self.venue.tapes[book.symbol].prints:
+            item = prints[-1]
+            side, code = "BID" if item.taker_buys else "ASK", item.ts_ms * 10_000 + item.number % 10_000
+            return trade_message(book, item.ts_ms, item.price, item.size, side, code, "SNAPSHOT")
         price = float(book.mid() or 0)
         return trade_message(book, stamp, price, 0.0001, "BID", stamp * 10_000, "SNAPSHOT")
 

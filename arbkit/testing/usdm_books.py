@@ -52,6 +52,7 @@ class UsdmBooks(BinanceTape):
             Route("GET", "/fapi/v1/fundingInfo", "funding_info", self._funding_info, 0),
             Route("GET", "/fapi/v1/markPriceKlines", "klines", self._klines, 1),
             Route("GET", "/fapi/v1/indexPriceKlines", "klines", self._klines, 1),
+            Route("GET", "/fapi/v2/ticker/price", "price", self._price, _price_weight),
             Route("GET", "/fapi/v1/openInterest", "open_interest", self._open_interest, 1),
         ]
 
@@ -246,6 +247,10 @@ def _due(
 ) -> list[tuple[BinanceSocket, Stream]]:
     """Return who gets mark prices now: every second, or every third."""
     return [pair for pair in wanted if pair[1].kind == kind and (pair[1].speed == "1s" or turn % 3 == 0)]
+
+
+def _price_weight(call: Call) -> int:
+    return 1 if "symbol" in call.params else 2
 
 
 def _premium_weight(call: Call) -> int:

@@ -68,6 +68,10 @@ class Trader:
 
     async def _binance(self, method: str, members: dict[str, str]) -> tuple[int, Any]:
         path = "/fapi/v1/order" if self.venue == "binance_usdm" else "/api/v3/order"
+        return await self.signed(method, path, members)
+
+    async def signed(self, method: str, path: str, members: dict[str, str]) -> tuple[int, Any]:
+        """Send a signed request to Binance."""
         text = binance_query(
             self._secret,
             "&".join(f"{key}={value}" for key, value in members.items()),
