@@ -150,18 +150,17 @@ class BinanceTape(BinanceBooks):
                     )
 
     def _send_kline(self, symbol: str, interval: str, closing: dict[tuple[str, str], int]) -> None:
-        bars, stamp = self._bars(symbol, interval)[-2:], self.now_ms()
+        """Send the present candle, and before it, for the last time, those that have ended since."""
+        bars, stamp = self._bars(symbol, interval), self.now_ms()
         if not bars:
             return
         wanted = [pair for pair in self._wanted(symbol) if pair[1].interval == interval]
-        before = closing.get((symbol, interval))
-        events = [kline_event(symbol, bars[-1], interval, stamp, closed=False)]
-        if before is not None and before < bars[-1].start_ms and len(bars) == 2:
-            events.insert(0, kline_event(symbol, bars[0], interval, stamp, closed=True))
-        closing[symbol, interval] = bars[-1].start_ms
-        for event in events:
-            data = json_bytes(event)
-            self._emit(wanted, "kline", None, partial(bytes, data), "data")
+        last = bars[-1].start_ms
+        for bar in bars[-1000:]:
+            if closing.get((symbol, interval), last) <= bar.start_ms:
+                event = kline_event(symbol, bar, interval, stamp, closed=bar.start_ms < last)
+                self._emit(wanted, "kline", None, partial(json_bytes, event), "data")
+        closing[symbol, interval] = last
 
     def everyone(self, kind: str, event: Any) -> None:
         """Send an event of all symbols to who asked for it."""
