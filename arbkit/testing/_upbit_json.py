@@ -28,7 +28,8 @@ _NAMES: Final = (
     "candle_acc_trade_volume:catv candle_acc_trade_price:catp uuid:uid order_type:ot state:s "
     "trade_uuid:tuid price:p avg_price:ap volume:v remaining_volume:rv executed_volume:ev "
     "trades_count:tc reserved_fee:rsf remaining_fee:rmf paid_fee:pf locked:l executed_funds:ef "
-    "time_in_force:tif trade_fee:tf is_maker:im identifier:id smp_type:smpt prevented_volume:pv "  # codespell:ignore smpt
+    "time_in_force:tif trade_fee:tf is_maker:im identifier:id "
+    "smp_type:smpt prevented_volume:pv "  # codespell:ignore smpt
     "prevented_locked:pl order_timestamp:otms asset_uuid:astuid assets:ast currency:cu balance:b "
     "asset_timestamp:asttms"
 )
