@@ -34,6 +34,8 @@ REASONS: Final[Mapping[str, TradingState]] = {
     "kill_switch": TradingState.HALTED,
     "drawdown_stop": TradingState.HALTED,
     "reconciling": TradingState.REDUCING,
+    "key_refused": TradingState.REDUCING,
+    "foreign_fills": TradingState.REDUCING,
     "stale_params": TradingState.REDUCING,
     "outside_envelope": TradingState.REDUCING,
     "venue_down": TradingState.REDUCING,

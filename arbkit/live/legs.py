@@ -116,6 +116,8 @@ class _Account:
 
     def __init__(self) -> None:
         self.folded = _ZERO
+        #: The leg whose venue was the last to refuse an order, until it fills one: it goes first.
+        self.wary: int | None = None
         self.orders: deque[tuple[Order, str]] = deque()
 
     def exposure(self) -> Decimal:
@@ -310,8 +312,11 @@ class PairExecutor:
 
     async def _open(self, run: _Run, size: Decimal) -> None:
         """Send the first order or orders; what earlier pairs left over is taken off the second leg."""
-        if self._execution != "together":
-            await self._send(run, 0 if self._execution == "lead_a" else 1, size, self._slip)
+        lead = run.account.wary
+        if lead is None and self._execution != "together":
+            lead = 0 if self._execution == "lead_a" else 1
+        if lead is not None:
+            await self._send(run, lead, size, self._slip)
             return
         left = run.before if run.plans[1].side is OrderSide.SELL else -run.before
         lot = run.instruments[1].lot
@@ -364,12 +369,14 @@ class PairExecutor:
                 if order.state is OrderState.REJECTED:
                     run.noted.add(order.client_id)
                     run.refusals[leg] += 1
+                    run.account.wary = leg
                     run.reasons.append(f"{order.code}:{name}")
                     self.counts["rejected"] += 1
                     continue
                 if order.fills and order.client_id not in run.taken:
                     run.taken.add(order.client_id)
                     run.refusals[leg] = 0
+                    run.account.wary = None if run.account.wary == leg else run.account.wary
                 if order.is_settled and order.doubts:
                     run.noted.add(order.client_id)
                     run.reasons.append(f"doubt:{order.code}:{name}")

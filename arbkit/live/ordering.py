@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from arbkit.errors import ConfigError
+from arbkit.live.accounts import KEY_CODES, AccountWatch, key_refused
 from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
@@ -26,11 +26,10 @@ from arbkit.venues.orders import Order
 __all__ = ["VenueOrders"]
 
 _RETRY_S: Final = 5.0
-_CHECK_S: Final = 30.0
+#: Longest pause before an exit is tried again of which venues have taken nothing.
+_MOST_PAUSE_S: Final = 30.0
 #: A share of a trade's size that is taken for rounding.
 _CRUMB: Final = 1e-6
-#: What a venue says of a key that it will not take however often it is asked.
-_KEY_CODES: Final = frozenset({"-1022", "-2014", "-2015", "invalid_access_key", "jwt_verification"})
 
 
 class VenueOrders:
@@ -45,7 +44,7 @@ class VenueOrders:
 
     Attributes:
         keeper: what is known of every order.
-        ready: set once the accounts agree with the journal and nothing is open on one side.
+        accounts: holds the venues' positions against the fills.
     """
 
     def __init__(
@@ -64,7 +63,15 @@ class VenueOrders:
         limits = {pair.name: pair.params.guard for pair in session.config.pairs}
         slips = [own.max_slippage_bps for own in limits.values() if own is not None]
         max_slip_bps = min([rules.max_slip_bps, *(slip for slip in slips if slip is not None)])
-        self.keeper = OrderKeeper(clients, session.journal, clock=clock, grace_s=grace_s)
+        self.keeper = OrderKeeper(
+            clients,
+            session.journal,
+            clock=clock,
+            grace_s=grace_s,
+            on_fill=lambda order, fill: self.accounts.on_fill(order, fill),
+            on_end=lambda order: self.accounts.on_end(order),
+        )
+        self.accounts = AccountWatch(session, clients, self.keeper, recorded, clock)
         self.executor = PairExecutor(
             self.keeper,
             self._book,
@@ -76,17 +83,16 @@ class VenueOrders:
             told=self._alarmed,
             clock=clock,
         )
-        self.ready = asyncio.Event()
         self._rejections = Rejections(session.guard, session.refusals, rules.cooldown_s)
         self._pairs = [lane.config for lane in session.lanes]
         self._limits = FillLimits(session.guard, session.refusals, limits)
         self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
+        self._vain = [0 for _ in self._pairs]
         self._locks = [asyncio.Lock() for _ in self._pairs]
         self._prepared = False
         self._before = [session.desk.orders(p).copy() for p in range(len(self._pairs))]
         self._recovered = asyncio.Event()
-        self._baseline: dict[tuple[str, str], Decimal] = {}
         self.naked_s = 0.0
         self.sent_after_ns = Histogram()
         self.counts = self.executor.counts
@@ -155,6 +161,8 @@ class VenueOrders:
     async def _carry_out(self, p: int, plan: PairIntent, order: Any) -> None:
         await self._recovered.wait()
         async with self._locks[p]:
+            if order["trade"] >= 0 and self._vain[p]:
+                await asyncio.sleep(min(0.5 * 2.0 ** (self._vain[p] - 1), _MOST_PAUSE_S))
             result = await self.executor.run(plan)
             outcome = Outcome(
                 pair=plan.name,
@@ -170,6 +178,8 @@ class VenueOrders:
                 done_ns=self._clock(),
                 reasons=result.reasons,
             )
+            refused = outcome.trade >= 0 and outcome.hedged <= 0 and outcome.reasons
+            self._vain[p] = min(self._vain[p] + 1, 16) if refused else 0
             await self._known(p, outcome)
 
     def _leg(self, plan: LegPlan, orders: Sequence[Order]) -> LegFills:
@@ -357,9 +367,7 @@ class VenueOrders:
         streams = [asyncio.ensure_future(self._stream(client)) for client in self._clients.values()]
         try:
             self._finish_all()
-            while True:
-                await self._reconcile()
-                await asyncio.sleep(_CHECK_S if self.ready.is_set() else _RETRY_S / 5)
+            await self.accounts.run()
         finally:
             for stream in streams:
                 stream.cancel()
@@ -381,8 +389,8 @@ class VenueOrders:
                     await client.positions()
                     break
                 except VenueError as error:
-                    if error.code in _KEY_CODES:
-                        raise _key_refused(venue, error.code) from None
+                    if error.code in KEY_CODES:
+                        raise key_refused(venue, error.code) from None
                     self._session.trouble("start", str(error), venue=venue)
                     await asyncio.sleep(_RETRY_S)
 
@@ -412,7 +420,6 @@ class VenueOrders:
             own = {(pair.venue_a, pair.symbol_a), (pair.venue_b, pair.symbol_b)}
             orphans = [order for order in left if (order.venue, order.request.symbol) in own]
             self._finish(p, last, orphans)
-        self._set_baseline()
         self._recorded.clear()
         self._recovered.set()
 
@@ -498,56 +505,6 @@ class VenueOrders:
         instrument = self.keeper.instrument(plan.venue, plan.symbol)
         return "" if instrument is None else instrument.base
 
-    def _legs(self) -> list[tuple[str, str]]:
-        return [
-            leg
-            for pair in self._pairs
-            for leg in ((pair.venue_a, pair.symbol_a), (pair.venue_b, pair.symbol_b))
-        ]
-
-    def _set_baseline(self) -> None:
-        """Take the holdings that the run began with from its journal."""
-        for line in self._recorded:
-            if line["kind"] == "baseline":
-                self._baseline = {(v, s): Decimal(size) for v, s, size in line["positions"]}
-
-    async def _reconcile(self) -> None:
-        """Hold the venues' positions against one's own fills; what does not agree lets nothing be entered."""
-        guard = self._session.guard
-        try:
-            held = {venue: await client.positions() for venue, client in self._clients.items()}
-        except VenueError as error:
-            guard.set("reconciling", True, detail=str(error))
-            self.ready.clear()
-            return
-        if self.keeper.open:
-            return
-        if not self._baseline:
-            self._baseline = {
-                (venue, symbol): Decimal(held[venue].get(symbol, 0))
-                - self.keeper.ledger.positions[venue, symbol]
-                for venue, symbol in self._legs()
-            }
-            lines = [(venue, symbol, str(size)) for (venue, symbol), size in self._baseline.items()]
-            self._session.journal.append("baseline", sync=True, positions=lines)
-        wrong = [text for leg in self._legs() if (text := self._disagreement(leg, held))]
-        guard.set("reconciling", False) if not wrong else None
-        if wrong:
-            guard.set("reconciling", True, detail="; ".join(wrong))
-            self.ready.clear()
-        else:
-            self.ready.set()
-
-    def _disagreement(self, leg: tuple[str, str], held: Mapping[str, Mapping[str, Decimal]]) -> str:
-        venue, symbol = leg
-        expected = self._baseline.get(leg, Decimal(0)) + self.keeper.ledger.positions[leg]
-        found = held[venue].get(symbol, Decimal(0))
-        instrument = self.keeper.instrument(venue, symbol)
-        lot = Decimal(0) if instrument is None else instrument.lot
-        if abs(found - expected) <= max(lot, Decimal("1e-8")):
-            return ""
-        return f"{venue}/{symbol} holds {found}, by its fills {expected}"
-
     def cancel_all(self) -> None:
         """Ask the venues to cancel every open order."""
         for order in self.keeper.open:
@@ -589,11 +546,3 @@ class VenueOrders:
             "book_to_sent_ms": self.sent_after_ns.to_dict(1e6),
             **dict(self.counts),
         }
-
-
-def _key_refused(venue: str, code: str) -> ConfigError:
-    names = " and ".join(f"ARBKIT_{venue.upper()}_{part}" for part in ("KEY", "SECRET"))
-    return ConfigError(
-        f"{venue} refuses the key ({code}); check {names} (or its `keys_file`), and at the venue which "
-        "permissions and addresses the key has"
-    )

@@ -172,6 +172,31 @@ def fills(
     )
 
 
+def executions(
+    rows: Sequence[Mapping[str, Any]] | None, venue: str, symbol: str, instruments: _Instruments
+) -> tuple[Fill, ...]:
+    """Return one's own trades in a symbol, whose orders only their venue's ids name."""
+    unit = _unit(instruments, symbol)
+    return tuple(
+        Fill(
+            venue=venue,
+            symbol=symbol,
+            trade_id=str(row["id"]),
+            client_id="",
+            order_id=str(row["orderId"]),
+            side=_SIDES[row["side"] if "side" in row else "BUY" if row["isBuyer"] else "SELL"],
+            price=_number(row["price"]) / unit,
+            size=_number(row["qty"]) * unit,
+            fee=_number(row["commission"]),
+            fee_asset=row["commissionAsset"],
+            ts=_time(row.get("time")),
+            is_maker=bool(row.get("maker", row.get("isMaker", False))),
+            realized=_number(row["realizedPnl"]) if "realizedPnl" in row else None,
+        )
+        for row in rows or ()
+    )
+
+
 def usdm_balances(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, Balance]:
     """Return `/fapi/v3/balance`: the total is the wallet balance, without unrealised profit."""
     found: dict[str, Balance] = {}

@@ -7,7 +7,7 @@ after its time stamp, so that one that arrives later is refused and cannot act a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -182,6 +182,12 @@ class BinanceRest(RestClient):
         params = (("symbol", report.symbol), ("orderId", report.order_id))
         rows = await self._ask(Call("GET", self._trades, params, {"weight": self._trades_weight}, True))
         return messages.fills(rows, report, self._instruments)
+
+    async def executions(self, symbol: str, since_ns: int, known: Collection[str] = ()) -> Sequence[Fill]:
+        """Return the account's own trades since a time, whoever has sent their orders."""
+        params = (("symbol", symbol), ("startTime", str(since_ns // 10**6)), ("limit", "1000"))
+        rows = await self._ask(Call("GET", self._trades, params, {"weight": self._trades_weight}, True))
+        return messages.executions(rows, self.venue, symbol, self._instruments)
 
     async def cancel(self, symbol: str, client_id: str) -> OrderReport | None:
         """Ask to cancel; what became of the order only `query` tells."""

@@ -215,6 +215,14 @@ class OrderKeeper:
         """Return an order by its client id, None where there is none or it has long been over."""
         return self._orders.get(client_id)
 
+    def owner(self, fill: Fill) -> Order | None:
+        """Return the order of a fill, None where it is none of this keeper's."""
+        return self._orders.get(fill.client_id) or self._by_venue_id.get((fill.venue, fill.order_id))
+
+    def has_counted(self, fill: Fill) -> bool:
+        """Tell whether a fill has come before, in the last minutes."""
+        return fill in self._seen
+
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         """Return an instrument as read by `start`, None where the venue has none of that name."""
         return self._instruments.get(venue, {}).get(symbol)
@@ -422,9 +430,7 @@ class OrderKeeper:
         self._close(order, OrderState.ENDED)
 
     def _count(self, fill: Fill, order: Order | None = None, *, journal: bool = True) -> None:
-        order = (
-            order or self._orders.get(fill.client_id) or self._by_venue_id.get((fill.venue, fill.order_id))
-        )
+        order = order or self.owner(fill)
         if order is not None and fill.trade_id in order._fills:
             return
         if not self._seen.add(fill, self._clock(), from_log=not journal):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -244,6 +244,10 @@ class PaperClient:
             for working in self._pending.values()
             if symbol in (None, working.request.symbol)
         ]
+
+    async def executions(self, symbol: str, since_ns: int, known: Collection[str] = ()) -> Sequence[Fill]:
+        """Return nothing: no other hand trades on paper."""
+        return ()
 
     async def balances(self) -> Mapping[str, Balance]:
         """Return what the account holds: what it began with, changed by its fills."""

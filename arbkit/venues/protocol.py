@@ -9,7 +9,7 @@ base units: a contract that stands for several coins is converted where its mess
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Final, Protocol
@@ -341,6 +341,12 @@ class TradingClient(Protocol):
 
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]:
         """Return the working orders."""
+
+    async def executions(self, symbol: str, since_ns: int, known: Collection[str] = ()) -> Sequence[Fill]:
+        """Return the account's own trades in a symbol since a time, by whatever order, oldest first.
+
+        Orders whose client ids are `known` may be left out.
+        """
 
     async def balances(self) -> Mapping[str, Balance]:
         """Return what the account holds, by asset."""

@@ -36,6 +36,9 @@ class SeenFills:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __contains__(self, fill: Fill) -> bool:
+        return (fill.venue, fill.symbol, fill.trade_id) in self._ids
+
     def add(self, fill: Fill, now_ns: int, *, from_log: bool = False) -> bool:
         """Take note of a fill; returns whether it is new. One read from the log is not looked for there."""
         identity = (fill.venue, fill.symbol, fill.trade_id)

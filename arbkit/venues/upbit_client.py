@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from arbkit.venues.limits import Window
 from arbkit.venues.protocol import (
     AccountSink,
     Balance,
+    Fill,
     Instrument,
     InstrumentState,
     OrderRejectedError,
@@ -249,6 +250,25 @@ class UpbitClient(RestClient):
             if len(rows) < 100:
                 break
         return reports
+
+    async def executions(self, symbol: str, since_ns: int, known: Collection[str] = ()) -> Sequence[Fill]:
+        """Return the trades of the last 100 orders that have ended, since a time, whoever has sent them.
+
+        Args:
+            symbol: the market.
+            since_ns: when the first of them was made, ns.
+            known: client ids of orders that need not be read.
+        """
+        params = (("market", symbol), ("states[]", "done"), ("states[]", "cancel"), ("limit", "100"))
+        rows = await self._ask(Call("GET", "/v1/orders/closed", params, {"default": 1}, True)) or ()
+        found: list[Fill] = []
+        for row in rows:
+            if not Decimal(str(row.get("executed_volume") or 0)) or row.get("identifier") in known:
+                continue
+            call = Call("GET", "/v1/order", (("uuid", str(row["uuid"])),), {"default": 1}, True)
+            report = messages.order(await self._ask(call), self._instruments, "")
+            found += [fill for fill in report.fills if fill.ts >= since_ns] if report is not None else []
+        return sorted(found, key=lambda fill: fill.ts)
 
     async def balances(self) -> Mapping[str, Balance]:
         """Return what the account holds, by coin."""

@@ -209,3 +209,28 @@ def cost_s(fate: Fate) -> float:
     if fate.answer == "gone":
         return 1.0 + 0.5 + 1.5
     return 0.0 if fate == Fate() else 1.0
+
+
+def test_the_leg_that_was_refused_goes_first_until_it_is_taken() -> None:
+    """A venue that takes nothing costs one try a time, and no crossing of the other."""
+    loop = VirtualLoop()
+    venues = {
+        "a": Chancy(SPOT, PRICES["a"], [], Fate(), loop.clock),
+        "b": Chancy(PERPETUAL, PRICES["b"], [Fate("refused")] * 4, Fate(), loop.clock),
+    }
+    keeper = OrderKeeper(dict(venues), NoLog(), clock=loop.clock)
+    books = {name: _book(venue.instrument, float(PRICES[name])) for name, venue in venues.items()}
+    executor = PairExecutor(keeper, lambda venue, _: books[venue], max_slip_bps=10.0, clock=loop.clock)
+    sent: list[tuple[int, int]] = []
+
+    async def act() -> None:
+        for venue in venues.values():
+            venue.keeper = keeper
+        for _ in range(5):
+            await executor.run(_intent("0.1"))
+            sent.append((len(venues["a"].sent), len(venues["b"].sent)))
+        await keeper.close()
+
+    run_virtually(loop, act())
+    assert sent == [(2, 2), (2, 3), (2, 4), (3, 5), (4, 6)]
+    assert [venues[name].position for name in "ab"] == [D("0.2"), D("-0.2")]
