@@ -75,6 +75,10 @@ class AccountWatch:
         self.refused: dict[str, str] = {}
         self.ready = asyncio.Event()
 
+    def before(self, venue: str, symbol: str) -> Decimal:
+        """Return the position that was there before the run."""
+        return self._baseline.get((venue, symbol), Decimal(0))
+
     async def run(self) -> None:
         """Look again and again until cancelled: every 30 s, and ever more rarely where it does not agree."""
         pause = _FIRST_PAUSE_S

@@ -216,7 +216,7 @@ class VenueOrders:
 
     def before(self, venue: str, symbol: str) -> Decimal:
         """Return the position that was there before the run."""
-        return self._baseline.get((venue, symbol), Decimal(0))
+        return self.accounts.before(venue, symbol)
 
     def not_booked(self) -> str:
         """Say in words which fills no row has booked yet; empty where there are none."""
