@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from arbkit.cli._system import system_refusal
 from arbkit.errors import ArbkitError, nearest_names
 
 __all__ = ["EXIT_BAD_INPUT", "EXIT_DONE", "EXIT_UNEXPECTED", "NOUNS", "Noun", "main"]
@@ -99,7 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say_error(f"error: {error}")
         return EXIT_BAD_INPUT
     except Exception as error:
-        return _unexpected(error)
+        refused = system_refusal(error)
+        if refused is None:
+            return _unexpected(error)
+        _show_where(error)
+        _say_error(f"error: {refused}")
+        return EXIT_BAD_INPUT
     return code
 
 
@@ -210,11 +216,15 @@ def _usage_message(error: Any, name: str) -> str:
     return f"error: {message} (see `{path} --help`)"
 
 
-def _unexpected(error: Exception) -> int:
+def _show_where(error: Exception) -> None:
     if os.environ.get("ARBKIT_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
+
+
+def _unexpected(error: Exception) -> int:
+    _show_where(error)
     text = " ".join(str(error).split()) or "no message"
     hint = "" if os.environ.get("ARBKIT_DEBUG") else "; run again with ARBKIT_DEBUG=1 to see where"
     _say_error(f"unexpected error: {type(error).__name__}: {text}{hint}")
