@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli import _live_costs, _live_state
+from arbkit.cli import _live_costs, _live_report, _live_state
 from arbkit.cli._console import console, print_json, print_table, say, warn
 from arbkit.errors import ConfigError, DataError, nearest_names
 
@@ -71,7 +71,9 @@ def run(
         print_json(final)
         return
     _print_summary(final)
-    say(f"run: {runner.folder.path}; `arbkit live parity {runner.config.name}` compares it with the backtest")
+    name = runner.config.name
+    say(f"run: {runner.folder.path}; `arbkit live parity {name}` compares it with the backtest,")
+    say(f"`arbkit live report {name}` shows it as a page")
 
 
 def _log(level: str) -> None:
@@ -281,3 +283,4 @@ def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
 
 _live_costs.register(app)
 _live_state.register(app)
+_live_report.register(app)

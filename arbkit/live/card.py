@@ -30,7 +30,9 @@ def card_of(run: RunResult) -> str:
         ("orders that came to nothing", count(len(story.failures))),
     ]
     when = f"{run.mode}, {period(story.start_ns, story.end_ns)}"
-    return card(f"Run {run.name}", when, lines, tuple(_flags(run)), "run.plot()")
+    return card(
+        f"Run {run.name}", when, lines, tuple(_flags(run)), f"run.plot(); arbkit live report {run.name}"
+    )
 
 
 def _flags(run: RunResult) -> Iterator[str]:

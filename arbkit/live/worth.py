@@ -12,7 +12,7 @@ from arbkit.config import Params
 from arbkit.live.story import Story
 from arbkit.records import Side
 
-__all__ = ["Worth", "worth_of"]
+__all__ = ["Worth", "marks_at", "worth_of"]
 
 
 class Worth(NamedTuple):
@@ -67,6 +67,12 @@ def worth_of(
         realized[p] = _realized(own, lost, grid)
         marked[p] = _marked(tape(pair), own, params[pair], grid)
     return Worth(grid, realized, marked)
+
+
+def marks_at(rows: RecordArray, trades: RecordArray, params: Params, at_ns: int) -> list[float]:
+    """Return what closing each of some open trades would bring at a moment, all fees included."""
+    moment = np.array([at_ns], np.int64)
+    return [float(_marked(rows, trades[n : n + 1], params, moment)[0]) for n in range(trades.size)]
 
 
 def _realized(trades: RecordArray, lost: list[tuple[int, float]], grid: IntArray) -> FloatArray:

@@ -54,6 +54,9 @@ def test_a_run_is_made_shown_halted_cleared_and_compared(run: Run, config: Path)
     parity = json.loads(out)
     assert (code, parity["ok"], parity["same"]) == (0, True, summary["trades_opened"])
     assert run("parity", "small")[1].startswith(f"small: {parity['same']} of {parity['same']} trades")
+    code, out, _ = run("report", "small", "--quick", "--lang", "ko", "--json")
+    assert (code, Path(json.loads(out)["path"])) == (0, Path("reports/live-small.html"))
+    assert Path("reports/live-small.html").stat().st_size == json.loads(out)["bytes"]
     assert "no process runs it now" in run("halt", "small", "--reason", "lunch")[1]
     assert "HALTED since" in run("status", "small")[1]
     assert json.loads(run("ls", "--json")[1])["runs"][0]["halted"] == "lunch"

@@ -23,7 +23,8 @@ COMPUTED = (
     "scenario.", "stress.", "checks.", "compare.differs_", "index.",
     "data.fidelity_", "direction.", "exits.", "importance.", "kpi.kept_", "lede.judged",
     "metric.", "metrics.", "objective.", "reproduce.", "sampler.", "section.", "trials.", "segment.", "side.",
-    "told.", "validation.", "verdict.", "warning.selection", "figure.history.front_", "data.reference",
+    "run.", "told.", "validation.", "verdict.", "warning.selection", "figure.history.front_",
+    "data.reference",
 )  # fmt: skip
 
 
