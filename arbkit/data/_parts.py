@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -63,17 +64,22 @@ class Part:
         """Write what waits, and make the file durable."""
         if self.closed:
             return
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-        sync_file(self.path)
+        try:
+            self._flush()
+            if self._writer is not None:
+                self._writer.close()
+            sync_file(self.path)
+        except OSError:
+            self.abandon()
+            raise
         self.content = self._digest.hexdigest()
         self.closed = True
 
     def abandon(self) -> None:
         """Close the file handle of a part that will never be used."""
         if self._writer is not None and not self.closed:
-            self._writer.close()
+            with contextlib.suppress(OSError):  # The disk that did not take the rows takes no end of file.
+                self._writer.close()
         self.closed = True
 
     def _flush(self) -> None:

@@ -14,8 +14,8 @@ import itertools
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -27,6 +27,7 @@ from arbkit._files import sync_folder
 from arbkit._typing import PathLike
 from arbkit.data._parts import Part, read_rows, row_groups, sync_file
 from arbkit.data.manifest import (
+    MANIFEST_NAME,
     FileInfo,
     InstrumentInfo,
     Manifest,
@@ -36,6 +37,7 @@ from arbkit.data.manifest import (
 from arbkit.data.schema import EVENT_SCHEMAS, conform
 from arbkit.data.writer import (
     EVENTS_FOLDER,
+    LOCK_NAME,
     STAGING,
     check_same_instrument,
     existing_manifest,
@@ -114,11 +116,13 @@ class GrowingDataset:
         self._rotate_ns, self._rotate_bytes, self._grace_s = rotate_ns, rotate_bytes, grace_s
         self._lock = locked(self.path)
         self._lock.__enter__()
+        self._place = _place_of(self.path)
         remove_unlisted(self.path, found)
         self._staging = self.path / STAGING
         self._staging.mkdir()
         self._numbers = 0
         self._old: deque[tuple[float, Path]] = deque()
+        self._placed_now: list[str] = []
         self._name = name or (found.name if found else self.path.resolve().name)
         self._source = source or (found.source if found else "")
         self._manifest = found
@@ -154,8 +158,34 @@ class GrowingDataset:
         """Make rows, and rows of event tables, live in one step; returns how many rows of books it were.
 
         Raises:
-            DataError: when a frame breaks the schema, or its rows are not later than those stored.
+            OSError: when the disk does not take them; all is then as it was, and the same may be tried again.
+            DataError: when a frame breaks the schema, its rows are not later than those stored, or the folder
+                was removed.
         """
+        self.check_there()
+        with self._all_or_nothing():
+            rows = self._commit(batches, tables)
+        self._forget_old()
+        return rows
+
+    def check_there(self) -> None:
+        """Check that the folder is still the one that was opened.
+
+        Raises:
+            DataError: when it was removed, or another stands in its place.
+        """
+        if _place_of(self.path) != self._place:
+            raise DataError(
+                f"{self.path}: the folder was removed while it was being written; "
+                "what was not yet in it is lost, record to it again"
+            )
+        self._staging.mkdir(exist_ok=True)
+
+    def _commit(
+        self,
+        batches: Iterable[tuple[InstrumentInfo, pl.DataFrame]],
+        tables: Mapping[str, pl.DataFrame] | None,
+    ) -> int:
         rows = 0
         for info, frame in batches:
             if frame.height:
@@ -169,18 +199,61 @@ class GrowingDataset:
             for item in stored:
                 if fresh[item.name].path != item.path:
                     self._retire(item.path)
-        self._forget_old()
         return rows
 
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Where a step fails, go back to what was live before it, and free what it took of the disk."""
+        legs = {
+            name: replace(leg, files=[*leg.files], young=[*leg.young], settling=[*leg.settling])
+            for name, leg in self._legs.items()
+        }
+        manifest = self._manifest
+        self._placed_now = []
+        try:
+            yield
+        except BaseException:
+            self._legs, self._manifest = legs, manifest
+            with contextlib.suppress(OSError):
+                shutil.rmtree(self._staging, ignore_errors=True)
+                # The step may have failed after its manifest had become live: that one's files stay, until
+                # the next manifest, which goes on from the one before, makes them old.
+                listed = (self.path / MANIFEST_NAME).read_text(encoding="utf-8")
+                for path in self._placed_now:
+                    if path not in listed:
+                        (self.path / path).unlink(missing_ok=True)
+            raise
+
     def tidy(self, budget_s: float = float("inf")) -> bool:
-        """Merge small files for at most about so long; returns whether nothing is left to merge."""
+        """Merge small files for at most about so long; returns whether nothing is left to merge.
+
+        Raises:
+            OSError: when the disk does not take a merged file; the small ones then stay.
+            DataError: when a file is gone or damaged; it is not merged any more.
+        """
+        self.check_there()
         started = time.monotonic()
         for leg in self._legs.values():
             while (group := self._next_group(leg)) is not None:
                 if time.monotonic() - started >= budget_s:
                     return False
-                self._merge(leg, *group)
+                self._merge_whole(leg, *group)
         return True
+
+    def _merge_whole(self, leg: _Leg, group: list[FileInfo], size: int | None) -> None:
+        name = leg.info.leg
+        try:
+            with self._all_or_nothing():
+                self._merge(leg, group, size)
+        except OSError:
+            if size is None:
+                self._legs[name].settling.insert(0, group)
+            raise
+        except DataError:
+            gone = {item.path for item in group}
+            here = self._legs[name]
+            here.young = [pair for pair in here.young if pair[0].path not in gone]
+            raise
 
     def rotate(self) -> None:
         """End the present rotation of every instrument: its files wait to be merged into one."""
@@ -308,6 +381,7 @@ class GrowingDataset:
             live = live.with_stem(f"{live.stem}-{self._numbers}")
         size = part.path.stat().st_size
         part.path.replace(self.path / live)
+        self._placed_now.append(live.as_posix())
         sync_folder(self.path / folder)
         return FileInfo(
             path=live.as_posix(),
@@ -341,8 +415,9 @@ class GrowingDataset:
             live = live.with_stem(f"{live.stem}-{self._numbers}")
         size = staged.stat().st_size
         staged.replace(live)
-        sync_folder(folder)
         where = f"{EVENTS_FOLDER}/{live.name}"
+        self._placed_now.append(where)
+        sync_folder(folder)
         return TableInfo(name=name, path=where, rows=rows.height, bytes=size, content=content)
 
     def _publish(self, tables: tuple[TableInfo, ...]) -> None:
@@ -366,6 +441,15 @@ class GrowingDataset:
         now = time.monotonic()
         while self._old and self._old[0][0] <= now:
             self._old.popleft()[1].unlink(missing_ok=True)
+
+
+def _place_of(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a dataset's folder from another at the same place; None where there is none."""
+    try:
+        found = (folder / LOCK_NAME).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _counted(leg: _Leg) -> InstrumentInfo:

@@ -189,11 +189,15 @@ class Manifest(_Frozen):
     def save(self, folder: Path) -> None:
         """Make this manifest the live one: written aside, synced, then put in place in one step."""
         aside = folder / f".{MANIFEST_NAME}.{os.getpid()}"
-        with aside.open("w", encoding="utf-8") as stream:
-            stream.write(self.model_dump_json(indent=1))
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(folder / MANIFEST_NAME)
+        try:
+            with aside.open("w", encoding="utf-8") as stream:
+                stream.write(self.model_dump_json(indent=1))
+                stream.flush()
+                os.fsync(stream.fileno())
+            aside.replace(folder / MANIFEST_NAME)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
         sync_folder(folder)
 
     @classmethod

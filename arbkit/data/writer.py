@@ -43,6 +43,7 @@ except ImportError:  # pragma: no cover - only where there is no POSIX file lock
 
 __all__ = [
     "EVENTS_FOLDER",
+    "LOCK_NAME",
     "OWN_NAMES",
     "RAW_FOLDER",
     "STAGING",
@@ -65,7 +66,7 @@ EVENTS_FOLDER: Final = "events"
 RAW_FOLDER: Final = "raw"
 #: How the names in a dataset's folder begin.
 OWN_NAMES: Final = ("venue=", "quarantine", ".", EVENTS_FOLDER, RAW_FOLDER, MANIFEST_NAME)
-_LOCK: Final = ".lock"
+LOCK_NAME: Final = ".lock"
 _OPEN_PARTS: Final = 8
 _TRUNCATE: Final = {"day": "1d", "month": "1mo", "year": "1y"}
 #: Fields in which an append must agree with what is stored.
@@ -343,7 +344,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         DataError: when another process is writing to the dataset.
     """
-    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if fcntl is not None:
             try:

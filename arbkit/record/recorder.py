@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -139,6 +140,7 @@ class Recorder:
         self._flushes = 0
         self._flush_longest_s = 0.0
         self._pending: list[Any] = []
+        self._troubles: dict[str, str] = {}
 
     @property
     def feeds(self) -> list[Feed]:
@@ -278,16 +280,42 @@ class Recorder:
         try:
             await loop.run_in_executor(pool, self._write, taken)
         except OSError as error:
-            self._say(f"{self.spec.to}: could not write, tried again with the next flush: {error}")
-            if sum(len(rows) for batch in self._pending for _, rows in batch[0]) > _WAITING_LIMIT:
+            self._troubled("rows", error, "what comes waits, and is tried again with every flush")
+            if self._waiting() > _WAITING_LIMIT:
                 raise DataError(f"{self.spec.to}: the disk takes no more rows: {error}") from error
             return
         self._flushes += 1
         self._flush_longest_s = max(self._flush_longest_s, time.monotonic() - started)
-        await loop.run_in_executor(pool, self.dataset.tidy, tidy_s)
+        if self._troubles.pop("rows", ""):
+            self._say(f"{self.spec.to}: the disk takes rows again, none was lost")
+        await self._tidy(pool, tidy_s)
+
+    async def _tidy(self, pool: ThreadPoolExecutor, tidy_s: float) -> None:
+        """Merge small files; those that cannot be stay as they are."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(pool, self.dataset.tidy, tidy_s)
+        except (OSError, DataError) as error:
+            self.dataset.check_there()
+            self._troubled("merged files", error, "small ones stay")
+
+    def _troubled(self, what: str, error: Exception, then: str) -> None:
+        """Say what the disk does not take, once for each reason."""
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error)
+        if self._troubles.get(what) != why:
+            self._troubles[what] = why
+            self._say(f"{self.spec.to}: the disk takes no {what}: {why}; {then}")
+
+    def _waiting(self) -> int:
+        return sum(len(rows) for batch in self._pending for _, rows in batch[0])
 
     async def _last_flush(self, pool: ThreadPoolExecutor) -> None:
         await self._flush(pool, 2.0)
+        if self._pending:
+            raise DataError(
+                f"{self.spec.to}: {self._waiting()} rows could not be written at the end: "
+                f"{self._troubles['rows']}; what was written before is whole"
+            )
 
     def _take(self) -> Any:
         """Take what was received since the last time, quickly; frames are made of it in the other thread."""
@@ -302,6 +330,7 @@ class Recorder:
     def _write(self, taken: Any) -> None:
         """Make everything taken live; what the disk refused before comes first."""
         self._pending.append(taken)
+        self.dataset.check_there()  # or the raw frames would make the folder anew
         while self._pending:
             full, events, raw = self._pending[0]
             for log, first_ns, lines in raw:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -170,3 +179,101 @@ def test_one_writer_at_a_time_and_a_rotation_of_at_most_a_day(tmp_path):
     (tmp_path / "f" / "notes.txt").write_text("mine")
     with pytest.raises(DataError, match="holds other files"):
         GrowingDataset(tmp_path / "f")
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let the system refuse every write beyond so many bytes of a file, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def on_disk(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
+
+
+def test_a_commit_that_the_disk_refuses_half_way_changes_nothing_and_is_tried_again(tmp_path, book, info):
+    small, large = book(100, levels=1), book(20_000, levels=1)
+    other = info(symbol="KRW-ETH")
+    with GrowingDataset(tmp_path / "d") as dataset:
+        dataset.commit([(info(), small[:50])], {"funding": funding(START_NS, 1e-4)})
+        before = dataset.manifest
+        rates = {"funding": funding(START_NS, 2e-4)}
+        with files_of_at_most(4 * before.files[0].bytes):
+            for _ in range(2):
+                with pytest.raises(OSError, match="too large"):
+                    dataset.commit([(info(), small[50:]), (other, large)], rates)
+                assert dataset.manifest == before
+                assert open_dataset(tmp_path / "d").manifest == before
+                assert on_disk(tmp_path / "d") == {item.path for item in (*before.files, *before.tables)}
+        dataset.commit([(info(), small[50:]), (other, large)])
+    after = open_dataset(tmp_path / "d")
+    assert after.scan(LEG).collect().equals(small)
+    assert after.scan("upbit/KRW-ETH").collect().equals(large)
+    assert after.table("funding").height == 1
+
+
+def test_a_merge_that_the_disk_refuses_leaves_the_small_files(tmp_path, book, info):
+    frame = book(8 * 1_000, step_ns=10**6)
+    with GrowingDataset(tmp_path / "d", grace_s=0.0) as dataset:
+        for part in frame.iter_slices(1_000):
+            dataset.commit([(info(), part)])
+        limit = 2 * dataset.manifest.files[0].bytes
+        with files_of_at_most(limit), pytest.raises(OSError, match="too large"):
+            dataset.tidy()
+        assert open_dataset(tmp_path / "d").scan(LEG).collect().equals(frame)
+        assert dataset.tidy()
+        assert len(dataset.manifest.files) == 1
+    assert open_dataset(tmp_path / "d").scan(LEG).collect().equals(frame)
+
+
+def test_a_folder_that_was_removed_is_not_made_anew(tmp_path, book, info):
+    frame = book(20)
+    with GrowingDataset(tmp_path / "d") as dataset:
+        dataset.commit([(info(), frame[:10])])
+        shutil.rmtree(tmp_path / "d" / ".staging")
+        dataset.commit([(info(), frame[10:15])])
+        shutil.rmtree(tmp_path / "d")
+        with pytest.raises(DataError, match="the folder was removed while it was being written"):
+            dataset.commit([(info(), frame[15:])])
+    assert not (tmp_path / "d").exists()
+
+
+_KILLED_WHILE_MERGING = """
+import os, signal, sys
+from arbkit.data.growing import GrowingDataset, Part
+
+def killed(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+path, moment = sys.argv[1:]
+with GrowingDataset(path) as dataset:
+    if moment == "unfinished":
+        Part.close = killed
+    elif moment == "unlisted":
+        dataset._publish = killed
+    else:
+        dataset._retire = killed
+    dataset.tidy()
+"""
+
+
+def test_a_writer_killed_while_it_merges_leaves_all_rows(tmp_path, book, info):
+    children = []
+    for moment in ("unfinished", "unlisted", "listed"):
+        grown(tmp_path / moment, info(), book(8).iter_slices(1))
+        command = [sys.executable, "-c", _KILLED_WHILE_MERGING, str(tmp_path / moment), moment]
+        children.append((moment, subprocess.Popen(command)))
+    for moment, child in children:
+        assert child.wait(60) == -signal.SIGKILL
+        path = tmp_path / moment
+        assert open_dataset(path).scan(LEG).collect().equals(book(8))
+        assert len(open_dataset(path).manifest.files) == (1 if moment == "listed" else 8)
+        with GrowingDataset(path) as dataset:
+            assert on_disk(path) == {item.path for item in dataset.manifest.files}
+            assert dataset.tidy()
+        assert open_dataset(path).scan(LEG).collect().equals(book(8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -317,6 +318,43 @@ def test_a_disk_that_takes_nothing_at_all_ends_the_recording(
 
     with pytest.raises(DataError, match=r"the disk takes no more rows.*No space left"):
         record(tmp_path / "live", play)
+
+
+def test_a_folder_that_is_removed_ends_the_recording_with_one_message(tmp_path: Path) -> None:
+    async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
+        await started(recorder)
+        await until(lambda: recorder.summary().rows == 3)
+        shutil.rmtree(tmp_path / "live")
+        await asyncio.sleep(20)
+
+    with pytest.raises(DataError, match=r"live: the folder was removed while it was being written"):
+        record(tmp_path / "live", play, raw=True)
+    assert not (tmp_path / "live").exists()
+
+
+def test_rows_that_the_disk_does_not_take_at_the_end_are_an_error_that_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
+        recorder._say = said.append
+        await started(recorder)
+        await until(lambda: recorder.summary().rows == 3)
+        flushes: list[int] = []
+
+        def unwilling(self: GrowingDataset, *given: Any) -> int:
+            flushes.append(1)
+            raise OSError(30, "Read-only file system")
+
+        monkeypatch.setattr(GrowingDataset, "commit", unwilling)
+        await upbit.send(upbit.book("KRW-BTC", 101, 110))
+        await until(lambda: len(flushes) > 3)
+
+    with pytest.raises(DataError, match="1 rows could not be written at the end: Read-only file system"):
+        record(tmp_path / "live", play)
+    assert len([text for text in said if "takes no rows" in text]) == 1
+    assert rows(tmp_path / "live", LEGS[0]).height == 1
 
 
 def test_a_dataset_that_ends_in_the_future_is_not_continued(tmp_path: Path) -> None:
