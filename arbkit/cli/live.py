@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from arbkit.cli import _live_costs, _live_report, _live_state
@@ -13,6 +14,7 @@ from arbkit.cli._console import console, print_json, print_table, say, warn
 from arbkit.errors import ConfigError, DataError, nearest_names
 
 if TYPE_CHECKING:
+    from arbkit.live import Parity, RecordedPair, RecordedParity
     from arbkit.live.folder import RunFolder
 
 __all__ = ["app"]
@@ -253,32 +255,70 @@ def clear(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
 
 
 @app.command("parity")
-def parity(run: _Run, root: _Root = Path("runs"), json: _Json = False) -> None:
+def parity(
+    run: _Run,
+    dataset: Annotated[
+        str | None, typer.Option(help="Compare with this recording of the run's books, too.")
+    ] = None,
+    root: _Root = Path("runs"),
+    json: _Json = False,
+) -> None:
     """Replay what a run saw through the backtest, and attribute every difference.
+
+    With --dataset the rows are loaded from a recording of the same books, by the run itself or by another
+    process, and held against the tape, column by column, and so are the trades.
 
     Ends with exit code 1 where a difference has no known cause.
 
     Examples:
 
       arbkit live parity replay
-    """
-    from arbkit.live import open_run, parity_of
 
-    found = parity_of(open_run(run, root))
+      arbkit live parity replay --dataset datasets/demo
+    """
+    from arbkit.live import open_run, parity_of, recorded_parity
+
+    opened = open_run(run, root)
+    found = parity_of(opened)
+    recorded = None if dataset is None else recorded_parity(opened, dataset)
     if json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | ({} if recorded is None else {"recorded": recorded.to_dict()}))
     else:
         say(f"{found.run}: {found.same} of {found.trades} trades as in the backtest of {found.rows:,} rows")
-        rows = [(cause, count, usd) for cause, (count, usd) in found.by_cause().items() if count]
-        if rows:
-            print_table(["cause", "differences", "PnL"], rows)
-        say(
-            "every difference has a cause"
-            if found.ok
-            else f"{found.unattributed} differences have no known cause"
-        )
-    if not found.ok:
+        _print_causes(found)
+        if recorded is not None:
+            for pair in recorded.pairs:
+                say(f"{recorded.dataset}, {_rows_text(pair)}")
+            say(f"{recorded.dataset}: {recorded.same} of {recorded.trades} trades as in its backtest")
+            _print_causes(recorded)
+    if not (found.ok and (recorded is None or recorded.ok)):
         raise typer.Exit(1)
+
+
+def _print_causes(found: Parity | RecordedParity) -> None:
+    rows = [(cause, count, usd) for cause, (count, usd) in found.by_cause().items() if count]
+    if rows:
+        print_table(["cause", "differences", "PnL"], rows)
+    unknown = found.by_cause()["none"][0]
+    say("every difference has a cause" if found.ok else f"{unknown} differences have no known cause")
+
+
+def _rows_text(pair: RecordedPair) -> str:
+    """Say in one line how the rows of a recording compare with the tape."""
+    if not pair.same_stamps:
+        return (
+            f"{pair.pair}: {pair.recorded:,} rows for the {pair.rows:,} of the tape, with other stamps: "
+            "another process read the same books at other moments, so rows cannot be equal"
+        )
+    parts = [f"{pair.equal:,} of {pair.rows:,} rows of the tape are equal in every column"]
+    parts += [f"`{name}` differs on {count:,}" for name, count in pair.columns.items()]
+    missing = {"after_its_end": "come after its end", "not_recorded": "were not recorded"}
+    parts += [f"{count:,} {missing[why]}" for why, count in pair.missing.items()]
+    extra = {"not_running": "while the run was away", "not_seen": "that the run did not see"}
+    parts += [f"{count:,} more {extra[why]}" for why, count in pair.extra.items()]
+    if pair.first is not None:
+        parts.append(f"the first such at {np.datetime64(pair.first, 'ns')}Z")
+    return f"{pair.pair}: {'; '.join(parts)}"
 
 
 _live_costs.register(app)

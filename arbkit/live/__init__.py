@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from arbkit.live.guard import TradingGuard, TradingState
     from arbkit.live.journal import Journal, read_journal
     from arbkit.live.parity import Parity, parity_of
+    from arbkit.live.recording_parity import RecordedPair, RecordedParity, recorded_parity
     from arbkit.live.replay import ReplayFeed
     from arbkit.live.result import RunResult, open_run
     from arbkit.live.runner import LiveRunner
@@ -25,6 +26,8 @@ __all__ = [
     "LiveConfig",
     "LiveRunner",
     "Parity",
+    "RecordedPair",
+    "RecordedParity",
     "ReplayFeed",
     "RunResult",
     "TradingGuard",
@@ -32,6 +35,7 @@ __all__ = [
     "open_run",
     "parity_of",
     "read_journal",
+    "recorded_parity",
 ]
 
 _HOMES: Final = {
@@ -39,6 +43,8 @@ _HOMES: Final = {
     "LiveConfig": "arbkit.live.config",
     "LiveRunner": "arbkit.live.runner",
     "Parity": "arbkit.live.parity",
+    "RecordedPair": "arbkit.live.recording_parity",
+    "RecordedParity": "arbkit.live.recording_parity",
     "ReplayFeed": "arbkit.live.replay",
     "RunResult": "arbkit.live.result",
     "TradingGuard": "arbkit.live.guard",
@@ -46,6 +52,7 @@ _HOMES: Final = {
     "open_run": "arbkit.live.result",
     "parity_of": "arbkit.live.parity",
     "read_journal": "arbkit.live.journal",
+    "recorded_parity": "arbkit.live.recording_parity",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -145,7 +145,9 @@ def compare_fills(
         found = list(_causes(pair, trade, twin, outcomes, params, panel, paid))
         differences += found
         same += not found
-    failed, beyond = {ts for ts, _ in lost}, {int(panel.ts[row]) for row in strange if row < len(panel)}
+    failed = {ts for ts, _ in lost}
+    stamps = run.panel(pair, as_run=False).ts if strange else panel.ts
+    beyond = {int(stamps[row]) for row in strange if row < stamps.size}
     for (ts, _), twin in twins.items():
         cause = "fill" if ts in failed else "none" if ts in beyond else "latency"
         differences.append(Difference(pair, ts, "missing", cause, -pnl_of(twin)))
@@ -213,6 +215,9 @@ def _causes(
     into = outcomes[int(trade.entry["decided_row"]), -1]
     out = outcomes[int(trade.exits[0]["decided_row"]), number]
     rows = (_row_at(panel, into.decided_ns), _row_at(panel, out.decided_ns))
+    if any(r >= len(panel) or panel.ts[r] != o.decided_ns for r, o in zip(rows, (into, out), strict=True)):
+        yield Difference(pair, ts, "pnl", "feed", total)
+        return
     size, on_ab = float(record["size"]), record["side"] == 0
     decided = _prices_of(panel, rows, on_ab, params.slippage_bps / 2 / 1e4)
     before = _native(panel, rows, into, out, on_ab)

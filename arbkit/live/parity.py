@@ -9,20 +9,21 @@ differs from the first is the guard's doing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from arbkit._typing import RecordArray
 from arbkit.config import Params
 from arbkit.engine import Portfolio, backtest
+from arbkit.live.decide import DeskLimits
 from arbkit.live.differences import CAUSES, Difference, alike, compare_fills, late_funding, pnl_of
-from arbkit.live.redone import undecided
+from arbkit.live.redone import desk_records, undecided
 from arbkit.live.result import RunResult
 from arbkit.panel import Panel
 from arbkit.records import ExitReason
 
-__all__ = ["CAUSES", "Difference", "Parity", "parity_of"]
+__all__ = ["CAUSES", "Difference", "Parity", "compare_pair", "parity_of", "replayed"]
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,13 @@ def parity_of(run: RunResult) -> Parity:
     panels = {pair: panel for pair, panel in panels.items() if len(panel)}
     if not panels:
         return Parity(run.name, 0, len(run.trades), 0)
-    known = _replayed(run, panels)
-    by_venue = run.about["fills"] == "venue"
-    anew = undecided(run) if by_venue else []
+    known = replayed(run, panels)
+    anew = undecided(run) if run.about["fills"] == "venue" else []
     differences: list[Difference] = []
     same = 0
     for pair in panels:
-        own = run.trade_records(pair)
-        if by_venue:
-            strange = [row for name, row in anew if name == pair]
-            found, equal = compare_fills(run, pair, panels[pair], own, strange)
-        else:
-            found, equal = _compare(pair, own, known[pair], late_funding(run, pair))
+        strange = [row for name, row in anew if name == pair]
+        found, equal = compare_pair(run, pair, panels[pair], known[pair], strange)
         differences += found
         same += equal
     differences += _guarded(run, known)
@@ -106,7 +102,28 @@ def parity_of(run: RunResult) -> Parity:
     return Parity(run.name, rows, len(run.trades), same, tuple(differences))
 
 
-def _replayed(run: RunResult, panels: Mapping[str, Panel]) -> dict[str, RecordArray]:
+def compare_pair(
+    run: RunResult, pair: str, panel: Panel, known: RecordArray, strange: Collection[int]
+) -> tuple[list[Difference], int]:
+    """Compare the trades of a pair with those of a backtest.
+
+    Args:
+        run: the run.
+        pair: its name.
+        panel: what the backtest ran on.
+        known: trades of `replayed`.
+        strange: rows whose decisions the rules do not make anew, where venues filled.
+
+    Returns:
+        The differences, and how many trades have none.
+    """
+    own = run.trade_records(pair)
+    if run.about["fills"] == "venue":
+        return compare_fills(run, pair, panel, own, strange)
+    return _compare(pair, own, known, late_funding(run, pair))
+
+
+def replayed(run: RunResult, panels: Mapping[str, Panel]) -> dict[str, RecordArray]:
     """Return the trades of the backtest of each pair, on one balance where there are several."""
     params = {pair: _as_run(run, pair) for pair in panels}
     limits = dict(run.about["limits"])
@@ -116,17 +133,9 @@ def _replayed(run: RunResult, panels: Mapping[str, Panel]) -> dict[str, RecordAr
         ((pair, panel),) = panels.items()
         own = params[pair].replace(initial_balance_usd=limits["initial_balance_usd"], **stops)
         return {pair: backtest(panel, own, engine="scan").records}
-    delayed = [pair for pair, own in params.items() if own.depth_levels or _is_delayed(own)]
-    if delayed:
-        # A portfolio fills at once: with delays or depth the pairs are compared one by one.
-        return {
-            pair: backtest(
-                panel,
-                params[pair].replace(initial_balance_usd=limits["initial_balance_usd"], **stops),
-                engine="scan",
-            ).records
-            for pair, panel in panels.items()
-        }
+    if any(own.depth_levels or _is_delayed(own) for own in params.values()):
+        # A portfolio fills at once, at the top of the book.
+        return desk_records(panels, params, DeskLimits(**limits))
     result = Portfolio(dict(panels), **limits).backtest(params, engine="scan")
     names = result.trades["pair"].to_numpy()
     return {pair: result.records[names == pair] for pair in panels}
@@ -179,7 +188,7 @@ def _guarded(run: RunResult, known: Mapping[str, RecordArray]) -> Iterator[Diffe
     if not any(True for _ in run.records("guard")):
         return
     panels = {pair: run.panel(pair, as_run=False) for pair in known}
-    plain = _replayed(run, panels)
+    plain = replayed(run, panels)
     for pair in known:
         ran = {(int(t["entry_ts"]), int(t["side"])): t for t in known[pair]}
         for trade in plain[pair]:

@@ -8,17 +8,21 @@ backtest has not comes from the fills, and from nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from arbkit._typing import RecordArray
-from arbkit.kernels.live import SENT
+from arbkit.config import Params
+from arbkit.kernels.live import LIVE_ROW_DTYPE, SENT
 from arbkit.live.decide import Desk, DeskLimits, PairRules
 from arbkit.live.result import RunResult
 from arbkit.live.tape import read_tape
+from arbkit.panel import Panel
 from arbkit.records import Side
 
-__all__ = ["undecided"]
+__all__ = ["desk_records", "undecided"]
 
 _BOOKED = ("entry_filled", "entry_failed", "exit_filled", "exit_failed")
 _SIDES = [side.name for side in Side]
@@ -59,6 +63,65 @@ def undecided(run: RunResult) -> list[tuple[str, int]]:
     }
     anew = set(_decisions(run, booked, forced, records, paid))
     return sorted({(d.pair, d.row) for d in made ^ anew})
+
+
+def desk_records(
+    panels: Mapping[str, Panel], params: Mapping[str, Params], limits: DeskLimits
+) -> dict[str, RecordArray]:
+    """Return the trades of several pairs on one balance, orders with delays and depth among them.
+
+    `Portfolio` fills at once, at the top of the book. Here every row goes through the compiled rules of one
+    row, in the order (ts, pair, row).
+
+    Args:
+        panels: by pair.
+        params: by pair.
+        limits: what the pairs share.
+    """
+    names = list(panels)
+    desk = Desk([PairRules(name, params[name]) for name in names], limits)
+    stamps = np.concatenate([panel.ts for panel in panels.values()])
+    owners = np.concatenate([np.full(len(panel), p) for p, panel in enumerate(panels.values())])
+    places = np.concatenate([np.arange(len(panel)) for panel in panels.values()])
+    rows = [_rows_of(panel) for panel in panels.values()]
+    due = [_payments_of(panels[name], params[name]) for name in names]
+    for k in np.lexsort((places, owners, stamps)).tolist():
+        p, n = int(owners[k]), int(places[k])
+        ladders = panels[names[p]].ladders if params[names[p]].depth_levels else None
+        ladder = None if ladders is None else np.stack([side[n] for side in ladders])
+        desk.push(p, rows[p][n].item(), ladder)
+        for ts, leg, amount in due[p].get(n, ()):
+            _pay(desk, p, ts, leg, amount)
+        desk.decide(p)
+    owner = np.array(desk.pair_of, np.int64)
+    trades = desk.trades[: desk.n_trades]
+    return {name: trades[owner == p].copy() for p, name in enumerate(names)}
+
+
+def _rows_of(panel: Panel) -> RecordArray:
+    rows = np.zeros(len(panel), LIVE_ROW_DTYPE)
+    for name in ("ts", "bid_a", "ask_a", "bid_b", "ask_b"):
+        rows[name] = getattr(panel, name)
+    for name in ("fair", "scale", "fx_a", "fx_b", "entry_ok"):
+        column = getattr(panel, name)
+        rows[name] = 1 if column is None else column
+    return rows
+
+
+def _payments_of(panel: Panel, params: Params) -> dict[int, list[tuple[int, int, float]]]:
+    found: dict[int, list[tuple[int, int, float]]] = {}
+    for payment in panel.market.payments if params.funding else ():
+        one = (int(payment["ts"]), int(payment["leg"]), float(payment["amount"]))
+        found.setdefault(int(payment["row"]), []).append(one)
+    return found
+
+
+def _pay(desk: Desk, p: int, ts: int, leg: int, amount: float) -> None:
+    for trade in desk.open_ids(p):
+        record = desk.trades[trade]
+        if record["entry_ts"] < ts:
+            flow = amount * float(record["size"])
+            desk.pay(p, trade, -flow if int(record["side"]) == leg else flow)
 
 
 def _decisions(run: RunResult, booked: Any, forced: Any, records: Any, paid: Any) -> Iterator[_Decision]:

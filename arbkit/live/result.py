@@ -148,11 +148,14 @@ class RunResult:
             scale=None if (rows["scale"] == 1).all() else rows["scale"].copy(),
             meta=meta,
         )
-        return panel.with_funding(self._payments(pair, panel)) if params.funding and len(panel) else panel
+        return self.with_payments(pair, panel)
 
-    def _payments(self, pair: str, panel: Panel) -> pl.DataFrame:
-        """Return the funding rates of a pair's legs within a panel."""
+    def with_payments(self, pair: str, panel: Panel) -> Panel:
+        """Return a panel with the funding rates that the run knew, where its parameters account them."""
         import polars as pl
+
+        if not (self.params(pair).funding and len(panel)):
+            return panel
 
         inside = [
             (line["paid_ts"], "ab"[line["leg"]], line["rate"])
@@ -160,7 +163,7 @@ class RunResult:
             if line["pair"] == pair and panel.ts[0] <= line["paid_ts"] <= panel.ts[-1]
         ]
         schema: dict[str, Any] = {"ts": pl.Datetime("ns", "UTC"), "leg": pl.String, "rate": pl.Float64}
-        return pl.DataFrame(inside, schema=schema, orient="row").sort("ts")
+        return panel.with_funding(pl.DataFrame(inside, schema=schema, orient="row").sort("ts"))
 
     def tape(self, pair: str) -> RecordArray:
         """Return the rows of a pair, `LIVE_ROW_DTYPE` (n,): what each decision saw, and in which state."""
