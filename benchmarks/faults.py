@@ -19,8 +19,8 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -219,6 +219,7 @@ class World:
         self.stack = AsyncExitStack()
         self.books: dict[str, BookEvent] = {}
         self.streams: list[asyncio.Task[None]] = []
+        self.charged: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
 
     async def __aenter__(self) -> World:
         symbols = {venue: [symbol] for venue, symbol in SYMBOLS.items()}
@@ -247,7 +248,7 @@ class World:
         path = self.folder / "orders.jsonl"
         recorded = read_intents(read_lines(path)) if path.exists() else None
         self.log = self.stack.enter_context(IntentFile(path))
-        self.keeper = OrderKeeper(self.clients, self.log, grace_s=_GRACE_S)
+        self.keeper = OrderKeeper(self.clients, self.log, grace_s=_GRACE_S, on_event=self._told)
         self.stack.push_async_callback(self.keeper.close)
         if recorded is not None:
             await self.keeper.recover(*recorded)
@@ -255,6 +256,12 @@ class World:
         self.streams = [
             asyncio.create_task(client.run_account(self.keeper)) for client in self.clients.values()
         ]
+
+    def _told(self, venue: str, what: str, detail: Mapping[str, Any]) -> None:
+        """Count what a liquidation cost beside its fill: no trade says it."""
+        if what == "insurance":
+            for asset, change in detail["changes"].items():
+                self.charged[venue, asset] += change
 
     async def _stop_streams(self) -> None:
         for stream in self.streams:
@@ -372,10 +379,9 @@ class World:
             for asset in sorted({*books["balances"], *mine}):
                 began = self.before[venue].get(asset, Decimal(0))
                 change = books["balances"].get(asset, Decimal(0)) - began
-                if change != mine.get(asset, Decimal(0)):
-                    found.append(
-                        f"{venue} {asset}: {mine.get(asset, Decimal(0))} counted, {change} in the books"
-                    )
+                counted = mine.get(asset, Decimal(0)) + self.charged[venue, asset]
+                if change != counted:
+                    found.append(f"{venue} {asset}: {counted} counted, {change} in the books")
             held = self.keeper.ledger.positions[venue, symbol]
             there = books["positions"].get(symbol, Decimal(0)) if venue == "binance_usdm" else held
             if held != there:

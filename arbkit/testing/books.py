@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 from arbkit.errors import ConfigError
@@ -15,6 +16,8 @@ __all__ = ["BookState", "Change", "Side", "levels"]
 Side = Literal["bids", "asks"]
 _HISTORY: Final = 256
 _FIRST_ID: Final = 1_000_000
+_PRICE: Final = itemgetter(0)
+_ENDLESS: Final = float("inf")
 
 
 class Change(NamedTuple):
@@ -107,21 +110,28 @@ def levels(side: Iterable[Any], descending: bool) -> list[Level]:
     Raises:
         ConfigError: when one is not a pair of numbers, or a price is below 0.
     """
-    found = []
-    for item in side:
-        try:
-            price, size = float(item[0]), float(item[1])
-        except (TypeError, ValueError, IndexError) as error:
-            raise ConfigError(f"a level of a book is a price and a size, was {item!r}") from error
-        if not (0 <= price < float("inf") and 0 <= size < float("inf")):
-            raise ConfigError(f"price and size of a level must be finite and at least 0, was {item!r}")
-        found.append((price, size))
-    return sorted(found, key=lambda level: -level[0] if descending else level[0])
+    rows = list(side)
+    try:
+        found = [(float(price), float(size)) for price, size in rows]
+    except (TypeError, ValueError):
+        found = [_level(item) for item in rows]
+    for level in found:
+        if not (0 <= level[0] < _ENDLESS and 0 <= level[1] < _ENDLESS):
+            raise ConfigError(f"price and size of a level must be finite and at least 0, was {level!r}")
+    return sorted(found, key=_PRICE, reverse=descending)
+
+
+def _level(item: Any) -> Level:
+    """Return one level of whatever holds at least two numbers."""
+    try:
+        return float(item[0]), float(item[1])
+    except (TypeError, ValueError, IndexError) as error:
+        raise ConfigError(f"a level of a book is a price and a size, was {item!r}") from error
 
 
 def _changed(old: Sequence[Level], new: Sequence[Level]) -> list[Level]:
     """Return the levels whose size is another one, those that are gone with size 0."""
     before, after = dict(old), dict(new)
-    changed = [(price, size) for price, size in after.items() if before.get(price) != size]
+    changed = [level for level in after.items() if before.get(level[0]) != level[1]]
     changed += [(price, 0.0) for price in before if price not in after]
     return changed

@@ -339,6 +339,8 @@ class Faults:
 
     def active(self) -> tuple[Switch, ...]:
         """Return what is on."""
+        if not self._on:
+            return ()
         now = self._clock.now_ns()
         return tuple(item for item in self._on if _lives(item, now))
 

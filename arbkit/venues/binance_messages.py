@@ -273,9 +273,10 @@ def _deliver_account(data: Mapping[str, Any], instruments: _Instruments, sink: A
     }
     if positions:
         sink.on_account(_USDM, "positions", {"rows": positions, "reason": reason, "ts": ts})
-    if reason == "FUNDING_FEE":
+    told = {"FUNDING_FEE": "funding", "INSURANCE_CLEAR": "insurance"}.get(reason)
+    if told is not None:
         changes = {row["a"]: _number(row.get("bc")) for row in account.get("B") or ()}
-        sink.on_account(_USDM, "funding", {"changes": changes, "ts": ts})
+        sink.on_account(_USDM, told, {"changes": changes, "ts": ts})
 
 
 def _deliver_order(detail: Mapping[str, Any], venue: str, unit: Decimal, sink: AccountSink, ts: int) -> None:
