@@ -4,7 +4,7 @@ ArbkitError                 everything arbkit raises on purpose; the shell ends 
 ├── ConfigError             a parameter, a spec or an option breaks its rule
 ├── DataError               a file, a dataset or a frame breaks its rule
 │   └── CoverageError       the data do not cover what was asked for (no overlap, FX ends early)
-├── StorageError            a study storage cannot be reached, read or written
+├── StorageError            a study storage, or the folder of a live run, cannot be reached, read or written
 ├── StudyError              a study cannot be made, resumed or judged
 └── MissingDependencyError  an optional package is needed; the message names what to install
 
@@ -47,7 +47,7 @@ class CoverageError(DataError):
 
 
 class StorageError(ArbkitError):
-    """A study storage cannot be reached, read or written."""
+    """A study storage, or the folder of a live run, cannot be reached, read or written."""
 
 
 class StudyError(ArbkitError):

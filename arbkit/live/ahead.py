@@ -58,6 +58,10 @@ class WriteAhead:
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        """Close the file and leave it to the next start."""
+        os.close(self._file)
+
     @staticmethod
     def lines(path: Path) -> Iterator[bytes]:
         """Yield the lines in a file, with their ends, up to the first that is not whole."""

@@ -19,13 +19,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 import numpy as np
 
 from arbkit._typing import PathLike
-from arbkit.errors import DataError
+from arbkit.errors import DataError, StorageError
 from arbkit.live.ahead import WriteAhead
 
 __all__ = ["Journal", "plain_record", "read_journal"]
@@ -70,6 +70,8 @@ class Journal:
         self._ahead: WriteAhead | None = None
         self._waiting: bytearray | None = None
         self._behind = False
+        #: What is wrong, once something of the run could not be written: then nothing more is.
+        self.broken: StorageError | None = None
         self._lock, self._syncing = threading.Lock(), threading.Lock()
         self._take_up()
 
@@ -84,6 +86,21 @@ class Journal:
                 self._seq += 1
         os.fsync(self._file)
         self._beside.unlink(missing_ok=True)
+
+    def fail(self, error: OSError, path: Path) -> NoReturn:
+        """Write nothing more, since something of the run could not be written.
+
+        A line may have been cut off; after another one it would be damage.
+
+        Raises:
+            StorageError: with what to do, now and whenever something is to be written.
+        """
+        if self.broken is None:
+            self.broken = StorageError(
+                f"the folder of a run must be writable, {path} is not: {error.strerror or error}; the run "
+                "ends and sends nothing more. Make room and start it again: venues are asked about its orders"
+            )
+        raise self.broken from error
 
     @property
     def seq(self) -> int:
@@ -102,6 +119,8 @@ class Journal:
 
     def extend(self, lines: list[tuple[str, dict[str, Any]]], *, sync: bool = False) -> int:
         """Write several lines at once, so that all or none outlive the process."""
+        if self.broken is not None:
+            raise self.broken
         text = b""
         for kind, fields in lines:
             self._seq += 1
@@ -119,8 +138,11 @@ class Journal:
         return self._seq
 
     def _put(self, text: bytes) -> None:
-        while text:
-            text = text[os.write(self._file, text) :]
+        try:
+            while text:
+                text = text[os.write(self._file, text) :]
+        except OSError as error:
+            self.fail(error, self.path)
 
     def sync(self) -> None:
         """Put everything written onto the disk; may be called from other threads.
@@ -128,19 +150,25 @@ class Journal:
         The first time it takes longer: a file is made that the disk takes lines into sooner than here.
         """
         with self._syncing:
-            if self._file < 0:
-                return
-            if self._ahead is None:
-                self._waiting = bytearray()
-                self._ahead = WriteAhead(self._beside)
-                os.fdatasync(self._file)
-                return
-            with self._lock:
-                text, self._waiting = bytes(self._waiting or b""), bytearray()
-                behind, self._behind = self._behind, False
-            if behind or (text and not self._ahead.put(text)):
-                os.fdatasync(self._file)
-                self._ahead.start_over()
+            try:
+                self._sync()
+            except OSError as error:
+                self.fail(error, self.path)
+
+    def _sync(self) -> None:
+        if self._file < 0:
+            return
+        if self._ahead is None:
+            self._waiting = bytearray()
+            self._ahead = WriteAhead(self._beside)
+            os.fdatasync(self._file)
+            return
+        with self._lock:
+            text, self._waiting = bytes(self._waiting or b""), bytearray()
+            behind, self._behind = self._behind, False
+        if behind or (text and not self._ahead.put(text)):
+            os.fdatasync(self._file)
+            self._ahead.start_over()
 
     def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
         """Tell whether a fill was written; the whole file is looked through, from its end."""
@@ -164,9 +192,10 @@ class Journal:
         """Put everything onto the disk and close the file; idempotent."""
         if self._file >= 0:
             with self._syncing:
-                os.fsync(self._file)
+                if self.broken is None:
+                    os.fsync(self._file)
                 if self._ahead is not None:
-                    self._ahead.close()
+                    self._ahead.close() if self.broken is None else self._ahead.leave()
                 os.close(self._file)
                 self._file = -1
 

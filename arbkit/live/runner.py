@@ -22,6 +22,7 @@ from arbkit.live.folder import RunFolder, write_json
 from arbkit.live.funding import FundingBook, Told, follow_funding, recorded_payments, told_by
 from arbkit.live.journal import Journal, read_journal
 from arbkit.live.losses import LossWatch
+from arbkit.live.money import LIVE_VARIABLE, in_mode
 from arbkit.live.ordering import VenueOrders
 from arbkit.live.replay import ReplayFeed
 from arbkit.live.reporting import Reporter
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LIVE_VARIABLE", "LiveRunner"]
 
-#: Trading with money needs this variable, set to the name of the run.
-LIVE_VARIABLE: Final = "ARBKIT_LIVE"
 _CHECKPOINT_S: Final = 30.0
 _STATES_S: Final = 60.0
 #: For how long the loop may keep the interpreter from a thread that wants it: an order waits for the one that
@@ -72,7 +71,7 @@ class LiveRunner:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         read = config if isinstance(config, LiveConfig) else LiveConfig.load(config)
-        self.config = _in_mode(read, mode, environ)
+        self.config = in_mode(read, mode, environ)
         self.folder = RunFolder(self.config.runs / self.config.name)
         self._say = say or (lambda text: None)
         self._sizer = sizer
@@ -210,14 +209,24 @@ class LiveRunner:
         if session is None:
             return {}
         final = self.stats() | {"ended": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "why": why}
-        save_checkpoint(session, self.folder)
-        session.journal.append("stop", why=why, trades=session.desk.n_trades)
-        write_json(self.folder.summary, final)
-        if self._reporter is not None:
-            self._reporter.beat(force=True)
+        if session.journal.broken is None:
+            self._save()
+            session.journal.append("stop", why=why, trades=session.desk.n_trades)
+            write_json(self.folder.summary, final)
+            if self._reporter is not None:
+                self._reporter.beat(force=True)
         self._session = None
-        self._held.close()
+        with contextlib.suppress(*([OSError] if session.journal.broken else [])):
+            self._held.close()
         return final
+
+    def _save(self) -> None:
+        """Save the state, or say that nothing can be written."""
+        try:
+            save_checkpoint(self.session, self.folder)
+            write_json(self.folder.summary, self.stats())
+        except OSError as error:
+            self.session.journal.fail(error, self.folder.path)
 
     @property
     def session(self) -> Session:
@@ -477,6 +486,8 @@ class LiveRunner:
 
     def beat(self) -> None:
         """Look at the kill switch and the losses, tell the state store, save the state from time to time."""
+        if self.session.journal.broken is not None:
+            raise self.session.journal.broken
         self._watch()
         self._watch_feeds()
         self._watch_losses()
@@ -485,8 +496,7 @@ class LiveRunner:
         now = time.monotonic()
         if now - self._saved >= _CHECKPOINT_S:
             self._saved = now
-            save_checkpoint(self.session, self.folder)
-            write_json(self.folder.summary, self.stats())
+            self._save()
 
     def _watch(self) -> None:
         """Follow the kill switch and the date of the parameters."""
@@ -574,25 +584,3 @@ def _quick_threads() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def _in_mode(config: LiveConfig, mode: str | None, environ: Mapping[str, str]) -> LiveConfig:
-    """Return the configuration in the mode asked for; live only when it is asked for three times."""
-    wanted = mode or config.mode
-    if wanted not in ("paper", "live"):
-        raise ConfigError(f"`mode` must be paper or live, was {wanted!r}")
-    if wanted == "paper":
-        return config.with_mode("paper") if config.mode != "paper" else config
-    missing = []
-    if mode != "live":
-        missing.append("`--mode live`")
-    if config.mode != "live":
-        missing.append("`mode: live` in the configuration")
-    if environ.get(LIVE_VARIABLE) != config.name:
-        missing.append(f"the variable {LIVE_VARIABLE}={config.name}")
-    if missing:
-        raise ConfigError(
-            f"trading with money is asked for three times, missing: {', '.join(missing)}; "
-            "`--mode paper` trades on paper"
-        )
-    return config

@@ -7,6 +7,7 @@ either all of it outlives the process or none.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any, Final, Protocol
 
+from arbkit.errors import StorageError
 from arbkit.kernels.live import CLOSED, HALTED, OPENED, REFUSED, SENT, STEPPED, STOPPED
 from arbkit.live.config import LiveConfig, PairConfig
 from arbkit.live.decide import Desk, PairRules
@@ -233,14 +235,19 @@ class Session:
             down = event.state is FeedState.DISCONNECTED
             (self.feeds_down.add if down else self.feeds_down.discard)(event.venue)
             self.guard.set("venue_down", bool(self.feeds_down), detail=", ".join(sorted(self.feeds_down)))
-        self.journal.append(
+        self._note(
             "feed", venue=event.venue, symbol=event.symbol, state=event.state.value, detail=event.detail
         )
 
     def trouble(self, what: str, detail: str, **fields: Any) -> None:
         """Write an error into the journal, and tell whoever watches each of them once."""
-        self.journal.append("error", what=what, **fields, detail=detail)
+        self._note("error", what=what, **fields, detail=detail)
         self.tell(detail)
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        """Write a line on which nothing depends: a run that can write nothing ends by itself."""
+        with contextlib.suppress(StorageError):
+            self.journal.append(kind, **fields)
 
     def tell(self, text: str) -> None:
         """Tell whoever watches, each of the latest texts once."""
@@ -279,7 +286,10 @@ class Session:
             row = (*row[:6], row[6] * shares.share(p, row[0]), *row[7:])
         desk = self.desk
         desk.push(p, row, ladder)
-        lane.tape.write(desk.last_row(p), ladder)
+        try:
+            lane.tape.write(desk.last_row(p), ladder)
+        except OSError as error:
+            self.journal.fail(error, lane.tape.folder)
         lane.seen += 1
         if self.funding is not None and _is_tradable(row):
             self._book_funding(p, row)
@@ -434,9 +444,7 @@ class Session:
 
     def _guarded(self, scope: str, state: Any, reasons: tuple[str, ...]) -> None:
         name = "pair" if scope else "desk"
-        self.journal.append(
-            "guard", scope=name, pair=scope or None, state=state.name.lower(), reasons=list(reasons)
-        )
+        self._note("guard", scope=name, pair=scope or None, state=state.name.lower(), reasons=list(reasons))
 
     def flatten(self, wanted: bool = True) -> None:
         """Leave every open trade on the next tradable row of its pair, whatever the rules say."""

@@ -6,6 +6,7 @@ a record that was cut off is dropped. Full files become Parquet in a thread of t
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -66,7 +67,8 @@ class Tape:
         if self._file < 0:
             self._open()
         data = row.tobytes() if ladder is None else row.tobytes() + np.ascontiguousarray(ladder).tobytes()
-        os.write(self._file, data)
+        if os.write(self._file, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self.rows += 1
         self._in_file += 1
         if self._in_file >= self._rows_per_file:

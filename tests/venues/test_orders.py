@@ -354,3 +354,20 @@ def test_a_record_that_is_not_whole_is_named(record: dict[str, str]) -> None:
 def test_a_log_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="log of orders cannot be read"):
         list(read_lines(tmp_path / "none"))
+
+
+def test_an_order_whose_intent_cannot_be_written_is_never_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*what: Any, **fields: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        async with kept(tmp_path / "log") as world:
+            world.script(answer("wait"), NOT_FOUND)
+            monkeypatch.setattr(world.log, "append", full)
+            with pytest.raises(OSError, match="No space"):
+                await world.keeper.submit("upbit", BUY)
+            assert world.server.count("POST", "/v1/orders") == 0
+
+    asyncio.run(run())
