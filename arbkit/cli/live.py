@@ -102,11 +102,8 @@ def _print_summary(stats: dict[str, Any]) -> None:
     console.print(table)
     refusals = ", ".join(f"{name} {count}" for name, count in sorted(stats["refusals"].items())) or "none"
     state = stats["state"]
-    reasons = f" ({'; '.join(state['reasons'])})" if state["reasons"] else ""
-    say(
-        f"balance {stats['balance']:,.2f}, equity {stats['equity']:,.2f} {currency}; "
-        f"state {state['state']}{reasons}"
-    )
+    states = [f"state {_state(state)}", *(f"{pair} {_state(own)}" for pair, own in state["pairs"].items())]
+    say(f"balance {stats['balance']:,.2f}, equity {stats['equity']:,.2f} {currency}; {', '.join(states)}")
     say(f"refused entries: {refusals}")
     if weights := stats.get("weights"):
         shares = (
@@ -119,6 +116,10 @@ def _print_summary(stats: dict[str, Any]) -> None:
         say(f"book to decision: median {loop['p50']:,.0f} us, 99th percentile {loop['p99']:,.0f} us")
     if "why" in stats:
         say(f"ended: {stats['why']}")
+
+
+def _state(state: dict[str, Any]) -> str:
+    return str(state["state"]) + (f" ({'; '.join(state['reasons'])})" if state["reasons"] else "")
 
 
 def _cells(values: dict[str, Any], *counts: int) -> list[str]:

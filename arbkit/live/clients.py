@@ -24,9 +24,19 @@ from arbkit.venues.feeds.market_data import open_market_data
 from arbkit.venues.paper import PaperClient
 from arbkit.wire.symbols import PERPETUAL
 
-__all__ = ["PerVenue", "paper_accounts", "paper_clients", "real_clients"]
+__all__ = ["PerVenue", "check_keys", "paper_accounts", "paper_clients", "real_clients"]
 
 _MUCH = Decimal(10) ** 15
+
+
+def check_keys(config: LiveConfig, environ: Mapping[str, str]) -> None:
+    """Check that the keys of every venue are there, before a run begins.
+
+    Raises:
+        ConfigError: when one is missing, or its file can be read by others.
+    """
+    for venue in _venues(config):
+        read_credentials(venue, file=config.venues[venue].keys_file, environ=environ)
 
 
 def real_clients(config: LiveConfig, environ: Mapping[str, str]) -> dict[str, TradingClient]:

@@ -129,10 +129,6 @@ class LiveRunner:
             about = about_run(config, created, __version__)
             goes_on = folder.exists
             by_venue = config.execution.fills == "venue"
-            if goes_on:
-                check_same_run(folder, about)
-            else:
-                folder.begin(config, about)
             if config.replay is not None:
                 self._replay = ReplayFeed(
                     config.replay.dataset,
@@ -143,6 +139,10 @@ class LiveRunner:
                     end=config.replay.end,
                     every_moment=config.execution.fills == "venue",
                 )
+            if goes_on:
+                check_same_run(folder, about)
+            else:
+                folder.begin(config, about)
             clock = self._replay.clock if self._replay else time.time_ns
             self._recorded = list(read_journal(folder.journal)) if goes_on and by_venue else []
             journal = Journal(folder.journal)
@@ -286,6 +286,10 @@ class LiveRunner:
         self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
     ) -> dict[str, Any]:
         """Do as `run_forever`, in a loop that runs already."""
+        if self.config.mode == "live":
+            from arbkit.live.clients import check_keys
+
+            check_keys(self.config, self._environ)
         if self.config.replay is None and not self.folder.exists:
             from arbkit.live.feeds import check_listed
 
