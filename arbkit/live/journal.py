@@ -200,19 +200,25 @@ class Journal:
                 self._file = -1
 
 
-def read_journal(path: PathLike, *kinds: str) -> Iterator[dict[str, Any]]:
+def read_journal(path: PathLike, *kinds: str, after: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the records of a journal in order; a last line that was cut off is not one.
 
     Args:
         path: the file.
         kinds: only these; all by default.
+        after: only lines with a greater number.
 
     Raises:
         DataError: when the file cannot be read or a line other than the last is damaged.
     """
-    for record in _records(Path(path)):
-        if not kinds or record["kind"] in kinds:
-            yield record
+    wanted = tuple(b'"kind":"%s"' % kind.encode() for kind in kinds)
+    for body in _bodies(Path(path)):
+        # The head is `"seq":...,"ts":...,"kind":"..."`, so that lines of other kinds need not be decoded.
+        at = body.find(b'"kind":')
+        if not kinds or body.startswith(wanted, at):
+            record: dict[str, Any] = msgspec.json.decode(body)
+            if record["seq"] > after:
+                yield record
 
 
 def _line(body: bytes) -> bytes:
@@ -221,25 +227,30 @@ def _line(body: bytes) -> bytes:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """Return the record of a line without its end, or None where it is damaged."""
-    body, mark = line[:-_TAIL] + b"}", line[-_TAIL:]
-    if mark[:-10] != _CRC or mark[-10:-2] != b"%08x" % zlib.crc32(body):
-        return None
-    record: dict[str, Any] = msgspec.json.decode(body)
+    body = _body(line)
+    record: dict[str, Any] | None = None if body is None else msgspec.json.decode(body)
     return record
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
+def _body(line: bytes) -> bytes | None:
+    """Return the JSON of a line without its end, or None where it is damaged."""
+    body, mark = line[:-_TAIL] + b"}", line[-_TAIL:]
+    return body if mark[:-10] == _CRC and mark[-10:-2] == b"%08x" % zlib.crc32(body) else None
+
+
+def _bodies(path: Path) -> Iterator[bytes]:
+    """Yield the JSON of each line; nothing that is not asked for has to be read."""
     try:
         with path.open("rb") as file:
             bad = 0
             for number, line in enumerate(file, 1):
                 if bad:
                     raise DataError(f"{path}: line {bad} is damaged; a journal is only ever appended to")
-                record = _parsed(line[:-1]) if line.endswith(b"\n") else None
-                if record is None:
+                body = _body(line[:-1]) if line.endswith(b"\n") else None
+                if body is None:
                     bad = number
                 else:
-                    yield record
+                    yield body
     except OSError as error:
         raise DataError(f"a journal must be readable, {path} is not: {error.strerror}") from error
 
@@ -248,16 +259,16 @@ def _whole_bytes(path: Path) -> tuple[int, int]:
     """Return how many bytes of a journal are whole lines, and the number of the last one."""
     if not path.exists():
         return 0, 0
-    size, seq = 0, 0
+    size, last = 0, b""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            record = _parsed(line[:-1]) if line.endswith(b"\n") else None
-            if record is None:
+            body = _body(line[:-1]) if line.endswith(b"\n") else None
+            if body is None:
                 if file.readline():
                     raise DataError(f"{path}: line {number} is damaged; a journal is only ever appended to")
-                return size, seq
-            size, seq = size + len(line), int(record["seq"])
-    return size, seq
+                break
+            size, last = size + len(line), body
+    return size, int(msgspec.json.decode(last)["seq"]) if last else 0
 
 
 def plain_record(record: Any) -> dict[str, Any]:
