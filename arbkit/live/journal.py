@@ -30,6 +30,7 @@ from arbkit.live.ahead import WriteAhead
 
 __all__ = ["Journal", "plain_record", "read_journal"]
 
+_HEAD: Final = b'{"seq":'
 _CRC: Final = b',"crc":"'
 #: Bytes after which lines wait for the journal itself to be put onto the disk.
 _MOST_WAITING: Final = 1 << 20
@@ -214,11 +215,12 @@ def read_journal(path: PathLike, *kinds: str, after: int = 0) -> Iterator[dict[s
     wanted = tuple(b'"kind":"%s"' % kind.encode() for kind in kinds)
     for body in _bodies(Path(path)):
         # The head is `"seq":...,"ts":...,"kind":"..."`, so that lines of other kinds need not be decoded.
-        at = body.find(b'"kind":')
-        if not kinds or body.startswith(wanted, at):
-            record: dict[str, Any] = msgspec.json.decode(body)
-            if record["seq"] > after:
-                yield record
+        if wanted and not body.startswith(wanted, body.find(b'"kind":')):
+            continue
+        if after and int(body[len(_HEAD) : body.index(b",")]) <= after:
+            continue
+        record: dict[str, Any] = msgspec.json.decode(body)
+        yield record
 
 
 def _line(body: bytes) -> bytes:

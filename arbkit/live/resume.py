@@ -97,48 +97,48 @@ def resume(session: Session, folder: RunFolder, warm: Mapping[int, Sequence[Any]
     Raises:
         DataError: when the journal or a tape is damaged.
     """
-    kept, closed, owners = _read(session, folder)
-    for _, p, snapshot in sorted(kept.values(), key=lambda item: item[0]):
+    for _, p, snapshot in sorted(_states(session, folder).values(), key=lambda item: item[0]):
         session.desk.restore(p, snapshot)
+    _take_up_trades(session, folder)
     desk = session.desk
-    for trades in closed.values():
-        for number, record in trades:
-            if number < desk.n_trades:
-                _put(desk.trades, number, record)
-    desk.pair_of = [owners[trade] for trade in range(desk.n_trades)]
-    for p, lane in enumerate(session.lanes):
-        session.take_up(p, closed.get(lane.config.name, []), desk.open_ids(p))
     redone, last_ts = _redo(session, folder, warm or {})
     opened = sum(len(lane.open) for lane in session.lanes)
     return Resumed(desk.n_trades, opened, redone, last_ts)
 
 
-def _read(
-    session: Session, folder: RunFolder
-) -> tuple[dict[int, tuple[int, int, Any]], dict[str, list[tuple[int, Any]]], dict[int, int]]:
-    """Return the latest state of each pair, the closed trades of each, and whose each trade is."""
+def _states(session: Session, folder: RunFolder) -> dict[int, tuple[int, int, Any]]:
+    """Return the latest state of each pair, with the number of its line and the pair's."""
     place = {lane.config.name: p for p, lane in enumerate(session.lanes)}
     kept: dict[int, tuple[int, int, Any]] = {}
-    closed: dict[str, list[tuple[int, Any]]] = {}
-    owners: dict[int, int] = {}
-    for line in read_journal(folder.journal, "checkpoint", "trade_opened", "trade_closed"):
-        if line["kind"] == "checkpoint":
-            kept[place[line["pair"]]] = (line["seq"], place[line["pair"]], line)
-        else:
-            owners[line["trade"]] = place[line["pair"]]
-            if line["kind"] == "trade_closed":
-                closed.setdefault(line["pair"], []).append((line["trade"], line["record"]))
-    if folder.checkpoint.is_file():
-        saved = read_json(folder.checkpoint)
+    saved = read_json(folder.checkpoint) if folder.checkpoint.is_file() else None
+    for line in read_journal(folder.journal, "checkpoint", after=saved["seq"] if saved else 0):
+        kept[place[line["pair"]]] = (line["seq"], place[line["pair"]], line)
+    if saved is not None:
         if session.shares is not None:
             session.shares.restore(saved["shares"])
         for snapshot in saved["pairs"]:
             p = place[snapshot["pair"]]
             session.lanes[p].rows.reference.restore(snapshot["reference"])
             session.lanes[p].seen = int(snapshot["next_row"])
-            if p not in kept or kept[p][0] <= saved["seq"]:
-                kept[p] = (saved["seq"], p, snapshot)
-    return kept, closed, owners
+            kept.setdefault(p, (saved["seq"], p, snapshot))
+    return kept
+
+
+def _take_up_trades(session: Session, folder: RunFolder) -> None:
+    """Put the trades that are closed back into their places, and count them."""
+    desk, place = session.desk, {lane.config.name: p for p, lane in enumerate(session.lanes)}
+    desk.pair_of = [-1] * desk.n_trades
+    closed: list[tuple[int, float]] = [(0, 0.0)] * len(place)
+    for line in read_journal(folder.journal, "trade_opened", "trade_closed"):
+        p, trade = place[line["pair"]], line["trade"]
+        if trade < desk.n_trades:
+            desk.pair_of[trade] = p
+        if line["kind"] == "trade_closed":
+            closed[p] = closed[p][0] + 1, closed[p][1] + line["record"]["pnl_usd"]
+            if trade < desk.n_trades:
+                _put(desk.trades, trade, line["record"])
+    for p, (count, pnl) in enumerate(closed):
+        session.take_up(p, count, pnl, desk.open_ids(p))
 
 
 def _redo(session: Session, folder: RunFolder, warm: Mapping[int, Sequence[Any]]) -> tuple[int, int]:

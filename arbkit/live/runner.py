@@ -24,6 +24,7 @@ from arbkit.live.journal import Journal, read_journal
 from arbkit.live.losses import LossWatch
 from arbkit.live.money import LIVE_VARIABLE, in_mode
 from arbkit.live.ordering import VenueOrders
+from arbkit.live.past import ORDER_KINDS, needed_of
 from arbkit.live.replay import ReplayFeed
 from arbkit.live.reporting import Reporter
 from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
@@ -89,7 +90,7 @@ class LiveRunner:
         self._saved = 0.0
         self._halted: dict[str, Any] | None = None
         self._down: frozenset[str] = frozenset()
-        self._recorded: list[dict[str, Any]] = []
+        self._recorded: list[Mapping[str, Any]] = []
         self._orders: VenueOrders | None = None
         self._recording: RunRecording | None = None
         self._told: Told | None = None
@@ -144,8 +145,9 @@ class LiveRunner:
             else:
                 folder.begin(config, about)
             clock = self._replay.clock if self._replay else time.time_ns
-            self._recorded = list(read_journal(folder.journal)) if goes_on and by_venue else []
             journal = Journal(folder.journal)
+            if goes_on and by_venue:
+                self._recorded = needed_of(read_journal(folder.journal, *ORDER_KINDS))
             self._held.callback(journal.close)
             pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
             session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)

@@ -474,13 +474,12 @@ class Session:
 
     # Going on after a crash.
 
-    def take_up(self, p: int, trades: Sequence[tuple[int, dict[str, Any]]], open_ids: Sequence[int]) -> None:
-        """Take up the counts of a pair from its journal: closed trades with their records, and the open."""
+    def take_up(self, p: int, closed: int, pnl: float, open_ids: Sequence[int]) -> None:
+        """Take up the counts of a pair: how many trades are closed, what they earned, and the open ones."""
         lane = self.lanes[p]
         lane.open = list(open_ids)
-        lane.closed = len(trades)
+        lane.closed, lane.pnl = closed, pnl
         lane.opened = lane.closed + len(lane.open)
-        lane.pnl = sum(record["pnl_usd"] for _, record in trades)
         lane.rejected = self.desk.states[p]["rejected"].tolist()
         counted = {REFUSALS.get(k, str(k)): count for k, count in enumerate(lane.rejected) if count}
         self.refusals.update(counted)

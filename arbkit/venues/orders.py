@@ -181,6 +181,7 @@ class OrderKeeper:
         self._grace_s = grace_s
         self._stem = f"{prefix}-{run or _unique_run(clock())}"
         _check_stem(self._stem)
+        self._prefix = f"{prefix}-"
         self._number = 0
         self._orders: dict[str, Order] = {}
         self._by_venue_id: dict[tuple[str, str], Order] = {}
@@ -439,7 +440,8 @@ class OrderKeeper:
         if journal:
             self._log.append("fill", **fill_fields(fill))
         if order is None:
-            self._strangers.append(fill)
+            if journal or not fill.client_id.startswith(self._prefix):
+                self._strangers.append(fill)  # of one's own an order that was over is not taken up again
         else:
             self._give(order, fill)
         if self._on_fill is not None and journal:
