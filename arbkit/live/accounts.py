@@ -29,6 +29,8 @@ _FIRST_PAUSE_S: Final = 1.0
 #: How far before the last agreement the venue's trades are read: clocks differ, and fills are on their way.
 _MARGIN_NS: Final = 60 * 10**9
 _MOST_IDS: Final = 5
+#: How long after the last word from a run a venue cancels its orders, where it offers that.
+_SWITCH_S: Final = 120.0
 
 
 class AccountWatch:
@@ -187,6 +189,28 @@ class AccountWatch:
                 self._quiet = False
                 self._say_foreign((venue, symbol))
                 return
+
+    # The dead man's switch.
+
+    async def hold_switch(self) -> None:
+        """Have venues that offer it cancel every open order two minutes after this process fell silent."""
+        while True:
+            await self._switch(_SWITCH_S)
+            await asyncio.sleep(_SWITCH_S / 4)
+
+    async def release_switch(self) -> None:
+        """Take the switch back: a run that ends cleanly leaves the orders of other hands alone."""
+        await self._switch(0.0)
+
+    async def _switch(self, seconds: float) -> None:
+        for venue, symbol in self._pair_of:
+            ask = getattr(self._clients[venue], "cancel_all_after", None)
+            if ask is None:
+                continue
+            try:
+                await ask(symbol, seconds)
+            except VenueError as error:
+                self._session.tell(f"{venue}: the switch that cancels orders is not set: {error}")
 
     # What the keeper tells.
 

@@ -8,6 +8,7 @@ go on: an entry on its way holds its slot, an exit on its way keeps its reason.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
@@ -365,6 +366,7 @@ class VenueOrders:
         """Take over what an earlier life left, then follow the accounts until cancelled."""
         await self.prepare()
         streams = [asyncio.ensure_future(self._stream(client)) for client in self._clients.values()]
+        streams.append(asyncio.ensure_future(self.accounts.hold_switch()))
         try:
             self._finish_all()
             await self.accounts.run()
@@ -526,6 +528,10 @@ class VenueOrders:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for last in (self.executor.close, self.accounts.release_switch):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_S):
+                    await last()
         await self.keeper.close()
         for client in self._clients.values():
             await client.close()

@@ -153,6 +153,15 @@ class BinanceUsdmClient(BinanceRest):
         rows = await self._ask(Call("GET", f"{self._api}/income", tuple(asked.items()), {"weight": 30}, True))
         return messages.usdm_income(rows, symbol)
 
+    async def cancel_all_after(self, symbol: str, seconds: float) -> None:
+        """Let the venue cancel all orders of a symbol unless this is said again in time; 0 takes it back.
+
+        Raises:
+            VenueError: when the venue refuses or is not reached.
+        """
+        params = (("symbol", symbol), ("countdownTime", str(round(seconds * 1000))))
+        await self._ask(Call("POST", f"{self._api}/countdownCancelAll", params, {"weight": 10}, True))
+
     async def run_account(self, sink: AccountSink) -> None:
         """Bring the user stream to the sink until cancelled."""
         await PrivateStream(self, self._open_channel, self._on_message, self._counts).run(sink)

@@ -122,3 +122,38 @@ def test_trades_of_another_hand_that_no_stream_has_told_stop_entries_and_are_nam
     assert f"because of {len(foreign)} foreign fill" in text
     assert all(number in text for number in foreign[:5])
     assert text.endswith("BTC enters nothing until the run is started again")
+
+
+def test_the_switch_that_cancels_orders_is_held_and_taken_back(tmp_path: Path) -> None:
+    held: list[Any] = []
+
+    async def act(exchange: PracticeExchange, runner: LiveRunner) -> None:
+        venue = exchange.binance_usdm
+        await until(lambda: venue.requests["countdown"] and venue._countdowns)
+        held.append(venue)
+
+    watched(tmp_path, act)
+    assert held[0].requests["countdown"] == 2
+    assert held[0]._countdowns == {}
+
+
+def test_orders_of_a_client_that_falls_silent_are_cancelled_by_the_venue() -> None:
+    async def run(exchange: PracticeExchange) -> None:
+        at = exchange.binance_usdm
+        client = BinanceUsdmClient(at.keys.key, at.keys.secret, rest_url=at.rest_url, ws_url=at.ws_url)
+        await client.start()
+        price = Decimal("90000")
+        request = OrderRequest(
+            client_id="resting", symbol="BTCUSDT", side=OrderSide.BUY, size=Decimal("0.01"), price=price,
+            time_in_force=TimeInForce.GTC,
+        )  # fmt: skip
+        await until(lambda: at.books["BTCUSDT"].bids)
+        await client.submit(request)
+        assert len(await client.open_orders("BTCUSDT")) == 1
+        await client.cancel_all_after("BTCUSDT", 0.05)
+        async with asyncio.timeout(PATIENCE_S):
+            while await client.open_orders("BTCUSDT"):
+                await asyncio.sleep(0.02)
+        await client.close()
+
+    played(run)
