@@ -114,7 +114,8 @@ def warm_up(session: Session, config: LiveConfig, now_ns: int, since_ns: int = 0
             )  # fmt: skip
         lane.rows.reference.fair(now_ns)
         seen = 0 if samples is None or not samples.ts.size else now_ns - int(samples.ts[0])
-        session.say(_told(pair.name, view, seen, lane.rows, config, now_ns))
+        before = _before(seen, config, since_ns > 0)
+        session.say(f"{pair.name}: {_told(view, lane.rows, now_ns)}{before}")
 
 
 def _read(config: LiveConfig, p: int, start: int, end: int) -> Samples | None:
@@ -138,14 +139,20 @@ def _see(rows: PairRows, samples: Samples) -> None:
             rows.scaler.see(row[0], (row[1] + row[2]) / 2, (row[3] + row[4]) / 2)
 
 
-def _told(name: str, view: str, seen_ns: int, rows: PairRows, config: LiveConfig, now_ns: int) -> str:
-    """Say how long the warm-up was and what is missing."""
+def _before(seen_ns: int, config: LiveConfig, goes_on: bool) -> str:
+    """Say in brackets what was read."""
+    if seen_ns >= MINUTE_NS:
+        away = ", while it was away" if goes_on else ""
+        return f" ({format_duration(seen_ns // MINUTE_NS * MINUTE_NS)} of {config.warm_up}{away})"
+    if goes_on:
+        return ""
+    return " (no `warm_up`)" if config.warm_up is None else f" ({config.warm_up} holds nothing before it)"
+
+
+def _told(view: str, rows: PairRows, now_ns: int) -> str:
+    """Say what is warm, and what is missing."""
     reference, scale = split_view(view)
     needed, missing = warm_up_ns(reference), rows.reference.missing_ns(now_ns)
-    source = f" of {config.warm_up}" if config.warm_up is not None else ""
-    before = f"{format_duration(seen_ns // MINUTE_NS * MINUTE_NS)}{source}"
-    if seen_ns < MINUTE_NS:
-        before = f"nothing{source}" if source else "no `warm_up`"
     texts = []
     if needed:
         state = (
@@ -158,7 +165,7 @@ def _told(name: str, view: str, seen_ns: int, rows: PairRows, config: LiveConfig
         rows.scaler.at(now_ns)  # type: ignore[union-attr]
         known = rows.scaler.volatility_bps == rows.scaler.volatility_bps  # type: ignore[union-attr]
         texts.append(f"scale {scale} {'has' if known else 'has no'} forecast")
-    return f"{name}: {'; '.join(texts)} ({before})"
+    return "; ".join(texts)
 
 
 def _minutes(ns: int) -> str:

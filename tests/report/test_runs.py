@@ -94,7 +94,7 @@ def test_every_code_of_the_runner_has_words() -> None:
 
 def test_lanes_are_of_the_run_and_of_whoever_had_trouble(view: RunView) -> None:
     quiet = [lane.name for lane in lanes_of(view, load_text())]
-    assert quiet == ["process", "run"]
+    assert quiet == ["process", "run", "BTC"]  # which waits for the first exchange rate
     lanes = lanes_of(eventful(view), load_text())
     assert [lane.name for lane in lanes] == ["process", "run", "BTC", "upbit"]
     assert len(lanes[0].spans) == 2
