@@ -78,7 +78,7 @@ _ALL: Final = (
     ),
     _stream("drop_book", "one message with a book is not sent"),
     _stream("duplicate_book", "one message with a book is sent twice"),
-    _stream("reorder_book", "one message with a book is sent after the next one"),
+    _stream("reorder_book", "one message with a book is sent after the next one of its symbol"),
     _stream("truncated_frame", "a message ends in the middle"),
     _stream("junk_frame", "a message that is no JSON is sent instead of data"),
     _stream("error_frame", "an error object is sent instead of data"),

@@ -71,7 +71,7 @@ class Socket:
         self.last_traffic_ns = venue.core.clock.now_ns()
         self.sent = 0
         self._queue: deque[bytes] = deque()
-        self._late: bytes | None = None
+        self._late: dict[str, bytes] = {}
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -115,7 +115,7 @@ class Socket:
         if self.dead or self.ws.closed:
             return
         faults, name = self.venue.core.faults, self.venue.name
-        if kind == "answer" or (self._late is None and not faults.active()):
+        if kind == "answer" or not (self._late or faults.active()):
             self._put(payload)
             return
 
@@ -137,15 +137,14 @@ class Socket:
             return
         if hit("drop_book"):
             return
-        if self._late is None and hit("reorder_book"):
-            self._late = payload
+        if symbol not in self._late and hit("reorder_book"):
+            self._late[symbol] = payload
             return
         self._put(payload)
         if hit("duplicate_book"):
             self._put(payload)
-        if self._late is not None:
-            self._put(self._late)
-            self._late = None
+        if symbol in self._late:
+            self._put(self._late.pop(symbol))
 
     def close(self, code: int, reason: str = "") -> None:
         """Close, with a closing frame but for code 1006; must be called on the loop."""
