@@ -23,8 +23,12 @@ from arbkit.testing import PracticeExchange, practice_exchange, walk_frames
 from arbkit.testing.signing import Keys
 from arbkit.venues import OrderRequest, OrderSide
 
-MARKETS = {"upbit": ["KRW-BTC", "KRW-USDT"], "binance_usdm": ["BTCUSDT"]}
-VENUES = ("upbit", "binance_usdm")
+MARKETS = {
+    "upbit": ["KRW-BTC", "KRW-ETH", "KRW-USDT"],
+    "binance_usdm": ["BTCUSDT"],
+    "binance_spot": ["ETHUSDT"],
+}
+VENUES = tuple(MARKETS)
 #: Twice a secret and a key; no other text has any of them.
 PLANTED = {
     f"ARBKIT_{venue.upper()}_{part}": f"PLANTED-{part}-{venue}-8c1f"
@@ -67,7 +71,10 @@ def config_file(exchange: PracticeExchange, folder: Path, mode: str) -> Path:
         "runs": str(folder / "runs"),
         "venues": {venue: {key: at[venue][key] for key in ("rest_url", "ws_url")} for venue in VENUES},
         "fx": {"venue": "upbit", "symbol": "KRW-USDT"},
-        "pairs": [{"a": "upbit/KRW-BTC", "b": "binance_usdm/BTCUSDT"}],
+        "pairs": [
+            {"a": "upbit/KRW-BTC", "b": "binance_usdm/BTCUSDT"},
+            {"a": "upbit/KRW-ETH", "b": "binance_spot/ETHUSDT"},
+        ],
         "execution": {"fills": "venue", "deadline": "300ms"},
         "params": {
             "min_spread_bps": -1_000,
