@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from arbkit.live.parity import Parity, parity_of
     from arbkit.live.recording_parity import RecordedPair, RecordedParity, recorded_parity
     from arbkit.live.replay import ReplayFeed
+    from arbkit.live.replay_loop import ReplayLoop
     from arbkit.live.result import RunResult, open_run
     from arbkit.live.runner import LiveRunner
 
@@ -29,6 +30,7 @@ __all__ = [
     "RecordedPair",
     "RecordedParity",
     "ReplayFeed",
+    "ReplayLoop",
     "RunResult",
     "TradingGuard",
     "TradingState",
@@ -46,6 +48,7 @@ _HOMES: Final = {
     "RecordedPair": "arbkit.live.recording_parity",
     "RecordedParity": "arbkit.live.recording_parity",
     "ReplayFeed": "arbkit.live.replay",
+    "ReplayLoop": "arbkit.live.replay_loop",
     "RunResult": "arbkit.live.result",
     "TradingGuard": "arbkit.live.guard",
     "TradingState": "arbkit.live.guard",

@@ -22,9 +22,10 @@ from arbkit.kernels.live import (
     live_new,
     live_row,
 )
+from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.records import ORDER_DTYPE, STATE_DTYPE, TAKEN_DTYPE, TRADE_DTYPE
 
-__all__ = ["Desk", "DeskLimits", "PairRules"]
+__all__ = ["Desk", "DeskLimits", "PairRules", "compile_rules"]
 
 _ROWS: Final = 4096
 _SIDES: Final = 8
@@ -378,3 +379,15 @@ def _text(array: Any) -> str:
 
 def _array(text: str, dtype: np.dtype[Any]) -> Any:
     return np.frombuffer(base64.b64decode(text), dtype).copy()
+
+
+def compile_rules(pairs: Sequence[PairRules], limits: DeskLimits) -> None:
+    """Compile or load the kernels before the first book comes: it takes seconds where they are not kept."""
+    desk = Desk(pairs, limits)
+    prices = (1.0, 1.1, 1.0, 1.1)
+    for ts in (1, 2):
+        desk.step(0, (ts, *prices, 1.0, 1.0, 1.0, 1.0, 0, 0, 0, 1, 0))
+    desk.marked()
+    log_ratio(*prices)
+    averaged(0.0, 0.0, 1, 1)
+    fair_between(0.0, 0.0)

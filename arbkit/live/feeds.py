@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.live.config import LiveConfig, VenueConfig
-from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent, MarketFeed, MarketSink, VenueError
+from arbkit.venues import (
+    BookEvent,
+    FeedState,
+    FeedStatus,
+    GapEvent,
+    InstrumentState,
+    MarketFeed,
+    MarketSink,
+    VenueError,
+)
 from arbkit.venues.clock import wall_clock
 from arbkit.venues.feeds import FeedOptions, open_feed
 from arbkit.venues.feeds.ccxt_client import is_ccxt_venue
@@ -19,7 +28,7 @@ from arbkit.venues.feeds.market_data import MARKET_DATA, MarketData, open_market
 from arbkit.wire.book import DepthSnapshot, Level
 from arbkit.wire.symbols import contract_multiple, split_binance
 
-__all__ = ["PollingFeed", "check_listed", "feed_urls", "live_feeds", "open_states"]
+__all__ = ["PollingFeed", "check_listed", "feed_urls", "follow_states", "live_feeds", "open_states"]
 
 _REST: Final = {
     "upbit": "https://api.upbit.com",
@@ -33,6 +42,7 @@ _WEIGHT_PER_MINUTE: Final = 1_200.0
 #: How long the list of a venue's instruments is waited for, and how many characters of it are shown.
 _LIST_WAIT_S: Final = 5.0
 _LONG: Final = 200
+_STATES_S: Final = 60.0
 
 
 def feed_urls(venue: VenueConfig) -> dict[str, str]:
@@ -68,6 +78,28 @@ def open_states(config: LiveConfig) -> dict[str, MarketData]:
         name: open_market_data(name, rest_url=feed_urls(config.venues[name]).get("rest_url"))
         for name in venues
     }
+
+
+async def follow_states(
+    config: LiveConfig, trouble: Callable[..., None]
+) -> AsyncIterator[tuple[str, str, InstrumentState]]:
+    """Yield venue, symbol and state of each instrument every minute; a venue that is silent is told."""
+    sources = open_states(config)
+    try:
+        while True:
+            for venue, source in sources.items():
+                symbols = [leg.partition("/")[2] for leg in config.legs if leg.startswith(venue + "/")]
+                try:
+                    states = await source.states(symbols)
+                except VenueError as error:
+                    trouble("states", str(error), venue=venue)
+                    continue
+                for symbol, state in states.items():
+                    yield venue, symbol, state
+            await asyncio.sleep(_STATES_S)
+    finally:
+        for source in sources.values():
+            await source.close()
 
 
 async def check_listed(config: LiveConfig) -> None:

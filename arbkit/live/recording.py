@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from arbkit.errors import ArbkitError, ConfigError
 from arbkit.live.config import LiveConfig
+from arbkit.live.replay_loop import ReplayLoop
 from arbkit.record import Recorder, RecordSpec, VenueSpec
 from arbkit.venues import BookEvent, FeedStatus, GapEvent
 from arbkit.venues.clock import wall_clock
@@ -40,9 +41,10 @@ class RunRecording:
         assert config.record is not None
         self.to = config.record.to
         self._trouble = trouble
-        live = after is None
+        live, loop = after is None, asyncio.get_running_loop()
+        pause = loop.wall_sleep if isinstance(loop, ReplayLoop) else asyncio.sleep
         self._recorder = Recorder(
-            _spec(config), clock=wall_clock, say=trouble, fed=True, ask=live, goes_on=not live
+            _spec(config), clock=wall_clock, say=trouble, fed=True, ask=live, goes_on=not live, pause=pause
         )
         self._alive = True
         self._task: asyncio.Future[Any] | None = None

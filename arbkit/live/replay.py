@@ -1,10 +1,9 @@
-"""`ReplayFeed`: the books of a dataset as a feed brings them, at any speed; the same run every time."""
+"""`ReplayFeed`: the books of a dataset as a feed brings them; the same run every time."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from arbkit._typing import FloatArray, IntArray, PathLike
 from arbkit.errors import ConfigError
+from arbkit.live.replay_loop import ReplayLoop
 from arbkit.panel._time import to_ns
 from arbkit.venues import BookEvent, MarketSink
 
@@ -22,8 +22,6 @@ __all__ = ["MomentSink", "ReplayFeed"]
 
 #: Other tasks get a turn after so many moments.
 _BREATHE: Final = 64
-#: Turns of the loop in which orders that are filled at once are carried out.
-_TURNS: Final = 12
 
 
 class MomentSink(Protocol):
@@ -69,13 +67,12 @@ class ReplayFeed:
     Args:
         dataset: folder of the dataset, or an open one.
         legs: instruments, "venue/symbol".
-        speed: how many recorded seconds pass in one; 0 for as fast as they are taken.
         levels: levels of each book.
         start, end: first time wanted and time to stop before, as in `load_panel`.
-        every_moment: let other tasks finish what they can between any two moments, as orders must.
+        every_moment: let other tasks do all that they can between any two moments, as orders must.
 
     Attributes:
-        now_ns: the stamp of the moment being brought, which is the clock of such a run.
+        now_ns: the stamp of the last moment.
     """
 
     venue = "replay"
@@ -85,7 +82,6 @@ class ReplayFeed:
         dataset: PathLike | Dataset,
         legs: Sequence[str],
         *,
-        speed: float = 0.0,
         levels: int = 1,
         start: Any = None,
         end: Any = None,
@@ -93,37 +89,51 @@ class ReplayFeed:
     ) -> None:
         from arbkit.data import open_dataset
 
-        if not speed >= 0:
-            raise ConfigError(f"`speed` must be at least 0 (0: as fast as possible), was {speed!r}")
         source = open_dataset(dataset)
         begin = None if start is None else to_ns(start)
         stop = None if end is None else to_ns(end)
         self._legs = [_Leg(source, leg, levels, begin, stop) for leg in dict.fromkeys(legs)]
-        self._speed = speed
         self._every_moment = every_moment
         self._books = 0
         first = [int(leg.ts[0]) for leg in self._legs if leg.ts.size]
         self.now_ns = min(first) if first else 0
+        self._loop: ReplayLoop | None = None
+        self._moment_s = 0.0
 
     def clock(self) -> int:
-        """Return the time of the replay."""
-        return self.now_ns
+        """Return the time of the replay, which is the clock of such a run; between moments it goes on."""
+        passed_s = 0.0 if self._loop is None else self._loop.time() - self._moment_s
+        return self.now_ns + round(passed_s * 1e9)
+
+    def follow(self, loop: asyncio.AbstractEventLoop) -> ReplayLoop:
+        """Let time pass with that of a loop from now on.
+
+        Raises:
+            ConfigError: when the loop lives by the wall clock.
+        """
+        if not isinstance(loop, ReplayLoop):
+            raise ConfigError(
+                "a replay needs a loop whose time is that of the recording, this one lives by the wall "
+                "clock; use `LiveRunner.run_forever`, or run in an `arbkit.live.ReplayLoop`"
+            )
+        self._loop, self._moment_s = loop, loop.time()
+        return loop
 
     async def run(self, sink: MarketSink | MomentSink, after: int = 0) -> None:
-        """Bring all books later than a stamp, then return."""
+        """Bring all books later than a stamp, each when its time has come, then return.
+
+        Raises:
+            ConfigError: when the loop lives by the wall clock.
+        """
+        loop = self.follow(asyncio.get_running_loop())
         together = getattr(sink, "on_moment", None)
-        began, first = time.monotonic(), 0
-        for count, (ts, events) in enumerate(self.moments(after), 1):
+        began, first = loop.time(), 0
+        for count, (ts, events) in enumerate(self.moments(after)):
             first = first or ts
-            if self._speed > 0:
-                ahead = (ts - first) / 1e9 / self._speed - (time.monotonic() - began)
-                if ahead > 0:
-                    await asyncio.sleep(ahead)
-            elif count % _BREATHE == 0:
-                await asyncio.sleep(0)
-            for _ in range(_TURNS if self._every_moment else 0):
-                await asyncio.sleep(0)
-            self.now_ns = ts
+            due = began + (ts - first) / 1e9
+            if self._every_moment or count % _BREATHE == 0 or not loop.skip(due):
+                await loop.until(due)
+            self.now_ns, self._moment_s = ts, loop.time()
             self._books += len(events)
             if together is not None:
                 together(events)

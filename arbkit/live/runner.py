@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import functools
+import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from arbkit._typing import PathLike
 from arbkit.errors import ConfigError
-from arbkit.kernels.live_reference import averaged, fair_between, log_ratio
 from arbkit.live.config import LiveConfig
-from arbkit.live.decide import Desk, PairRules
+from arbkit.live.decide import PairRules, compile_rules
 from arbkit.live.folder import RunFolder, write_json
 from arbkit.live.funding import FundingBook, Told, follow_funding, recorded_payments, told_by
 from arbkit.live.journal import Journal, read_journal
@@ -26,6 +27,7 @@ from arbkit.live.money import LIVE_VARIABLE, in_mode
 from arbkit.live.ordering import VenueOrders
 from arbkit.live.past import ORDER_KINDS, needed_of
 from arbkit.live.replay import ReplayFeed
+from arbkit.live.replay_loop import ReplayLoop
 from arbkit.live.reporting import Reporter
 from arbkit.live.resume import Resumed, about_run, check_same_run, resume, save_checkpoint
 from arbkit.live.session import Session, Sizer
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["LIVE_VARIABLE", "LiveRunner"]
 
 _CHECKPOINT_S: Final = 30.0
-_STATES_S: Final = 60.0
 #: For how long the loop may keep the interpreter from a thread that wants it: an order waits for the one that
 #: puts its intent onto the disk. With Python's own 5 ms that was most of the time until it left.
 _SWITCH_S: Final = 0.0005
@@ -134,7 +135,6 @@ class LiveRunner:
                 self._replay = ReplayFeed(
                     config.replay.dataset,
                     config.legs,
-                    speed=config.replay.speed,
                     levels=config.levels,
                     start=config.replay.start,
                     end=config.replay.end,
@@ -156,6 +156,7 @@ class LiveRunner:
             taken = resume(session, folder, self._remembered()) if goes_on else None
             if taken is not None and self._replay is not None:
                 session.prime(self._replay.latest(taken.last_ts))
+                self._replay.now_ns = taken.last_ts
             self._begin(session, taken)
             if taken is None or self._replay is None:
                 since = taken.last_ts + 1 if taken is not None else 0
@@ -194,7 +195,7 @@ class LiveRunner:
             self._losses = LossWatch(self.config.losses, self.folder.path / "losses.json")
         session.on_trade = self._reporter.on_trade
         session.say = self._say
-        _warm_up(self.config)
+        compile_rules([PairRules(pair.name, pair.params) for pair in self.config.pairs], self.config.limits)
         kind = "start" if taken is None else "resume"
         more = {} if taken is None else taken._asdict()
         session.journal.append(kind, pid=os.getpid(), mode=self.config.mode, **more)
@@ -204,6 +205,7 @@ class LiveRunner:
                 f"{taken.redone} rows done again"
             )
         self._watch()
+        self._judge()
 
     def close(self, why: str = "stopped") -> dict[str, Any]:
         """Write the end of the run and give its folder back; returns the final statistics. Idempotent."""
@@ -261,6 +263,7 @@ class LiveRunner:
             self._replay.now_ns = ts
             self.session.on_moment(events)
             self._watch()
+            self._judge()
             break
         return self._rows() - before
 
@@ -282,12 +285,15 @@ class LiveRunner:
         self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
     ) -> dict[str, Any]:
         """Run until stopped, until the replay has ended or the time is up; returns the final statistics."""
-        return asyncio.run(self.run(max_runtime_s=max_runtime_s, poll_interval_s=poll_interval_s))
+        replay = self.config.replay
+        make = None if replay is None else functools.partial(ReplayLoop, replay.speed)
+        with asyncio.Runner(loop_factory=make) as loop:
+            return loop.run(self.run(max_runtime_s=max_runtime_s, poll_interval_s=poll_interval_s))
 
     async def run(
         self, *, max_runtime_s: float | None = None, poll_interval_s: float | None = None
     ) -> dict[str, Any]:
-        """Do as `run_forever`, in a loop that runs already."""
+        """Do as `run_forever`, in a loop that runs already; for a replay that is a `ReplayLoop`."""
         if self.config.mode == "live":
             from arbkit.live.clients import check_keys
 
@@ -311,6 +317,8 @@ class LiveRunner:
     async def _run(
         self, max_runtime_s: float | None, poll_interval_s: float | None, taken: Resumed | None
     ) -> str:
+        loop = asyncio.get_running_loop()
+        wait = asyncio.sleep if self._replay is None else self._replay.follow(loop).wall_sleep
         orders = await self._open_orders()
         if orders is not None and self._replay is not None:
             if taken is not None:
@@ -319,24 +327,26 @@ class LiveRunner:
         feeds = [asyncio.ensure_future(feed) for feed in self._feeds(poll_interval_s, taken)]
         if orders is not None:
             feeds.append(asyncio.ensure_future(orders.run()))
-        beat = asyncio.ensure_future(self._heartbeat())
+        beside: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._heartbeat(wait))]
+        if self._replay is not None:
+            beside.append(asyncio.ensure_future(self._follow_time()))
         stop = asyncio.ensure_future(self._stop.wait())
+        limit = asyncio.ensure_future(wait(math.inf if max_runtime_s is None else max_runtime_s))
+        beside += [stop, limit]
         try:
-            done, _ = await asyncio.wait(
-                {*feeds, beat, stop}, timeout=max_runtime_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait({*feeds, *beside}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            if not done:
-                return "time is up"
-            return "stopped" if stop in done else "end of data"
+            if stop in done:
+                return "stopped"
+            return "time is up" if limit in done else "end of data"
         finally:
             if orders is not None:
                 self.session.guard.set("stopping", True)
                 await self._settle(orders, feeds)
-            for task in (*feeds, beat, stop):
+            for task in (*feeds, *beside):
                 task.cancel()
-            await asyncio.gather(*feeds, beat, stop, return_exceptions=True)
+            await asyncio.gather(*feeds, *beside, return_exceptions=True)
             if orders is not None:
                 await orders.close()
 
@@ -399,6 +409,17 @@ class LiveRunner:
         feeds = [*(feed.run(self.session) for feed in self._open_feeds), self._follow_states()]
         return feeds if self.session.funding is None else [*feeds, self._follow_funding(taken)]
 
+    async def _follow_states(self) -> None:
+        """Ask every minute whether the venues take orders in the instruments."""
+        from arbkit.live.feeds import follow_states
+
+        async for venue, symbol, state in follow_states(self.config, self.session.trouble):
+            if self._recording is not None:
+                self._recording.on_state(venue, symbol, state)
+            if self.session.set_entry_ok(venue, symbol, state.entry_ok):
+                takes = "takes entries again" if state.entry_ok else "takes no entries"
+                self._say(f"{venue}/{symbol} {takes}: the venue's list or its warnings say so")
+
     async def _follow_funding(self, taken: Resumed | None) -> None:
         """Ask what perpetual legs pay; a run that goes on asks for what was paid meanwhile, too."""
         session = self.session
@@ -414,34 +435,6 @@ class LiveRunner:
             lambda venue, text: session.trouble("funding", text, venue=venue),
             self._told,
         )
-
-    async def _follow_states(self) -> None:
-        """Ask every minute whether the venues take orders in the instruments."""
-        from arbkit.live.feeds import open_states
-        from arbkit.venues import VenueError
-
-        sources = open_states(self.config)
-        try:
-            while True:
-                for venue, source in sources.items():
-                    symbols = [
-                        leg.partition("/")[2] for leg in self.config.legs if leg.startswith(venue + "/")
-                    ]
-                    try:
-                        states = await source.states(symbols)
-                    except VenueError as error:
-                        self.session.trouble("states", str(error), venue=venue)
-                        continue
-                    for symbol, state in states.items():
-                        if self._recording is not None:
-                            self._recording.on_state(venue, symbol, state)
-                        if self.session.set_entry_ok(venue, symbol, state.entry_ok):
-                            takes = "takes entries again" if state.entry_ok else "takes no entries"
-                            self._say(f"{venue}/{symbol} {takes}: the venue's list or its warnings say so")
-                await asyncio.sleep(_STATES_S)
-        finally:
-            for source in sources.values():
-                await source.close()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -485,10 +478,18 @@ class LiveRunner:
 
     # What is done every now and then.
 
-    async def _heartbeat(self) -> None:
+    async def _heartbeat(self, wait: Callable[[float], Awaitable[None]]) -> None:
+        """Do every now and then, by the wall clock, what people want of a run."""
         while True:
             self.beat()
+            await wait(self.config.heartbeat_s)
+
+    async def _follow_time(self) -> None:
+        """Hold the run against dates and losses by the time of the recording."""
+        while self.config.decided is not None or self._losses is not None:
+            self._judge()
             await asyncio.sleep(self.config.heartbeat_s)
+        await asyncio.Event().wait()
 
     def beat(self) -> None:
         """Look at the kill switch and the losses, tell the state store, save the state from time to time."""
@@ -496,7 +497,8 @@ class LiveRunner:
             raise self.session.journal.broken
         self._watch()
         self._watch_feeds()
-        self._watch_losses()
+        if self._replay is None:
+            self._judge()
         if self._reporter is not None:
             self._reporter.beat()
         now = time.monotonic()
@@ -505,7 +507,7 @@ class LiveRunner:
             self._save()
 
     def _watch(self) -> None:
-        """Follow the kill switch and the date of the parameters."""
+        """Follow the kill switch."""
         session = self._session
         if session is None:
             return
@@ -523,12 +525,16 @@ class LiveRunner:
                 session.guard.set("kill_switch", False)
                 session.flatten(False)
                 self._say("the kill switch was taken back")
-        decided = self.config.decided
-        if decided is not None:
+
+    def _judge(self) -> None:
+        """Follow the date of the parameters, and hold the equity against the loss to expect."""
+        session, decided = self._session, self.config.decided
+        if decided is not None and session is not None:
             now = dt.datetime.fromtimestamp(self._now_ns() / 1e9, dt.UTC)
             session.guard.set(
                 "stale_params", now > decided.valid_until, detail=f"since {decided.valid_until:%Y-%m-%d}"
             )
+        self._watch_losses()
 
     def _watch_feeds(self) -> None:
         """Say which venues' books went away and came back."""
@@ -567,18 +573,6 @@ class LiveRunner:
         if self._recording is not None:
             more["recorded"] = self._recording.stats()
         return about | self._reporter.stats(self._now_ns()) | {"feeds": feeds} | more
-
-
-def _warm_up(config: LiveConfig) -> None:
-    """Compile or load the kernels before the first book comes: it takes seconds where they are not kept."""
-    desk = Desk([PairRules(pair.name, pair.params) for pair in config.pairs], config.limits)
-    prices = (1.0, 1.1, 1.0, 1.1)
-    for ts in (1, 2):
-        desk.step(0, (ts, *prices, 1.0, 1.0, 1.0, 1.0, 0, 0, 0, 1, 0))
-    desk.marked()
-    log_ratio(*prices)
-    averaged(0.0, 0.0, 1, 1)
-    fair_between(0.0, 0.0)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -98,6 +98,7 @@ class Recorder:
             is opened, and states of instruments come through `on_state`.
         ask: ask the venues for instruments, states and funding.
         goes_on: what is fed continues a dataset without a gap, so that none is marked.
+        pause: waits so many seconds between two writes.
 
     Raises:
         ConfigError: when the spec breaks a rule.
@@ -114,8 +115,10 @@ class Recorder:
         fed: bool = False,
         ask: bool = True,
         goes_on: bool = False,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.spec = spec
+        self._pause = pause
         self._say = say
         self._fed, self._asks, self._goes_on = fed, ask, goes_on
         self._infos = {(info.venue, info.symbol): info for info in spec.instruments()}
@@ -270,7 +273,7 @@ class Recorder:
     async def _flush_for_ever(self, pool: ThreadPoolExecutor) -> None:
         every_s = self.spec.flush_ns / 1e9
         while True:
-            await asyncio.sleep(every_s)
+            await self._pause(every_s)
             await self._flush(pool, every_s * _TIDY_SHARE)
 
     async def _flush(self, pool: ThreadPoolExecutor, tidy_s: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from arbkit.live import LiveRunner, open_run, parity_of
+from arbkit.live import LiveRunner, ReplayLoop, open_run, parity_of
 from arbkit.live.redone import undecided
 from arbkit.venues import OrderRejectedError
 from tests.live.conftest import Configure
@@ -99,7 +99,7 @@ def test_the_kill_switch_flattens_through_the_venues(configure: Configure) -> No
     async def run() -> dict[str, Any]:
         async def halt() -> None:
             while not (runner._session and any(lane.open for lane in runner.session.lanes)):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
             runner.halt(flatten=True, reason="test")
 
         task = asyncio.ensure_future(halt())
@@ -107,7 +107,8 @@ def test_the_kill_switch_flattens_through_the_venues(configure: Configure) -> No
         await task
         return final
 
-    final = asyncio.run(run())
+    with asyncio.Runner(loop_factory=ReplayLoop) as loop:
+        final = loop.run(run())
     assert (final["trades_opened"], final["trades_closed"]) == (1, 1)
     last = open_run(config.runs / "small").trades.row(-1, named=True)
     assert last["exit_reason"] == "end_of_data"
@@ -255,7 +256,8 @@ def test_a_side_that_nobody_takes_is_levelled_when_somebody_does_and_its_money_b
         await orders.close()
         return runner.close()
 
-    final = asyncio.run(run())
+    with asyncio.Runner(loop_factory=ReplayLoop) as loop:
+        final = loop.run(run())
     found = open_run(config.runs / "small")
     first = next(found.records("outcome"))
     assert ("unhedged" in first["reasons"], "cut_off" in first["reasons"]) == (not dies, dies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from arbkit.kernels.live import ACTIVE, REDUCING
@@ -45,15 +46,12 @@ def test_a_run_without_money_says_so_and_waits(configure: Configure) -> None:
         reference="none",
     )
     final = LiveRunner(config).run_forever()
-    assert sum(final["refusals"].values()) >= 5
-    assert final["guard_counts"]["rejected_orders"] >= 1
-    lines = [
-        line
-        for line in open_run(config.runs / "small").records("guard")
-        if any("rejected_orders" in reason for reason in line["reasons"])
-    ]
-    assert lines[0]["pair"] == "BTC"
     run = open_run(config.runs / "small")
-    failed = list(run.records("outcome"))
-    minutes = (run.panel("BTC").ts[-1] - run.panel("BTC").ts[0]) / 60e9
-    assert final["refusals"][lines[0]["reasons"][-1].split()[-1]] == len(failed) <= 5 * (minutes + 1)
+    failed = [line["decided_ns"] for line in run.records("outcome")]
+    assert final["refusals"]["insufficient_funds"] == len(failed)
+    assert final["guard_counts"]["rejected_orders"] == len(failed) // 5 >= 2
+    waits = [later - earlier for earlier, later in pairwise(failed)]
+    assert all((wait >= 60_000_000_000) == (k % 5 == 0) for k, wait in enumerate(waits, 1))
+    lines = [line for line in run.records("guard") if "rejected_orders" in str(line["reasons"])]
+    assert lines[0]["pair"] == "BTC"
+    assert lines[0]["reasons"][-1] == "rejected_orders: insufficient_funds"

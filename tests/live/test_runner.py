@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from arbkit.engine import backtest
 from arbkit.errors import ConfigError
-from arbkit.live import LiveRunner, open_run, parity_of
+from arbkit.live import LiveRunner, ReplayLoop, open_run, parity_of
 from arbkit.live.stores import read_state
 from arbkit.panel import load_panel
-from tests.live.conftest import Configure, live_values
+from tests.live.conftest import Configure
 
 COLUMNS = ("ts", "bid_a", "ask_a", "bid_b", "ask_b", "fair", "fx_a")
 
@@ -188,17 +187,15 @@ def test_the_state_store_is_told(configure: Configure) -> None:
         assert f"arbitrage:{key}" in keys
 
 
-def test_a_signal_stops_a_run_cleanly(recording: Path, tmp_path: Path) -> None:
-    values = live_values(recording, tmp_path / "runs", replay={"dataset": str(recording), "speed": 1.0})
-    path = tmp_path / "slow.yaml"
-    path.write_text(yaml.safe_dump(values))
-    runner = LiveRunner(path)
+def test_a_signal_stops_a_run_cleanly(configure: Configure, recording: Path) -> None:
+    runner = LiveRunner(configure(replay={"dataset": str(recording), "speed": 1.0}))
 
     async def run() -> dict[str, Any]:
         asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGTERM)
         return await runner.run()
 
-    assert asyncio.run(run())["why"] == "stopped"
+    with asyncio.Runner(loop_factory=lambda: ReplayLoop(1.0)) as loop:
+        assert loop.run(run())["why"] == "stopped"
 
 
 def test_live_trading_is_asked_for_three_times(configure: Configure) -> None:
