@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,12 @@ def keys_of(exchange: PracticeExchange) -> dict[str, str]:
 
 
 def watched(
-    tmp_path: Path, act: Callable[[PracticeExchange, LiveRunner], Awaitable[None]], **params: Any
+    tmp_path: Path,
+    act: Callable[[PracticeExchange, LiveRunner], Awaitable[None]],
+    after: Sequence[Callable[[], Awaitable[None]]] = (),
+    **params: Any,
 ) -> list[str]:
-    """Run with money against the practice exchange until `act` is done; return what was said."""
+    """Run with money against the practice exchange until `act` is done, then `after`; return what it said."""
     told: list[str] = []
 
     async def run(exchange: PracticeExchange) -> None:
@@ -56,6 +59,8 @@ def watched(
         watching.add_done_callback(lambda _: runner.stop())
         await runner.run()
         await watching
+        for more in after:
+            await more()
 
     played(run)
     return told

@@ -54,7 +54,7 @@ def played(make: Any) -> Any:
 
     async def run() -> Any:
         async with PracticeExchange(MARKETS, balances=BALANCES, limits=False) as exchange:  # type: ignore[arg-type]
-            frames = walk_frames(MARKETS, per_second=25, seconds=30, levels=5, seed=2)
+            frames = walk_frames(MARKETS, per_second=25, seconds=600, levels=5, seed=2)
             task = exchange.play(frames)
             try:
                 return await make(exchange)
