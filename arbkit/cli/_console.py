@@ -6,6 +6,7 @@ Results go to stdout, everything said on the way (progress, warnings, errors) to
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import deque
@@ -25,6 +26,7 @@ __all__ = [
     "err_console",
     "plain",
     "print_json",
+    "print_json_line",
     "print_table",
     "progress",
     "say",
@@ -55,6 +57,12 @@ _PACE_FROM_S: Final = 0.5
 def print_json(value: Any) -> None:
     """Write `value` to stdout as indented JSON, exactly as it is: never wrapped, coloured or cut."""
     sys.stdout.write(dump_json(value))
+
+
+def print_json_line(value: Any) -> None:
+    """Write `value` to stdout as one line of JSON, at once: somebody may be reading along."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def say(message: str) -> None:

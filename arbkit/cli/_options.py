@@ -14,7 +14,17 @@ from arbkit.config import Params
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.jobs.job import Job
 
-__all__ = ["PARAM_HELP", "OptionParser", "add_job_options", "parse_options"]
+__all__ = [
+    "COSTS_HELP",
+    "PARAM_HELP",
+    "OptionParser",
+    "add_job_options",
+    "costs_of",
+    "parse_options",
+    "value_of",
+]
+
+COSTS_HELP: Final = "what `arbkit live calibrate` measured, FILE or FILE:PAIR; options given here replace it"
 
 _JOB_HELP: Final = {
     "data_file": "pair CSV, Parquet file of a panel, or folder of a panel store or a dataset",
@@ -157,6 +167,27 @@ def parse_options(parser: argparse.ArgumentParser, arguments: Sequence[str], con
     missing = [_option(name) for name in needed if name not in config]
     if missing:
         raise ConfigError(f"options without a default must be given, missing: {', '.join(missing)}")
+
+
+def costs_of(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what a run measured, where `--costs` names a file of it; `--latency-ms` replaces its delays."""
+    place = value_of("--costs", arguments)
+    if place is None:
+        return {}
+    from arbkit.study.costs import read_costs
+
+    own = ("latency_a_ms", "latency_b_ms") if value_of("--latency-ms", arguments) is not None else ()
+    return {name: value for name, value in read_costs(place).items() if name not in own}
+
+
+def value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """Find an option without parsing: some are needed before, or when parsing fails."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2]
+        if argument == option and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
 
 
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from arbkit.cli._options import PARAM_HELP, OptionParser, add_job_options, parse_options
+from arbkit.cli._options import (
+    COSTS_HELP,
+    PARAM_HELP,
+    OptionParser,
+    add_job_options,
+    costs_of,
+    parse_options,
+    value_of,
+)
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ArbkitError, ConfigError
 from arbkit.jobs.document import error_document, run_job, write_document
@@ -51,10 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--costs", metavar="FILE", default=argparse.SUPPRESS,
-        help="what `arbkit live calibrate` measured, FILE or FILE:PAIR; options given here replace it",
-    )  # fmt: skip
+    parser.add_argument("--costs", metavar="FILE", default=argparse.SUPPRESS, help=COSTS_HELP)
     parser.add_argument(
         "--params", metavar="FILE", default=argparse.SUPPRESS, help="a file that holds any of these options"
     )
@@ -67,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(build_parser().format_help())
         return 0
-    config: dict[str, Any] = {"output_json": _value_of("--output-json", arguments)}
+    config: dict[str, Any] = {"output_json": value_of("--output-json", arguments)}
     try:
         job, params = _read(arguments, config)
         document = run_job(job, params)
@@ -81,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _read(arguments: Sequence[str], config: dict[str, Any]) -> tuple[Job, Params]:
     """Return what is asked for; `config` then holds it by name, as far as it was understood."""
-    file, costs = _value_of("--params", arguments), _costs(arguments)
+    file, costs = value_of("--params", arguments), costs_of(arguments)
     if file is None:
         config.update(costs)
         parse_options(build_parser(), arguments, config)
@@ -101,27 +106,6 @@ def _read(arguments: Sequence[str], config: dict[str, Any]) -> tuple[Job, Params
     given.pop("costs", None)
     config.update(merged(flat | costs, {name: value for name, value in given.items() if value is not absent}))
     return job_of(file, config)
-
-
-def _costs(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return what a run measured, where a file of it is named."""
-    place = _value_of("--costs", arguments)
-    if place is None:
-        return {}
-    from arbkit.study.costs import read_costs
-
-    own = ("latency_a_ms", "latency_b_ms") if _value_of("--latency-ms", arguments) is not None else ()
-    return {name: value for name, value in read_costs(place).items() if name not in own}
-
-
-def _value_of(option: str, arguments: Sequence[str]) -> str | None:
-    """Find an option without parsing: `--output-json` is needed when parsing fails."""
-    for position, argument in enumerate(arguments):
-        if argument.startswith(f"{option}="):
-            return argument.partition("=")[2]
-        if argument == option and position + 1 < len(arguments):
-            return arguments[position + 1]
-    return None
 
 
 def _write(document: dict[str, Any], output: str | None) -> None:

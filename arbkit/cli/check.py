@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from arbkit.cli._options import OptionParser, add_job_options, parse_options
+from arbkit.cli._options import COSTS_HELP, OptionParser, add_job_options, costs_of, parse_options
 from arbkit.config import PARAM_NAMES, Params
 from arbkit.errors import ConfigError, nearest_names
 from arbkit.jobs.job import Job
@@ -112,6 +112,7 @@ def build_parser(kind: str | None = None) -> argparse.ArgumentParser:
             group.add_argument(
                 "--" + option.replace("_", "-"), metavar=metavar, help=text, default=argparse.SUPPRESS
             )
+    group.add_argument("--costs", metavar="FILE", default=argparse.SUPPRESS, help=COSTS_HELP)
     group.add_argument("--json", action="store_true", help="print JSON instead of a table", default=False)
     add_job_options(parser, without=_NO_USE)
     return parser
@@ -129,8 +130,9 @@ def run(arguments: Sequence[str]) -> int:
     kind, *rest = arguments
     if kind not in CHECKS:
         raise ConfigError(f"`{kind}` is no check of arbkit; {nearest_names(kind, CHECKS)}")
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = costs_of(rest)
     parse_options(build_parser(kind), rest, config)
+    config.pop("costs", None)
     _answer(kind, config)
     return 0
 

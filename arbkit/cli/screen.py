@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arbkit.cli._console import err_console, print_json, print_table, progress, say, warn
+from arbkit.cli._console import (
+    console,
+    err_console,
+    print_json,
+    print_json_line,
+    print_table,
+    progress,
+    say,
+    warn,
+)
 
 if TYPE_CHECKING:
     from arbkit.screen import Screen
@@ -42,6 +53,7 @@ def screen(
     days: Annotated[float | None, _option("Only the last so many.")] = None,
     half_spread_bps: Annotated[float | None, _option("Around the closes of candles.")] = None,
     duration: Annotated[str | None, _option("Live: how long to watch (default: 60s).", "--for")] = None,
+    follow: Annotated[bool, _option("Live: show it anew every --for, until Ctrl-C.", "--follow")] = False,
     assets: Annotated[str | None, _option("Live: only these, such as BTC,ETH.")] = None,
     rest_url: Annotated[list[str] | None, _option("Live: another REST host: VENUE=URL.")] = None,
     ws_url: Annotated[list[str] | None, _option("Live: another websocket host: VENUE=URL.")] = None,
@@ -55,7 +67,9 @@ def screen(
     exchange rate cancels. Written too: a page and a CSV of either table.
 
     With `live` for a dataset the books of every asset that both venues trade are watched first; Ctrl-C ends
-    that early. A folder of this name is ./live.
+    that early. With `--follow` they are watched until Ctrl-C, and what was seen since the beginning is shown
+    every `--for` (60s): on a terminal in place of the last, elsewhere below it, with `--json` as one line
+    each. A folder of this name is ./live.
 
     Examples:
 
@@ -64,6 +78,8 @@ def screen(
       arbkit screen datasets/coins --size 5000 --reference ewma:6h --fee-a-bps 4 --to reports/morning.html
 
       arbkit screen live --venue-a upbit --venue-b binance_usdm --for 5m --keep datasets/this-morning
+
+      arbkit screen live --assets BTC,ETH,XRP --follow --for 10s
     """
     from arbkit.cli.record import by_venue
     from arbkit.report import write_screen
@@ -73,7 +89,14 @@ def screen(
     _check_kind(
         live,
         of_datasets={"fx-symbol": fx_symbol, "same": same, "days": days, "half-spread-bps": half_spread_bps},
-        of_live={"for": duration, "assets": assets, "rest-url": rest_url, "ws-url": ws_url, "keep": keep},
+        of_live={
+            "follow": follow,
+            "for": duration,
+            "assets": assets,
+            "rest-url": rest_url,
+            "ws-url": ws_url,
+            "keep": keep,
+        },
     )
     common: dict[str, Any] = {
         "size": size,
@@ -81,20 +104,27 @@ def screen(
         "reference": reference,
         "level_bps": level_bps,
     }
+    page = to or Path("reports") / f"{dataset.name}-screen.html"
+
+    def answer(found: Screen) -> None:
+        paths = write_screen(found, page, title=f"{dataset.name}: {found.pair}")
+        if json and follow:
+            print_json_line(_document(found, paths))
+        elif json:
+            print_json(_document(found, paths))
+        else:
+            _show(found, paths, afresh=follow)
+
     if live:
         venues = {"venue_a": venue_a or "upbit", "venue_b": venue_b or "binance_usdm"}
         hosts = {"rest_urls": by_venue(rest_url, "rest-url"), "ws_urls": by_venue(ws_url, "ws-url")}
-        found = _live(common | venues | hosts | {"keep": keep}, duration or "60s", assets)
+        options = common | venues | hosts | {"keep": keep}
+        answer(_live(options, duration or "60s", assets, answer if follow else None))
     else:
         of_dataset = {"venue_a": venue_a, "venue_b": venue_b, "fx_symbol": fx_symbol, "days": days}
         merged = () if same is None else same.split(",")
-        found = _ranked(dataset, common | of_dataset | {"same": merged, "half_spread_bps": half_spread_bps})
-    page = to or Path("reports") / f"{dataset.name}-screen.html"
-    paths = write_screen(found, page, title=f"{dataset.name}: {found.pair}")
-    if json:
-        print_json(_document(found, paths))
-    else:
-        _show(found, paths)
+        more = {"same": merged, "half_spread_bps": half_spread_bps}
+        answer(_ranked(dataset, common | of_dataset | more))
 
 
 def _check_kind(live: bool, *, of_datasets: dict[str, Any], of_live: dict[str, Any]) -> None:
@@ -117,17 +147,24 @@ def _ranked(dataset: Path, options: dict[str, Any]) -> Screen:
         )
 
 
-def _live(options: dict[str, Any], duration: str, assets: str | None) -> Screen:
+def _live(
+    options: dict[str, Any], duration: str, assets: str | None, follow: Callable[[Screen], None] | None
+) -> Screen:
     from arbkit.screen import screen_live
     from arbkit.units import duration_ns
 
     seconds = duration_ns(duration, name="for") / 1e9
+    common: dict[str, Any] = {
+        **options,
+        "seconds": seconds,
+        "assets": () if assets is None else [item.strip() for item in assets.split(",") if item.strip()],
+        "say": lambda text: err_console.print(text, soft_wrap=True, markup=False),
+    }
+    if follow is not None:
+        return screen_live(**common, follow=follow)
     with progress("seconds", seconds) as bar:
         return screen_live(
-            **options,
-            seconds=seconds,
-            assets=() if assets is None else [item.strip() for item in assets.split(",") if item.strip()],
-            say=lambda text: err_console.print(text, soft_wrap=True, markup=False),
+            **common,
             watching=lambda passed, total, note: bar.update(passed, note, total=total),
             progress=lambda done, total, _: bar.update(seconds, f"{done} of {total} assets ranked"),
         )
@@ -151,7 +188,11 @@ def _document(found: Screen, paths: list[Path]) -> dict[str, Any]:
     }
 
 
-def _show(found: Screen, paths: list[Path]) -> None:
+def _show(found: Screen, paths: list[Path], *, afresh: bool = False) -> None:
+    if afresh and console.is_terminal:
+        console.clear()
+    elif afresh:
+        say(f"\n{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC")
     for note in found.notes:
         warn(note)
     print_table(found.table.columns, found.table.rows())

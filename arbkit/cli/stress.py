@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from arbkit.cli._options import OptionParser, add_job_options, parse_options
+from arbkit.cli._options import COSTS_HELP, OptionParser, add_job_options, costs_of, parse_options
 from arbkit.cli._params_file import ENDINGS, JOB_NAMES, file_values, flat_values, job_of, merged
 from arbkit.config import PARAM_NAMES
 from arbkit.errors import ConfigError
@@ -42,6 +42,7 @@ _OWN: Final = {
     "hits": ("WHEN", "moments of shocks: trades (default), while a trade is open, or time, at any time"),
     "seed": ("NUMBER", "of the moments and of all that is drawn (default 0)"),
     "segment": ("NAME", "of a study: test (default), which the search did not see, or train"),
+    "costs": ("FILE", COSTS_HELP),
     "output": ("FOLDER", "where the files go (default reports)"),
     "name": ("TEXT", "first part of the files' names (default that of the parameters)"),
 }
@@ -102,7 +103,7 @@ def run(arguments: Sequence[str]) -> int:
     absent = object()
     config: dict[str, Any] = dict.fromkeys((*JOB_NAMES, *PARAM_NAMES), absent)
     parse_options(build_parser(), rest, config)
-    config = {name: value for name, value in config.items() if value is not absent}
+    config = costs_of(rest) | {name: value for name, value in config.items() if value is not absent}
     own = {name: config.pop(name) for name in (*_OWN, "scenario", "list", "json") if name in config}
     subject = _of_study(named, config, own) if values is None else _of_file(named, values, config)
     stem = own.get("name", _stem(named))

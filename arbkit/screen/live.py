@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -83,6 +83,7 @@ def screen_live(
     say: Callable[[str], None] = lambda text: None,
     watching: Watching | None = None,
     progress: Progress | None = None,
+    follow: Callable[[LiveScreen], None] | None = None,
 ) -> LiveScreen:
     """Watch the books of every asset that two venues list, then rank them as `screen` does.
 
@@ -104,13 +105,14 @@ def screen_live(
         say: told, in words, of connections and refusals.
         watching: told several times a second how far the watching is.
         progress: told after each asset that was measured.
+        follow: shown what has been seen since the beginning every `seconds`, until an interrupt; the time
+            between two is at least what ranking took.
 
     Raises:
         ConfigError: for a venue, an asset or a number that breaks its rule.
         VenueError: when a venue does not tell what it lists.
         DataError: when the venues share no asset, or no books have come.
     """
-    from arbkit.data import open_dataset
     from arbkit.record import VenueSpec
     from arbkit.venues.feeds.ccxt_client import plain_name
 
@@ -133,30 +135,42 @@ def screen_live(
         )
         for at, venue in enumerate((venue_a, venue_b))
     )
+    how = How(size, costs, reference=reference, level_bps=level_bps, step_ns=SECOND_NS, cache=False)
     with tempfile.TemporaryDirectory(prefix="arbkit-screen-") as scratch:
         folder = Path(scratch) / "live" if keep is None else Path(keep)
-        quiet = _watch(specs, pairs, folder, seconds, options, say, watching)
-        source = open_dataset(folder)
-        span_ns = max(it.end_ns for it in source.instruments) - min(it.start_ns for it in source.instruments)
-        how = How(
-            size,
-            costs,
-            reference=reference,
-            level_bps=level_bps,
-            step_ns=SECOND_NS,
-            span_days=span_ns / DAY_NS,
-            cache=False,
+
+        def rank(quiet: set[str]) -> LiveScreen:
+            found = _ranked(folder, (venue_a, venue_b), quiet, how, progress)
+            return replace(found, dataset=None if keep is None else folder)
+
+        def shown(quiet: set[str]) -> None:
+            if follow is not None:
+                follow(rank(quiet))
+
+        quiet = _watch(
+            specs, pairs, folder, seconds, options, say, watching, None if follow is None else shown
         )
-        listed = [
-            item
-            for item in listed_assets(source, venue_a=venue_a, venue_b=venue_b)
-            if item.asset not in quiet
-        ]
-        found = ranked(source, listed, how, progress)
+        return rank(quiet)
+
+
+def _ranked(
+    folder: Path, venues: tuple[str, str], quiet: Collection[str], how: How, progress: Progress | None
+) -> LiveScreen:
+    """Rank what a folder holds so far."""
+    from arbkit.data import open_dataset
+
+    source = open_dataset(folder)
+    span_ns = max(it.end_ns for it in source.instruments) - min(it.start_ns for it in source.instruments)
+    listed = [
+        item
+        for item in listed_assets(source, venue_a=venues[0], venue_b=venues[1])
+        if item.asset not in quiet
+    ]
+    found = ranked(source, listed, how._replace(span_days=span_ns / DAY_NS), progress)
     given = {field.name: getattr(found, field.name) for field in fields(found)}
     if quiet:
         given["notes"] = (*found.notes, f"no book came of {', '.join(sorted(quiet))}")
-    return LiveScreen(**given, seconds=span_ns / 1e9, dataset=None if keep is None else folder)
+    return LiveScreen(**given, seconds=span_ns / 1e9, dataset=None)
 
 
 def _check_venues(venue_a: str, venue_b: str, addressed: Collection[str]) -> None:
@@ -219,23 +233,37 @@ def _watch(
     options: FeedOptions | None,
     say: Callable[[str], None],
     watching: Watching | None,
+    shown: Callable[[set[str]], None] | None,
 ) -> set[str]:
-    """Record into the folder, and return the assets of which a leg brought no book."""
+    """Record into the folder, and return the assets of which a leg brought no book.
+
+    With `shown` that goes on until an interrupt, and it is called every `seconds` with those so far.
+    """
     from arbkit.record import Recorder, RecordSpec
 
     recorder = Recorder(RecordSpec(venues=specs, to=folder, flush_ns=_FLUSH_NS), options=options, say=say)
     began = time.monotonic()
+    due = began + seconds
 
     def tick() -> None:
+        nonlocal due
+        now = time.monotonic()
         if watching is not None:
-            passed = min(time.monotonic() - began, seconds)
+            passed = min(now - began, seconds)
             watching(passed, seconds, f"{sum(_books(recorder.summary(), 0).values()):,} books")
+        if shown is not None and now >= due:
+            try:
+                shown(_quiet(recorder.summary(), specs, pairs))
+            except DataError as error:
+                say(f"{error} (still watching)")
+            due = time.monotonic() + max(seconds, time.monotonic() - now)
 
     def interrupted() -> None:
-        say("interrupted: ranking what has come")
         recorder.stop()
+        say("interrupted: ranking what has come")
 
-    summary = _run_beside(lambda: recorder.run(seconds), tick, interrupted)
+    span = seconds if shown is None else None
+    summary = _run_beside(lambda: recorder.run(span), tick, interrupted)
     return _quiet(summary, specs, pairs)
 
 
@@ -277,7 +305,8 @@ def _run_beside(
 ) -> _T:
     """Run a coroutine on a loop of another thread: a notebook has one of its own in this one.
 
-    An interrupt calls `interrupted` on that loop and waits for the coroutine's end; without it, it cancels.
+    An interrupt calls `interrupted` on that loop and waits for the coroutine's end; without it, and where
+    `tick` fails, the coroutine is cancelled.
     """
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
@@ -292,10 +321,11 @@ def _run_beside(
         try:
             while not wait([future], timeout=_TICK_S).done:
                 tick()
-        except KeyboardInterrupt:
+        except BaseException as error:
+            calmly = interrupted if isinstance(error, KeyboardInterrupt) and running else None
             if running and not future.done():
                 loop, task = running[0]
-                loop.call_soon_threadsafe(interrupted or task.cancel)
-            if interrupted is None or not running:
+                loop.call_soon_threadsafe(calmly or task.cancel)
+            if calmly is None:
                 raise
         return future.result()

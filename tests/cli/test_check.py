@@ -164,3 +164,17 @@ def test_help_of_a_check_shows_its_own_options(run: Run, kind: str) -> None:
     for option in CHECKS[kind].options:
         assert "--" + option.replace("_", "-") in out
     assert ("--notionals" in out) == (kind == "capacity")
+
+
+def test_costs_that_a_run_measured_stand_in_for_options_and_options_replace_them(
+    run: Run, pair_csv: Path
+) -> None:
+    measured = {"taker_fee_a_bps": 3.0, "taker_fee_b_bps": 2.5, "slippage_bps": 1.5, "latency_a_ms": 40.0}
+    costs = {"format": "arbkit-costs", "version": 1, "params": measured, "pairs": {}}
+    Path("costs.yaml").write_text(json.dumps(costs))
+    more = ["--data-file", pair_csv, "--min-spread-bps", "10", "--max-position-usd", "1000"]
+    code, out, _ = run("opportunities", "--costs", "costs.yaml", *more, "--slippage-bps", "2", "--json")
+    config = json.loads(out)["config"]
+    assert code == 0
+    assert {name: config[name] for name in measured} == measured | {"slippage_bps": 2.0}
+    assert run("fee", "--costs", "none.yaml", *more)[2].startswith("error: a file of costs must exist")

@@ -142,3 +142,14 @@ def test_bad_input_ends_with_one_message(arguments: list[str], said: str, run: R
     assert code == 1
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_costs_that_a_run_measured_replace_those_of_the_file(run: Run) -> None:
+    measured = {"taker_fee_a_bps": 3.0, "taker_fee_b_bps": 2.5, "slippage_bps": 1.5}
+    costs = {"format": "arbkit-costs", "version": 1, "params": measured, "pairs": {}}
+    Path("costs.yaml").write_text(json.dumps(costs))
+    more = ("--data-file", "pair.csv", "--scenario", "split", "--taker-fee-b-bps", "4", "--json")
+    code, out, _ = run("stress", "params.yaml", "--costs", "costs.yaml", *more)
+    config = json.loads(out)["config"]
+    assert code == 0
+    assert {name: config[name] for name in measured} == measured | {"taker_fee_b_bps": 4.0}

@@ -107,7 +107,7 @@ def test_interrupt_ends_the_watching_and_ranks_what_has_come(
 
     def interrupt(self: Any, event: Any, take: Callable[..., None] = Recorder.on_book) -> None:
         take(self, event)
-        if not sent and all(s["books"] > 3 for f in self.feeds for s in f.stats()["symbols"].values()):
+        if not sent and all(s["books"] > 60 for f in self.feeds for s in f.stats()["symbols"].values()):
             sent.append(event)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -115,14 +115,53 @@ def test_interrupt_ends_the_watching_and_ranks_what_has_come(
     monkeypatch.setattr(Recorder, "on_book", interrupt)
     page = str(tmp_path / "page.html")
     more = ["--for", "10m", "--assets", "BTC", "--json", "--to", page]
-    assert shell(["screen", "live", *options(hosts), *more]) == 0
+    code = shell(["screen", "live", *options(hosts), *more])
     said = capsys.readouterr()
+    assert code == 0, said.err
     answer = json.loads(said.out)
     assert [row["asset"] for row in answer["assets"]] == ["BTC"]
     assert answer["files"][0] == page
     assert answer["seconds"] < 60
     assert "upbit x binance_usdm: 1 asset on both" in said.err
     assert "interrupted: ranking what has come" in said.err
+
+
+def test_following_shows_it_anew_until_an_interrupt_one_line_of_json_each(
+    hosts: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from arbkit.cli import screen as noun
+
+    def counted(document: dict[str, Any], write: Callable[[Any], None] = noun.print_json_line) -> None:
+        write(document)
+        seen.append(document["seconds"])
+        if len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    seen: list[float] = []
+    monkeypatch.setattr(noun, "print_json_line", counted)
+    more = ["--for", "300ms", "--assets", "BTC", "--json", "--follow", "--to", str(tmp_path / "page.html")]
+    assert shell(["screen", "live", *options(hosts), *more]) == 0
+    said = capsys.readouterr()
+    answers = [json.loads(line) for line in said.out.splitlines()]
+    assert len(answers) == len(seen) >= 3  # two while watching, and what had come at the end
+    assert all([row["asset"] for row in answer["assets"]] == ["BTC"] for answer in answers)
+    assert seen == sorted(seen)
+    assert seen[-1] > seen[0] > 0
+
+
+def test_following_says_when_nothing_has_come_and_an_error_ends_it(hosts: dict[str, Any]) -> None:
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len([line for line in said if line.endswith("(still watching)")]) == 2:
+            raise ConfigError("enough")
+
+    with pytest.raises(ConfigError, match="enough"):
+        screen_live(
+            size=1, costs=COSTS, seconds=0.05, assets=["SOL"], say=say, follow=lambda found: None, **hosts
+        )
+    assert any("sent none in" in line or "books of both venues" in line for line in said)
 
 
 def test_silent_venue_is_refused(hosts: dict[str, Any]) -> None:
