@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from arbkit.venues import OrderSide
@@ -133,10 +133,10 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything by name, ready for the journal."""
-        values = asdict(self)
-        for leg in ("a", "b"):
-            price = values[leg]["average_price"]
-            values[leg]["average_price"] = None if math.isnan(price) else price
+        values = dict(vars(self))
+        for name in ("a", "b"):
+            leg = values[name] = dict(vars(values[name]))
+            leg["average_price"] = None if math.isnan(leg["average_price"]) else leg["average_price"]
         return values
 
     @classmethod

@@ -9,7 +9,6 @@ private stream, late, or twice.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.errors import ConfigError, nearest_names
+from arbkit.venues.ids import check_stem, unique_run
 from arbkit.venues.intents import Intent, IntentLog, SharedSync, fill_fields, intent_fields
 from arbkit.venues.ledger import Ledger, net_base
 from arbkit.venues.protocol import (
@@ -47,7 +47,6 @@ _MOST_CONTRADICTIONS: Final = 5
 #: Binance forgets an order without fills after three days.
 _FORGOTTEN_S: Final = 3 * 86_400.0
 _STRANGERS: Final = 1000
-_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ZERO: Final = Decimal(0)
 
 
@@ -85,6 +84,7 @@ class Order:
         self.late_fills = 0
         self.arrivals: dict[str, int] = {}
         self._fills: dict[str, Fill] = {}
+        self._net = 0, "", _ZERO
         self._final: OrderReport | None = None
         self._known = False  # whether the venue has ever named it
         self._contradictions = 0
@@ -134,7 +134,10 @@ class Order:
 
     def net_base(self, base: str) -> Decimal:
         """Return by how much it has changed the holding of a coin: signed, a fee in it taken off."""
-        return sum((net_base(fill, base) for fill in self._fills.values()), _ZERO)
+        if self._net[:2] != (len(self._fills), base):
+            net = sum((net_base(fill, base) for fill in self._fills.values()), _ZERO)
+            self._net = len(self._fills), base, net
+        return self._net[2]
 
 
 class OrderKeeper:
@@ -179,8 +182,8 @@ class OrderKeeper:
         self._clock = clock
         self._on_fill, self._on_end, self._on_event = on_fill, on_end, on_event
         self._grace_s = grace_s
-        self._stem = f"{prefix}-{run or _unique_run(clock())}"
-        _check_stem(self._stem)
+        self._stem = f"{prefix}-{run or unique_run(clock())}"
+        check_stem(self._stem)
         self._prefix = f"{prefix}-"
         self._number = 0
         self._orders: dict[str, Order] = {}
@@ -576,25 +579,3 @@ class OrderKeeper:
                 f"fills of {order.filled}, the venue says {report.filled}",
             )
             self._close(order, OrderState.ENDED)
-
-
-def _unique_run(now_ns: int) -> str:
-    """Return a run id from the time in ms and some chance: 13 characters, ever growing."""
-    return f"{_base36(now_ns // 10**6)}{_base36(secrets.randbelow(36**4)).rjust(4, '0')}"
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _ALPHABET[digit] + digits
-    return digits or "0"
-
-
-def _check_stem(stem: str) -> None:
-    allowed = set(_ALPHABET + _ALPHABET.upper() + "-_")
-    if not set(stem) <= allowed or len(stem) > 26:
-        raise ConfigError(
-            "client ids begin with at most 26 letters, digits, `-` and `_`, since all venues take those, "
-            f"was {stem!r}"
-        )
