@@ -68,7 +68,7 @@ def over_time(sizes: RecordSizes, folder: Path) -> Iterator[dict[str, Any]]:
     """
     span = sizes.long_s / _WINDOWS
     found = _recording(
-        "long", sizes, folder, sizes.per_second, sizes.long_s, flush_s=5.0, rotate_s=span, windows=True
+        "long", sizes, folder, sizes.per_second, sizes.long_s, flush_s=5.0, rotate_s=span, windows=span
     )
     yield from found["windows"]
 
@@ -82,7 +82,7 @@ def _recording(
     *,
     flush_s: float,
     rotate_s: float,
-    windows: bool = False,
+    windows: float = 0.0,
 ) -> dict[str, Any]:
     server = subprocess.Popen(
         [
@@ -92,7 +92,8 @@ def _recording(
             "server",
             str(sizes.symbols),
             str(pace),
-            str(until),
+            # The last part ends with the first look after its time, and a look takes a second.
+            str(until + 2 * _WINDOWS if windows else until),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -103,7 +104,7 @@ def _recording(
         to = folder / what.replace(" ", "-")
         client = [sys.executable, "-m", "benchmarks.bench_record", "recorder", str(sizes.symbols), port]
         done = subprocess.run(
-            [*client, str(to), str(flush_s), str(rotate_s), str(until if windows else 0)],
+            [*client, str(to), str(flush_s), str(rotate_s), str(windows)],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -291,7 +292,7 @@ class _Windows:
 
 
 async def _record(
-    symbols: int, port: str, to: Path, flush_s: float, rotate_s: float, long_s: float
+    symbols: int, port: str, to: Path, flush_s: float, rotate_s: float, window_s: float
 ) -> dict[str, Any]:
     import aiohttp
 
@@ -328,7 +329,7 @@ async def _record(
     )
     recorder = Timed(spec)
     recording = asyncio.create_task(recorder.run())
-    windows = _Windows(recorder, long_s / _WINDOWS)
+    windows = _Windows(recorder, window_s)
     memory, cpu, start = [], 0.0, 0.0
     state: dict[str, Any] = {"ended": False}
     async with aiohttp.ClientSession() as session:
