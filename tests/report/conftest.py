@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,20 @@ import pytest
 
 from arbkit.config import Params
 from arbkit.engine import backtest, backtest_many, split_panel
+from arbkit.live import LiveRunner, open_run
+from arbkit.live.config import LiveConfig
+from arbkit.live.story import tell
 from arbkit.panel import Panel, PanelMeta
 from arbkit.report import Objective, Searched, Segment, StudyView, view_of
+from arbkit.report.runs import RunView, run_view_of
 from arbkit.study import Study, StudySpec, run_study
+from arbkit.synthetic import Market, load_market_spec, write_market
 from arbkit.units import SECOND_NS
+from tests.live.conftest import live_values
+from tests.live.test_story import DAY
 
 COSTS = {"taker_fee_a_bps": 2.0, "taker_fee_b_bps": 2.0, "slippage_bps": 1.0, "max_position_usd": 1000.0}
+OFTEN = {"min_spread_bps": -1_000, "max_hold_s": 20, "latency_ms": 150}
 START_NS = 1_700_000_000 * SECOND_NS
 
 
@@ -166,3 +175,26 @@ def study(spec_of: Callable[..., StudySpec]) -> Study:
 def seen(study: Study) -> StudyView:
     """What a report shows of that study, with its neighbourhood and the checks."""
     return view_of(study)
+
+
+@pytest.fixture(scope="session")
+def live_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run over a small recorded market whose orders went to paper venues."""
+    folder = tmp_path_factory.mktemp("live")
+    write_market(Market(load_market_spec("kimchi"), rows=1_500, levels=1, seed=4), folder / "demo")
+    values = live_values(
+        folder / "demo", folder / "runs", params=OFTEN, reference="none", execution={"fills": "venue"}
+    )
+    LiveRunner(LiveConfig.from_dict(values)).run_forever()
+    return folder / "runs" / "small"
+
+
+@pytest.fixture(scope="session")
+def ran(live_run: Path) -> RunView:
+    return run_view_of(open_run(live_run))
+
+
+def eventful(ran: RunView) -> RunView:
+    """Return the same run with a day on which much happened."""
+    story = tell(DAY, (ran.story.start_ns, ran.story.end_ns))
+    return ran._replace(story=dataclasses.replace(story, outcomes=ran.story.outcomes))

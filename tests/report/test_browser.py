@@ -10,7 +10,9 @@ import pytest
 from arbkit.report import render
 from arbkit.report.comparison import render_comparison
 from arbkit.report.index import listed_reports, render_index
+from arbkit.report.runs import render_run
 from benchmarks.browser import chromium, chromium_path
+from tests.report.conftest import eventful
 from tests.servers import missing
 
 #: Pictures are one image each to a reader; axe would walk through each of their thousand marks.
@@ -22,13 +24,14 @@ COLOURS = (
 
 
 @pytest.fixture(scope="module")
-def site(seen, tmp_path_factory):
-    """A folder with a report, a comparison and the list of both."""
+def site(seen, ran, tmp_path_factory):
+    """A folder with a report, a comparison, a live run and the list of them."""
     folder = tmp_path_factory.mktemp("reports")
     (folder / "demo.html").write_text(render(seen), "utf-8")
     (folder / "versus.html").write_text(
         render_comparison([seen, dataclasses.replace(seen, name="again")]), "utf-8"
     )
+    (folder / "live.html").write_text(render_run(eventful(ran)), "utf-8")
     (folder / "index.html").write_text(render_index(listed_reports(folder)), "utf-8")
     return folder
 
@@ -65,7 +68,7 @@ def violations(browser, file, where, rules, *, width=1280, dark=False):
     return [(item["id"], [node["html"][:90] for node in item["nodes"][:3]]) for item in found]
 
 
-@pytest.mark.parametrize("name", ["demo.html", "versus.html", "index.html"])
+@pytest.mark.parametrize("name", ["demo.html", "versus.html", "index.html", "live.html"])
 def test_axe_finds_nothing(browser, site, name):
     rules = "rules: {'color-contrast': {enabled: false}}"
     assert violations(browser, site / name, WHOLE, rules) == []
@@ -76,6 +79,15 @@ def test_colours_can_be_told_apart(browser, site, dark):
     rules = "runOnly: ['color-contrast']"
     found = violations(browser, site / "demo.html", COLOURS, rules, width=390 if dark else 1280, dark=dark)
     assert found == []
+
+
+def test_page_of_a_run_is_quiet_fits_and_can_be_read_in_the_dark(browser, site):
+    page, said = opened(browser, site / "live.html", width=390, dark=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.close()
+    assert said == []
+    rules = "runOnly: ['color-contrast']"
+    assert violations(browser, site / "live.html", "{exclude: [['svg']]}", rules, dark=True) == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])

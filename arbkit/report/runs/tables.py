@@ -326,9 +326,10 @@ def causes_table(view: RunView, text: Text) -> Table | None:
         return None
     found = [(cause, *item) for cause, item in view.parity.by_cause().items() if item[0]]
     bars = bars_of([usd for _, _, usd in found])
+    words = [_named("run.cause", cause, text) for cause, _, _ in found]
     rows = tuple(
-        Row(text(f"run.cause.{cause}"), (n.count(times), _plus(usd)), "mark" if cause == "none" else "", bar)
-        for (cause, times, usd), bar in zip(found, bars, strict=True)
+        Row(name, (n.count(times), _plus(usd)), "mark" if cause == "none" else "", bar)
+        for name, (cause, times, usd), bar in zip(words, found, bars, strict=True)
     )
     heads = _heads("causes", ("cause", "times", "pnl"), text)
     return Table(text("run.causes.caption", currency=view.currency), heads, rows, bars=text("run.causes.pnl"))
