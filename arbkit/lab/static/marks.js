@@ -37,45 +37,115 @@ function overlayOn(u) {
   };
 }
 
-// Trades on the spread: a triangle where one was entered, a cross where it was left, a thin line between.
-function drawTrades(ctx, u, trades, tints) {
-  const [entered, entrySignal, left, exitSignal, side, , pnl] = trades;
-  const few = entered.length <= FEW_TRADES;
-  const scale = few ? 1 : 0.72;
-  const shapes = { ab: new Path2D(), ba: new Path2D(), gain: new Path2D(), loss: new Path2D() };
-  const lines = { gain: new Path2D(), loss: new Path2D() };
-  for (let k = 0; k < entered.length; k++) {
-    const [x, y] = [u.valToPos(entered[k], "x"), u.valToPos(entrySignal[k], "y")];
-    triangle(shapes[side[k] === 0 ? "ab" : "ba"], x, y, 6 * scale);
-    if (Number.isNaN(left[k])) continue;
-    const good = pnl[k] >= 0 ? "gain" : "loss";
-    const [x2, y2] = [u.valToPos(left[k], "x"), u.valToPos(exitSignal[k], "y")];
-    cross(shapes[good], x2, y2, 3.4 * scale);
-    if (few) {
-      lines[good].moveTo(x, y);
-      lines[good].lineTo(x2, y2);
+// A mark, painted once. Hundreds of outlines, or of copied pictures, take the browser's canvas longer than a frame
+// lasts: so marks are put together as pixels, and given to it in one piece.
+const stamps = new Map();
+
+function stampOf(paint, size, color, rim, scale) {
+  const key = [paint.name, size, color, rim, scale].join();
+  if (!stamps.has(key)) {
+    const side = 2 * Math.ceil(size * scale + 3);
+    const ctx = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
+    ctx.scale(scale, scale);
+    paint(ctx, side / 2 / scale, size, color, rim);
+    const { data } = ctx.getImageData(0, 0, side, side);
+    stamps.set(key, { side, data, words: new Uint32Array(data.buffer) });
+  }
+  return stamps.get(key);
+}
+
+// Pixels of a canvas's size, on which stamps are put.
+class Sheet {
+  constructor(width, height) {
+    this.image = new ImageData(width, height);
+    this.words = new Uint32Array(this.image.data.buffer);
+  }
+
+  put(stamp, x, y) {
+    const { width, height, data } = this.image;
+    const [left, top] = [Math.round(x - stamp.side / 2), Math.round(y - stamp.side / 2)];
+    const [first, last] = [Math.max(0, -left), Math.min(stamp.side, width - left)];
+    for (let row = Math.max(0, -top); row < Math.min(stamp.side, height - top); row++) {
+      let from = row * stamp.side + first;
+      let to = (top + row) * width + left + first;
+      for (let k = first; k < last; k++, from++, to++) {
+        const alpha = stamp.data[4 * from + 3];
+        if (alpha === 0) continue;
+        const below = data[4 * to + 3];
+        if (alpha === 255 || below === 0) this.words[to] = stamp.words[from];
+        else {
+          const rest = below * (255 - alpha);
+          const whole = 255 * alpha + rest;
+          for (let c = 0; c < 3; c++) {
+            data[4 * to + c] = (255 * alpha * stamp.data[4 * from + c] + rest * data[4 * to + c]) / whole;
+          }
+          data[4 * to + 3] = whole / 255;
+        }
+      }
     }
   }
-  for (const good of ["gain", "loss"]) {
-    ctx.strokeStyle = tints[good];
-    ctx.globalAlpha = 0.45;
-    ctx.lineWidth = 1;
-    ctx.stroke(lines[good]);
-    ctx.globalAlpha = 1;
-    ctx.strokeStyle = tints.paper;
-    ctx.lineWidth = 4 * scale;
-    ctx.stroke(shapes[good]);
-    ctx.strokeStyle = tints[good];
-    ctx.lineWidth = 2 * scale;
-    ctx.stroke(shapes[good]);
+}
+
+function entered(ctx, middle, size, color, rim) {
+  const path = new Path2D();
+  triangle(path, middle, middle, size);
+  ctx.fillStyle = color;
+  ctx.strokeStyle = rim;
+  ctx.lineWidth = 0.2 * size;
+  ctx.fill(path);
+  ctx.stroke(path);
+}
+
+function left(ctx, middle, size, color, rim) {
+  const path = new Path2D();
+  cross(path, middle, middle, size);
+  for (const [style, width] of [
+    [rim, 1.2],
+    [color, 0.6],
+  ]) {
+    ctx.strokeStyle = style;
+    ctx.lineWidth = width * size;
+    ctx.stroke(path);
   }
-  for (const way of ["ab", "ba"]) {
-    ctx.fillStyle = tints[way];
-    ctx.strokeStyle = tints.paper;
-    ctx.lineWidth = 1.2 * scale;
-    ctx.fill(shapes[way]);
-    ctx.stroke(shapes[way]);
+}
+
+// Trades on the spread: a triangle where one was entered, a cross where it was left, a thin line between.
+function drawTrades(ctx, u, trades, tints) {
+  const [entries, entrySignal, exits, exitSignal, side, , pnl] = trades;
+  const few = entries.length <= FEW_TRADES;
+  const size = few ? 1 : 0.72;
+  const scale = devicePixelRatio;
+  const stamp = (paint, wide, tint) => stampOf(paint, wide * size, tints[tint], tints.paper, scale);
+  const sheet = new Sheet(ctx.canvas.width, ctx.canvas.height);
+  const put = (mark, seconds, bps) => sheet.put(mark, u.valToPos(seconds, "x") * scale, u.valToPos(bps, "y") * scale);
+  const [won, lost] = [stamp(left, 3.4, "gain"), stamp(left, 3.4, "loss")];
+  for (let k = 0; k < entries.length; k++) {
+    if (!Number.isNaN(exits[k])) put(pnl[k] >= 0 ? won : lost, exits[k], exitSignal[k]);
   }
+  const ways = [stamp(entered, 6, "ab"), stamp(entered, 6, "ba")];
+  for (let k = 0; k < entries.length; k++) put(ways[side[k]], entries[k], entrySignal[k]);
+  ctx.putImageData(sheet.image, 0, 0);
+  if (few) drawWays(ctx, u, trades, tints);
+}
+
+// From entries to exits, below the marks.
+function drawWays(ctx, u, trades, tints) {
+  const [entries, entrySignal, exits, exitSignal, , , pnl] = trades;
+  ctx.save();
+  ctx.globalCompositeOperation = "destination-over";
+  ctx.globalAlpha = 0.45;
+  ctx.lineWidth = 1;
+  for (const good of [true, false]) {
+    ctx.strokeStyle = tints[good ? "gain" : "loss"];
+    ctx.beginPath();
+    for (let k = 0; k < entries.length; k++) {
+      if (Number.isNaN(exits[k]) || pnl[k] >= 0 !== good) continue;
+      ctx.moveTo(u.valToPos(entries[k], "x"), u.valToPos(entrySignal[k], "y"));
+      ctx.lineTo(u.valToPos(exits[k], "x"), u.valToPos(exitSignal[k], "y"));
+    }
+    ctx.stroke();
+  }
+  ctx.restore();
 }
 
 // Where an entry and an exit need the signal to be: a line, and a tag in the margin that can be dragged. Both are
