@@ -15,12 +15,12 @@ from arbkit.report.breakdown import KST_H, by_day, by_exit, by_hour, by_side, op
 from arbkit.report.capital import capital_of
 from arbkit.report.checks import Checks
 from arbkit.report.quality import quality_of
-from arbkit.report.text import Text
+from arbkit.report.text import LANGUAGES, Text, load_text
 from arbkit.report.trust import trust_notes
 from arbkit.report.verdict import kept_share, verdict_of
 from arbkit.report.view import Segment, StudyView
 
-__all__ = ["VERSION", "facts_of", "plain_value", "summary_of"]
+__all__ = ["VERSION", "facts_of", "plain_value", "said_of", "summary_of"]
 
 #: Of the JSON.
 VERSION: Final = 1
@@ -49,6 +49,12 @@ def summary_of(view: StudyView, text: Text) -> dict[str, Any]:
     }
     made: dict[str, Any] = plain_value(found)
     return made
+
+
+def said_of(view: StudyView) -> dict[str, Any]:
+    """Return the verdict in every language, for a list of reports in the language of its reader."""
+    verdicts = {name: verdict_of(view, load_text(name)) for name in LANGUAGES}
+    return {name: {"verdict": item.sentence, "first": list(item.first)} for name, item in verdicts.items()}
 
 
 def facts_of(view: StudyView, text: Text) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from arbkit._assets import UPLOT_CSS, UPLOT_JS, asset_text
 from arbkit.report import groups, pictures, tables, trust
 from arbkit.report import numbers as n
 from arbkit.report.explorer import BUCKETS, chart_data, trade_data
-from arbkit.report.facts import summary_of
+from arbkit.report.facts import said_of, summary_of
 from arbkit.report.figures.search import importance_numbers
 from arbkit.report.text import Text, load_text
 from arbkit.report.told import retold
@@ -79,7 +79,7 @@ def render(view: StudyView, text: Text | None = None) -> str:
         "slices": pictures.slice_pictures(view, text),
         "profiles": pictures.profile_pictures(view, text),
         "page_data": _page_data(view, text),
-        "facts": _embedded(summary_of(view, text)),
+        "facts": _embedded(summary_of(view, text) | {"said": said_of(view)}),
         "explorer_caption": _explorer_caption(view, text),
     }
     return environment().get_template("report.html").render(page)

@@ -56,10 +56,16 @@ def render_index(reports: tuple[Listed, ...], text: Text | None = None) -> str:
     page = {
         "t": text,
         "heads": [text(f"index.{key}") for key in keys],
-        "rows": [(item, _cells(item.facts, text)) for item in reports],
+        "rows": [(item, _said(item.facts, text), _cells(item.facts, text)) for item in reports],
         "version": __version__,
     }
     return environment().get_template("index.html").render(page)
+
+
+def _said(facts: dict[str, Any], text: Text) -> str:
+    """Return the verdict in the language of the list, where the report has it."""
+    found = (facts.get("said") or {}).get(text.language, facts)
+    return " ".join([*found["first"], found["verdict"]])
 
 
 def _cells(facts: dict[str, Any], text: Text) -> tuple[str, ...]:

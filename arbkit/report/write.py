@@ -126,7 +126,7 @@ def write_index(folder: PathLike = REPORTS, path: PathLike | None = None, *, lan
     Args:
         folder: with reports.
         path: where to write; by default `index.html` in the folder.
-        lang: language of the words around the reports' own, en or ko.
+        lang: language of the words, en or ko, whatever the reports were written in.
 
     Raises:
         ConfigError: when the path cannot be written, or there is no such language.

@@ -7,11 +7,12 @@ import json
 import re
 
 import pytest
+from markupsafe import escape
 
 from arbkit.errors import ConfigError
 from arbkit.report import Segment, render
 from arbkit.report.comparison import check_comparable, comparison_facts, render_comparison
-from arbkit.report.facts import facts_of, summary_of
+from arbkit.report.facts import facts_of, said_of, summary_of
 from arbkit.report.index import listed_reports, render_index
 from arbkit.report.markdown import render_comparison_markdown, render_markdown
 from arbkit.report.text import load_text
@@ -59,11 +60,22 @@ def test_index_lists_what_the_pages_say_and_leaves_others_out(view, other, tmp_p
     (tmp_path / "notes.html").write_text("<html>something else</html>", "utf-8")
     found = listed_reports(tmp_path)
     assert [item.file for item in found] == ["late one.html", "demo.html"]
-    assert found[1].facts == json.loads(json.dumps(summary_of(view, TEXT)))
+    told = summary_of(view, TEXT) | {"said": said_of(view)}
+    assert found[1].facts == json.loads(json.dumps(told))
     page = render_index(found)
     assert 'href="late%20one.html">&lt;b&gt;late&lt;/b&gt;<' in page
     assert "<b>late" not in page
     assert verdict_of(view, TEXT).sentence in page
+
+
+def test_index_says_every_verdict_in_its_own_language(view, tmp_path):
+    for name, language in (("english", "en"), ("korean", "ko")):
+        (tmp_path / f"{name}.html").write_text(render(view, load_text(language)), "utf-8")
+    found = listed_reports(tmp_path)
+    for language in ("en", "ko"):
+        verdict = verdict_of(view, load_text(language))
+        page = render_index(found, load_text(language))
+        assert page.count(str(escape(verdict.sentence))) == 2
 
 
 def test_index_of_an_empty_folder_says_how_to_fill_it(tmp_path):
