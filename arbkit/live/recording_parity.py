@@ -201,7 +201,7 @@ def _as_run(run: RunResult, about: Mapping[str, Any], tape: RecordArray, panel: 
     at = np.maximum(np.searchsorted(tape["ts"], panel.ts, side="right") - 1, 0)
     entry_ok = np.ones(len(panel), np.bool_) if panel.entry_ok is None else panel.entry_ok
     changes: dict[str, Any] = {"entry_ok": entry_ok & (tape["state"][at] == ACTIVE)}
-    if _is_sized(about, tape):
+    if _is_sized(run, about, tape):
         changes["scale"] = np.ascontiguousarray(tape["scale"][at])
     made = panel.replace(**changes)
     halted = tape["state"][at] == HALTED
@@ -220,9 +220,13 @@ def _kept(panel: Panel, rows: IntArray) -> Panel:
     return panel.replace(**kept)
 
 
-def _is_sized(about: Mapping[str, Any], tape: RecordArray) -> bool:
+def _is_sized(run: RunResult, about: Mapping[str, Any], tape: RecordArray) -> bool:
     """Tell whether something beside a volatility scaled the positions, which a recording does not know."""
-    return split_view(about["reference"])[1] == "none" and bool((tape["scale"] != 1).any())
+    return (
+        "weights" in run.about
+        or split_view(about["reference"])[1] == "none"
+        and bool((tape["scale"] != 1).any())
+    )
 
 
 def _rows(
@@ -239,7 +243,7 @@ def _rows(
     if common.size * 2 < min(tape.size, len(panel)):
         return RecordedPair(name, tape.size, len(panel), False)
     differs = {column: ~_equal(tape[column][at], _column(panel, column)[to]) for column in _COLUMNS}
-    if _is_sized(about, tape):
+    if _is_sized(run, about, tape):
         del differs["scale"]
     entry_ok = np.ones(len(panel), np.bool_) if panel.entry_ok is None else panel.entry_ok
     differs["entry_ok"] = (tape["entry_ok"][at] == 1) != entry_ok[to]
