@@ -222,10 +222,8 @@ def _kept(panel: Panel, rows: IntArray) -> Panel:
 
 def _is_sized(run: RunResult, about: Mapping[str, Any], tape: RecordArray) -> bool:
     """Tell whether something beside a volatility scaled the positions, which a recording does not know."""
-    return (
-        "weights" in run.about
-        or split_view(about["reference"])[1] == "none"
-        and bool((tape["scale"] != 1).any())
+    return "weights" in run.about or (
+        split_view(about["reference"])[1] == "none" and bool((tape["scale"] != 1).any())
     )
 
 
