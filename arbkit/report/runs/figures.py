@@ -96,7 +96,8 @@ def draw_market(view: RunView, market: Market, text: Text, width: int, *, narrow
     size = 8.0 if market.entry_ts.size <= 60 else 5.5
     area.entries(market.entry_ts, market.entry_bps, size)
     area.exits(market.exit_ts, market.exit_bps, size)
-    a, b = view.legs[market.pair]
+    # On a phone there is room for the venues alone.
+    a, b = (leg.partition("/")[0] if narrow else leg for leg in view.legs[market.pair])
     area.label(text("run.market.axis", pair=market.pair, a=a, b=b), up=25 if narrow else 7)
     keys = [Key("up", "ink", text("run.market.entry")), Key("down", "ink", text("run.market.exit"))]
     area.keys(keys, left=narrow)
