@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arbkit.errors import StorageError
-from arbkit.live import LiveRunner, open_run, parity_of
+from arbkit.live import LiveRunner, ReplayLoop, open_run, parity_of
 from arbkit.live.journal import Journal, read_journal
 from tests.live.conftest import Configure
 
@@ -39,14 +39,14 @@ def test_a_run_whose_folder_takes_no_more_ends_with_one_error_and_goes_on_later(
 
     async def run() -> None:
         task = asyncio.ensure_future(runner.run())
-        while runner._session is None or not runner._session.lanes[0].opened:
-            await asyncio.sleep(0)
+        while not task.done() and not (runner._session and runner._session.lanes[0].opened):
+            await asyncio.sleep(0.01)
         with no_file_beyond(journal.stat().st_size + 100):
             await task
 
     text = r"must be writable, .*journal.jsonl is not: File too large; .* Make room"
-    with pytest.raises(StorageError, match=text):
-        asyncio.run(run())
+    with pytest.raises(StorageError, match=text), asyncio.Runner(loop_factory=ReplayLoop) as loop:
+        loop.run(run())
     assert runner._session is None
     before = sum(1 for _ in read_journal(journal))
     final = LiveRunner(config).run_forever()
