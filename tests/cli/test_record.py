@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 from arbkit.cli.main import main as shell
 from arbkit.data import open_dataset
+from arbkit.record import Recorder
 from arbkit.testing import practice_exchange
 
 MARKETS = {"upbit": ["KRW-BTC", "KRW-USDT"], "binance_usdm": ["BTCUSDT"]}
@@ -65,13 +67,29 @@ def wait_for(true: Callable[[], Any]) -> None:
 
 
 def test_a_recording_ends_after_its_time_and_prints_what_it_brought(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "live"
+    wait = Recorder._record
+
+    async def from_the_first_books(self: Recorder, pool: Any, seconds: float | None) -> None:
+        """Let the time that was asked for begin when there is something to record, on any machine."""
+
+        async def begin() -> None:
+            while not all(state.books for feed in self.feeds for state in feed.states.values()):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(seconds or 0.0)
+            self.stop()
+
+        begun = asyncio.ensure_future(begin())
+        await wait(self, pool, None)
+        await begun
+
     with exchange() as running:
-        assert shell(arguments(running, folder, "--for", "400ms", "--raw")) == 0
+        monkeypatch.setattr(Recorder, "_record", from_the_first_books)
+        assert shell(arguments(running, folder, "--for", "200ms", "--raw")) == 0
         table = capsys.readouterr()
-        assert shell(arguments(running, folder, "--for", "300ms", "--json")) == 0
+        assert shell(arguments(running, folder, "--for", "100ms", "--json")) == 0
         answer = json.loads(capsys.readouterr().out)
     assert table.out.splitlines()[0].split() == ["venue", "symbol", "books", "gaps", "lag", "ms"]
     assert "recorded" in table.out

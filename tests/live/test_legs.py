@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from arbkit.venues.protocol import (
     OrderRequest,
     OrderSide,
 )
+from tests.venues.virtual import VirtualLoop, run_virtually
 
 D = Decimal
 Result = TypeVar("Result")
@@ -52,17 +54,16 @@ class Refusing(PaperClient):
 class World:
     """Two paper venues, their books, and an executor."""
 
-    def __init__(self, log: IntentFile, **options: Any) -> None:
+    def __init__(self, log: IntentFile, clock: Callable[[], int], **options: Any) -> None:
+        given_: dict[str, Any] = {"depth_levels": 5, "clock": clock}
         self.a = Refusing(
-            "a", balances={"KRW": D(10**9), "BTC": D(1)}, instruments={"KRW-BTC": SPOT}, depth_levels=5
+            "a", balances={"KRW": D(10**9), "BTC": D(1)}, instruments={"KRW-BTC": SPOT}, **given_
         )
-        self.b = Refusing(
-            "b", balances={"USDT": D(10**6)}, instruments={"BTCUSDT": PERPETUAL}, depth_levels=5
-        )
+        self.b = Refusing("b", balances={"USDT": D(10**6)}, instruments={"BTCUSDT": PERPETUAL}, **given_)
         self.books: dict[tuple[str, str], BookEvent] = {}
-        self.keeper = OrderKeeper({"a": self.a, "b": self.b}, log)
+        self.keeper = OrderKeeper({"a": self.a, "b": self.b}, log, clock=clock)
         given = {"max_slip_bps": 10.0, "deadline_s": 0.15, "alarm_s": 1.0} | options
-        self.executor = PairExecutor(self.keeper, lambda *key: self.books.get(key), **given)
+        self.executor = PairExecutor(self.keeper, lambda *key: self.books.get(key), clock=clock, **given)
         self.show(self.a, 60_000_000, 2.0)
         self.show(self.b, 60_000, 2.0)
 
@@ -89,15 +90,17 @@ class World:
 
 
 def trading(tmp_path: Path, act: Callable[[World], Awaitable[Result]], **options: Any) -> Result:
+    loop = VirtualLoop()
+
     async def run() -> Result:
         with IntentFile(tmp_path / "log") as log:
-            world = World(log, **options)
+            world = World(log, loop.clock, **options)
             try:
                 return await act(world)
             finally:
                 await world.keeper.close()
 
-    return asyncio.run(run())
+    return run_virtually(loop, run())
 
 
 @pytest.mark.parametrize("execution", ["together", "lead_a", "lead_b"])
@@ -287,7 +290,7 @@ def test_the_longest_time_on_one_side_is_measured() -> None:
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any], match: str) -> None:
     with IntentFile(tmp_path / "log") as log, pytest.raises(ConfigError, match=match):
-        World(log, **options)
+        World(log, time.time_ns, **options)
 
 
 def test_two_legs_of_one_side_are_refused(tmp_path: Path) -> None:

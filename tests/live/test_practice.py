@@ -74,7 +74,7 @@ async def traded(runner: LiveRunner, trades: int) -> dict[str, Any]:
 
     watching = asyncio.ensure_future(watch())
     try:
-        return await runner.run(max_runtime_s=15)
+        return await runner.run(max_runtime_s=80)
     finally:
         watching.cancel()
 
@@ -192,7 +192,7 @@ def extend(self, lines, **more):
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 Journal.extend = extend
-LiveRunner(sys.argv[1], mode="live").run_forever(max_runtime_s=20)
+LiveRunner(sys.argv[1], mode="live").run_forever(max_runtime_s=60)
 """
 
 

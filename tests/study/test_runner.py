@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -135,6 +136,7 @@ def test_a_study_killed_at_any_moment_is_resumed_exactly(values: dict[str, Any])
     Path("killed.yaml").write_text(spec.to_yaml())
     program = "import sys; from arbkit.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
+    killed = 0
     for words in (["run", "killed.yaml"], ["resume", "killed"], ["resume", "killed"]):
         goal = _stored() + 50
         process = subprocess.Popen(
@@ -145,10 +147,11 @@ def test_a_study_killed_at_any_moment_is_resumed_exactly(values: dict[str, Any])
         while process.poll() is None and _stored() < goal:
             time.sleep(0.01)
         process.kill()
-        process.wait()
+        killed += process.wait() == -signal.SIGKILL
         states = {item.state for item in load_study("killed").optuna.trials}
         assert states <= {TrialState.COMPLETE, TrialState.PRUNED}
-    assert 150 <= _stored() < 600
+    assert killed
+    assert _stored() >= 150
 
     assert content(resume_study("killed")) == content(whole)
 

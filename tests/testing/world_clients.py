@@ -18,7 +18,7 @@ import websockets
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     """Run a test's coroutine; nothing takes longer than this."""
-    return asyncio.run(asyncio.wait_for(main, 20))
+    return asyncio.run(asyncio.wait_for(main, 120))
 
 
 async def fetch(url: str, method: str = "GET", **options: Any) -> tuple[int, Any, Any]:
@@ -31,7 +31,7 @@ async def fetch(url: str, method: str = "GET", **options: Any) -> tuple[int, Any
             return answer.status, text, answer.headers
 
 
-async def hear(socket: websockets.ClientConnection, seconds: float = 5.0) -> Any:
+async def hear(socket: websockets.ClientConnection, seconds: float = 30.0) -> Any:
     """Return the next message, decoded."""
     return json.loads(await asyncio.wait_for(socket.recv(), seconds))
 
