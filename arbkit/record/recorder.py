@@ -281,7 +281,8 @@ class Recorder:
         taken = self._take()
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(pool, self._write, taken)
+            # A cancellation must not take from the thread what it has not begun to write.
+            await asyncio.shield(loop.run_in_executor(pool, self._write, taken))
         except OSError as error:
             self._troubled("rows", error, "what comes waits, and is tried again with every flush")
             if self._waiting() > _WAITING_LIMIT:

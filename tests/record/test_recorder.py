@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from arbkit.errors import ConfigError, DataError
 from arbkit.panel import Panel
 from arbkit.record import Recorder, RecordSpec, RecordSummary, VenueSpec
 from arbkit.record.spec import instrument_of
+from arbkit.venues import BookEvent
 from arbkit.venues.secret import Credentials, Secret
 from tests.data.conftest import make_book
 from tests.venues.feeds.world import QUICK, TinyBinance, TinyUpbit
@@ -118,7 +121,7 @@ def record(
 
             playing = asyncio.create_task(played())
             try:
-                summary = await recorder.run(20.0)
+                summary = await recorder.run(120.0)
             finally:
                 playing.cancel()
                 await asyncio.wait([playing])
@@ -130,7 +133,7 @@ def record(
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(100):
         while not true():
             await asyncio.sleep(0.005)
 
@@ -277,7 +280,7 @@ def test_frames_are_kept_and_give_the_same_books_again(tmp_path: Path) -> None:
 
 def test_a_symbol_that_the_venue_does_not_list_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
-        await asyncio.sleep(20)
+        await asyncio.sleep(120)
 
     with pytest.raises(ConfigError, match="upbit lists no KRW-ETC; did you mean `KRW-ETH`"):
         record(tmp_path / "live", play, symbols=("KRW-ETC",))
@@ -314,7 +317,7 @@ def test_a_disk_that_takes_nothing_at_all_ends_the_recording(
     monkeypatch.setattr("arbkit.record.recorder._WAITING_LIMIT", 2)
 
     async def play(upbit: TinyUpbit, binance: TinyBinance, recorder: Recorder) -> None:
-        await asyncio.sleep(20)
+        await asyncio.sleep(120)
 
     with pytest.raises(DataError, match=r"the disk takes no more rows.*No space left"):
         record(tmp_path / "live", play)
@@ -325,7 +328,7 @@ def test_a_folder_that_is_removed_ends_the_recording_with_one_message(tmp_path: 
         await started(recorder)
         await until(lambda: recorder.summary().rows == 3)
         shutil.rmtree(tmp_path / "live")
-        await asyncio.sleep(20)
+        await asyncio.sleep(120)
 
     with pytest.raises(DataError, match=r"live: the folder was removed while it was being written"):
         record(tmp_path / "live", play, raw=True)
@@ -364,3 +367,22 @@ def test_a_dataset_that_ends_in_the_future_is_not_continued(tmp_path: Path) -> N
     spec = RecordSpec(venues=(VenueSpec(venue="upbit", symbols=("KRW-BTC",)),), to=tmp_path / "live", depth=1)
     with pytest.raises(DataError, match="after the present time; set the clock right"):
         Recorder(spec)
+
+
+def test_what_a_busy_thread_has_not_begun_to_write_when_a_recording_ends_is_written(tmp_path: Path) -> None:
+    async def play() -> None:
+        spec = RecordSpec(venues=(VenueSpec(venue="upbit", symbols=("KRW-BTC",)),), to=tmp_path / "live")
+        recorder, busy = Recorder(spec, fed=True, ask=False), threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(busy.wait)
+            recorder.on_book(BookEvent("upbit", "KRW-BTC", recorder.clock(), None, ((99.0, 1.0),), ()))
+            flushing = asyncio.create_task(recorder._flush(pool, 0.0))
+            await asyncio.sleep(0)
+            flushing.cancel()
+            await asyncio.wait([flushing])
+            busy.set()
+            await recorder._last_flush(pool)
+        recorder.dataset.close()
+
+    asyncio.run(play())
+    assert rows(tmp_path / "live", "upbit/KRW-BTC").height == 1

@@ -59,7 +59,7 @@ class Streamed:
         self.heard = Heard()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.01)
 

@@ -256,7 +256,7 @@ def test_a_symbol_that_the_venue_does_not_list_ends_the_feed_by_name() -> None:
     venue = Venue()
 
     async def all_of_it() -> None:
-        async with venue.serving(), asyncio.timeout(15):
+        async with venue.serving(), asyncio.timeout(100):
             await open_feed("ccxt:binance", ["BTCEUR"], rest_url=venue.http, options=QUICK).run(Kept())
 
     with pytest.raises(ConfigError, match="binance lists no BTCEUR; did you mean `BTCUSDT`"):
@@ -272,7 +272,7 @@ def test_a_recording_through_ccxt_is_a_dataset_like_any_other(tmp_path: Path) ->
             spec = RecordSpec(venues=(item,), to=tmp_path / "live", depth=1, flush_ns=20_000_000)
             recorder = Recorder(spec, options=QUICK)
             running = asyncio.create_task(recorder.run(20.0))
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(100):
                 while recorder.summary().rows < 3 or recorder.summary().events["instruments"] < 1:
                     await asyncio.sleep(0.005)
             recorder.stop()

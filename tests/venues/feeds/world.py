@@ -56,7 +56,7 @@ class Kept:
     def states(self, symbol: str = "") -> list[FeedState]:
         return [status.state for status in self.statuses if status.symbol == symbol]
 
-    async def until(self, true: Callable[[], Any], most_s: float = 20.0) -> None:
+    async def until(self, true: Callable[[], Any], most_s: float = 100.0) -> None:
         """Wait until it is true, looking whenever something new has come."""
         async with asyncio.timeout(most_s):
             while not true():
