@@ -197,14 +197,30 @@ class SocketFeed(Feed):
         return [self.states[name] for name in line.symbols]
 
     async def _watch(self) -> None:
-        """Look for symbols and connections that have gone quiet."""
-        loop = asyncio.get_running_loop()
+        """Look for symbols and connections that have gone quiet.
+
+        While the process itself stood still nobody was quiet: what came meanwhile has not been read.
+        """
+        loop, check_s = asyncio.get_running_loop(), self.options.check_s
         while True:
-            await asyncio.sleep(self.options.check_s)
+            due = loop.time() + check_s
+            await asyncio.sleep(check_s)
             now = loop.time()
+            if now - due > check_s:
+                self._pass_over(now - due, now)
             for line in self._lines:
                 if line.socket is not None:
                     self._look_at(line, line.socket, now)
+
+    def _pass_over(self, seconds: float, now: float) -> None:
+        """Let so many seconds not count."""
+        for line in self._lines:
+            if line.socket is not None:
+                line.socket.last_data = min(line.socket.last_data + seconds, now)
+        for state in self.states.values():
+            if state.seen:
+                state.seen = min(state.seen + seconds, now)
+            state.asked = min(state.asked + seconds, now)
 
     def _look_at(self, line: Line, socket: Socket, now: float) -> None:
         if self._is_dead(line, socket, now):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -137,6 +138,22 @@ def test_a_symbol_that_goes_quiet_is_stale_and_the_whole_list_is_asked_for_again
     assert FeedState.STALE in kept.states("KRW-ETH")
     assert kept.states("KRW-ETH")[-1] is FeedState.TRUSTED
     assert venue.requests[1][1]["codes"] == venue.requests[0][1]["codes"]
+    assert (kept.gaps, feed.stats()["reconnects"]) == ([], 0)
+
+
+def test_a_venue_is_not_called_silent_because_the_process_stood_still() -> None:
+    async def play(venue: TinyUpbit, kept: Kept) -> None:
+        await kept.until(lambda: len(kept.books) == 2)
+        for count in (4, 6, 8):
+            time.sleep(0.15)
+            for _ in range(5):  # The look that was due meanwhile comes before any data.
+                await asyncio.sleep(0)
+            await venue.send(venue.book("KRW-BTC", 100, count))
+            await venue.send(venue.book("KRW-ETH", 100, count))
+            await kept.until(lambda count=count: len(kept.books) == count)
+
+    kept, feed, _ = run(play, patience={"stale_s": 0.1, "silence_s": 0.1, "check_s": 0.05})
+    assert FeedState.STALE not in kept.states("KRW-ETH")
     assert (kept.gaps, feed.stats()["reconnects"]) == ([], 0)
 
 
