@@ -349,7 +349,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("runs-soak"))
     arguments = parser.parse_args(argv)
     folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=False)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        print(
+            f"`--folder` must be a new folder, {folder}: {error.strerror}; name another one", file=sys.stderr
+        )
+        return 1
     found = asyncio.run(soak(arguments, folder))
     (folder / "soak.json").write_text(json.dumps(found, indent=1, default=str), "utf-8")
     for name in ("truth", "naked", "latency", "memory MB", "parity"):

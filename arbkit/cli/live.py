@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from arbkit.cli import _live_costs, _live_report, _live_state
@@ -306,6 +305,8 @@ def _print_causes(found: Parity | RecordedParity) -> None:
 
 def _rows_text(pair: RecordedPair) -> str:
     """Say in one line how the rows of a recording compare with the tape."""
+    import numpy as np
+
     if not pair.same_stamps:
         return (
             f"{pair.pair}: {pair.recorded:,} rows for the {pair.rows:,} of the tape, with other stamps: "

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["BacktestResult", "flags_of"]
-
-_EXIT_FIELDS: Final = ("exit_index", "exit_ts", "exit_spread_bps", "unwind_bps")
 
 
 def flags_of(panel: Panel, params: Params) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ class ReplayLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call something at a time of this clock."""
+        self._forget_past()
         heapq.heappush(self._due, when)
         return super().call_at(when, callback, *args, context=context)
 
@@ -104,8 +105,8 @@ class ReplayLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
     ) -> asyncio.Future[_T]:
         """Call something on a thread; the time stands still meanwhile."""
-        self._jumping.threads += 1
         future = super().run_in_executor(executor, func, *args)
+        self._jumping.threads += 1
         future.add_done_callback(self._thread_ended)
         return future
 
@@ -128,10 +129,14 @@ class ReplayLoop(asyncio.SelectorEventLoop):
 
         Tasks that could go on now get their turn later: only for work to which that makes no difference.
         """
+        self._forget_past()
+        if self._jumping.speed > 0 or self._jumping.threads or (self._due and self._due[0] <= when):
+            return False
+        self._jumping.now_s = max(self.time(), when)
+        return True
+
+    def _forget_past(self) -> None:
+        """Let go of times that are over: in a long replay every book has one."""
         now = self.time()
         while self._due and self._due[0] <= now:
             heapq.heappop(self._due)
-        if self._jumping.speed > 0 or self._jumping.threads or (self._due and self._due[0] <= when):
-            return False
-        self._jumping.now_s = max(now, when)
-        return True

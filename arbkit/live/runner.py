@@ -146,9 +146,9 @@ class LiveRunner:
                 folder.begin(config, about)
             clock = self._replay.clock if self._replay else time.time_ns
             journal = Journal(folder.journal)
+            self._held.callback(journal.close)
             if goes_on and by_venue:
                 self._recorded = needed_of(read_journal(folder.journal, *ORDER_KINDS))
-            self._held.callback(journal.close)
             pool = self._held.enter_context(ThreadPoolExecutor(1, "arbkit-tape"))
             session = Session(config, folder, journal, sizer=self._sizer, pool=pool, clock=clock)
             self._held.callback(session.close)
@@ -213,15 +213,17 @@ class LiveRunner:
         if session is None:
             return {}
         final = self.stats() | {"ended": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "why": why}
-        if session.journal.broken is None:
-            self._save()
-            session.journal.append("stop", why=why, trades=session.desk.n_trades)
-            write_json(self.folder.summary, final)
-            if self._reporter is not None:
-                self._reporter.beat(force=True)
-        self._session = None
-        with contextlib.suppress(*([OSError] if session.journal.broken else [])):
-            self._held.close()
+        try:
+            if session.journal.broken is None:
+                self._save()
+                session.journal.append("stop", why=why, trades=session.desk.n_trades)
+                write_json(self.folder.summary, final)
+                if self._reporter is not None:
+                    self._reporter.beat(force=True)
+        finally:
+            self._session = None
+            with contextlib.suppress(*([OSError] if session.journal.broken else [])):
+                self._held.close()
         return final
 
     def _save(self) -> None:
@@ -306,11 +308,13 @@ class LiveRunner:
         why = "error"
         try:
             with self._signals(), _quick_threads():
-                self._record(taken)
-                why = await self._run(max_runtime_s, poll_interval_s, taken)
+                try:
+                    self._record(taken)
+                    why = await self._run(max_runtime_s, poll_interval_s, taken)
+                finally:
+                    if self._recording is not None:
+                        await self._recording.close()
         finally:
-            if self._recording is not None:
-                await self._recording.close()
             final = self.close(why)
         return final
 

@@ -14,12 +14,10 @@ from arbkit.data.dataset import Dataset
 from arbkit.data.manifest import FileInfo, InstrumentInfo
 from arbkit.data.validate.findings import Limits
 from arbkit.data.validate.rows import RowCheck, row_checks
-from arbkit.units import SECOND_NS
 
 __all__ = ["Grid", "LegScan", "Spans", "scan_leg"]
 
 _SAMPLES: Final = 300_000
-_SHORTEST_SPAN_NS: Final = 60 * SECOND_NS
 
 
 class Grid(NamedTuple):
