@@ -1,4 +1,4 @@
-"""Hours of venues in no time, always in the same order: a `ReplayLoop` with a clock, and an end to waiting."""
+"""Hours of venues in no time, always in the same order: a `ReplayLoop` with a clock and an end."""
 
 from __future__ import annotations
 
