@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import yaml
 
 from arbkit.live import LiveConfig
@@ -72,3 +73,8 @@ def test_the_soak_configures_a_run_with_money_on_the_practice_exchange(tmp_path:
     config = LiveConfig.load(path)
     assert (config.mode, len(config.pairs)) == ("live", 1)
     assert set(FAULTS) > soak._LEFT_OUT
+
+
+def test_a_folder_that_is_there_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert soak.main(["--folder", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"`--folder` must be a new folder, {tmp_path}: ")

@@ -92,6 +92,17 @@ def test_a_speed_makes_time_last_and_the_wall_clock_is_there_too() -> None:
     assert time.monotonic() - began >= 0.07
 
 
+def test_times_that_are_over_leave_memory() -> None:
+    async def work() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ReplayLoop)
+        for moment in range(1_000):
+            await loop.until(float(moment))
+        return len(loop._due)
+
+    assert ran(work()) == 1
+
+
 def test_work_on_a_thread_takes_no_time() -> None:
     async def work() -> tuple[float, float]:
         await asyncio.wait_for(asyncio.to_thread(time.sleep, 0.05), 0.01)
