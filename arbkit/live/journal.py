@@ -171,6 +171,15 @@ class Journal:
             os.fdatasync(self._file)
             self._ahead.start_over()
 
+    def settle(self) -> None:
+        """Put the journal itself onto the disk, whatever is beside it.
+
+        Raises:
+            OSError: when the disk does not take it.
+        """
+        if self._file >= 0:
+            os.fdatasync(self._file)
+
     def has_fill(self, venue: str, symbol: str, trade_id: str) -> bool:
         """Tell whether a fill was written; the whole file is looked through, from its end."""
         mark = b'"trade_id":' + msgspec.json.encode(trade_id)

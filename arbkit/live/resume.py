@@ -77,7 +77,8 @@ def check_same_run(folder: RunFolder, about: dict[str, Any]) -> None:
 
 
 def save_checkpoint(session: Session, folder: RunFolder) -> None:
-    """Write the state of every pair, with what its reference remembers."""
+    """Write the state of every pair, with what its reference remembers; the journal is on the disk before."""
+    session.journal.settle()
     kept = [
         session.desk.snapshot(p) | {"reference": lane.rows.reference.state()}
         for p, lane in enumerate(session.lanes)
@@ -95,7 +96,7 @@ def resume(session: Session, folder: RunFolder, warm: Mapping[int, Sequence[Any]
         warm: rows that pairs were warmed up with, for those with a scale: stamp and the four prices.
 
     Raises:
-        DataError: when the journal or a tape is damaged.
+        DataError: when journal, saved state or a tape is damaged, or the journal ends before that state.
     """
     for _, p, snapshot in sorted(_states(session, folder).values(), key=lambda item: item[0]):
         session.desk.restore(p, snapshot)
@@ -110,7 +111,7 @@ def _states(session: Session, folder: RunFolder) -> dict[int, tuple[int, int, An
     """Return the latest state of each pair, with the number of its line and the pair's."""
     place = {lane.config.name: p for p, lane in enumerate(session.lanes)}
     kept: dict[int, tuple[int, int, Any]] = {}
-    saved = read_json(folder.checkpoint) if folder.checkpoint.is_file() else None
+    saved = _saved(session, folder)
     for line in read_journal(folder.journal, "checkpoint", after=saved["seq"] if saved else 0):
         kept[place[line["pair"]]] = (line["seq"], place[line["pair"]], line)
     if saved is not None:
@@ -124,13 +125,40 @@ def _states(session: Session, folder: RunFolder) -> dict[int, tuple[int, int, An
     return kept
 
 
+def _saved(session: Session, folder: RunFolder) -> dict[str, Any] | None:
+    """Return the state that was saved last, None where there is none."""
+    path = folder.checkpoint
+    if not path.is_file():
+        return None
+    remedy = "put a copy back, or remove it: the run then goes on from its journal and tape"
+    try:
+        saved = read_json(path)
+    except DataError as error:
+        raise DataError(f"{error}; {remedy}") from error
+    needed = ["seq", "pairs", *(["shares"] if session.shares is not None else [])]
+    if missing := [key for key in needed if key not in saved]:
+        raise DataError(f"{path} must hold the state of a run, it lacks {', '.join(missing)}; {remedy}")
+    if saved["seq"] > session.journal.seq:
+        raise DataError(
+            f"{folder.journal} must reach the state of {path.name}, which was saved after line "
+            f"{saved['seq']}, it ends with line {session.journal.seq}; put the journal back as it was, "
+            "or begin a run of another name, which knows nothing of what this one holds"
+        )
+    return saved
+
+
 def _take_up_trades(session: Session, folder: RunFolder) -> None:
-    """Put the trades that are closed back into their places, and count them."""
+    """Put the trades that are closed back into their places, and count them and what failed orders cost."""
     desk, place = session.desk, {lane.config.name: p for p, lane in enumerate(session.lanes)}
     desk.pair_of = [-1] * desk.n_trades
     closed: list[tuple[int, float]] = [(0, 0.0)] * len(place)
-    for line in read_journal(folder.journal, "trade_opened", "trade_closed"):
-        p, trade = place[line["pair"]], line["trade"]
+    for line in read_journal(folder.journal, "trade_opened", "trade_closed", "decision", "funding"):
+        p = place[line["pair"]]
+        if line["kind"] in ("decision", "funding"):
+            late = [usd for _, usd, _ in line.get("late", ())]
+            closed[p] = closed[p][0], closed[p][1] + line.get("usd", 0.0) + sum(late)
+            continue
+        trade = line["trade"]
         if trade < desk.n_trades:
             desk.pair_of[trade] = p
         if line["kind"] == "trade_closed":
