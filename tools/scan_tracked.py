@@ -1,7 +1,8 @@
 """Refuse what must not be committed: `scan_tracked.py secrets|size [FILE ...]`.
 
-`secrets` looks for things shaped like keys and for paths of one person's machine, `size` for files
-above the limit. Without files, all tracked ones. The exit code is 1 where something was found.
+`secrets` looks for things shaped like keys, for paths of one person's machine and for what a merge has left
+undecided, `size` for files above the limit. Without files, all tracked ones.
+The exit code is 1 where something was found.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SECRETS: Final = {
     "a path of one machine": re.compile(
         r"(?<![\w.:/-])/(?:work|root|home/[a-z]|Users/[A-Za-z])" + r"[/\w.-]*"
     ),
+    "a mark of a merge": re.compile(r"^(?:<{7}|>{7}) "),
     "an address with a password": re.compile(
         r"\b[a-z][a-z0-9+]*://[^\s:/@]+:(?!PASSWORD@|secret@)[^\s/@{}$<]{6,}@"
     ),

@@ -14,6 +14,7 @@ FINDS = {
     "an access token": "ghp_" + "a1B2" * 9,
     "a key or secret": "api_key = '" + "q7" * 16 + "'",
     "a path of one machine": "open('" + "/ro" + "ot/data/x.csv')",
+    "a mark of a merge": "<" * 7 + " HEAD",
     "an address with a password": "postgresql" + "://desk:" + "hunter22@db/arbkit",
 }
 

@@ -201,7 +201,10 @@ class CcxtFeed(Feed):
         if self._last.get(state.name) != (shown := (sides[0][:depth], sides[1][:depth])):
             self._last[state.name] = shown
             self._longest_pause = max(self._longest_pause, now - self._moved)
-            self._moved, self._frozen = now, False
+            self._moved = now
+            if self._frozen:
+                self._frozen = False
+                self._tell(FeedState.CONNECTED, detail="books change again")
         if not self._frozen:
             ts_event = None if stamp is None else int(stamp) * MS_NS
             self._bring(state, heard.ts, ts_event, sides, -1 if nonce is None else int(nonce))

@@ -221,6 +221,8 @@ def test_answers_that_never_change_are_a_feed_that_has_stalled() -> None:
     feed, kept = played(venue, play)
     assert kept.gaps[0].reason == "frozen"
     assert feed.counters.reconnects >= 1
+    connected = [status.state for status in kept.statuses if not status.symbol]
+    assert connected[:3] == [FeedState.CONNECTED, FeedState.DISCONNECTED, FeedState.CONNECTED]
 
 
 def test_an_older_book_out_of_a_cache_is_left_out() -> None:
