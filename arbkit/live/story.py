@@ -133,7 +133,7 @@ class _Teller:
 
     def take(self, line: Mapping[str, Any]) -> None:
         kind, ts = str(line["kind"]), int(line["ts"])
-        if kind == "start":
+        if kind in ("start", "resume"):
             if self.began:
                 self.end("")
             self.began = ts

@@ -49,7 +49,7 @@ DAY = [
     feed(40, "connected"),
     decision(41, "entry_failed", reasons=["-4140:b", "-4140:b"], action="flattened", usd=-0.5),
     # The process died here; another takes over.
-    line(60, "start", pid=2, mode="paper"),
+    line(60, "resume", pid=2, mode="paper"),
     guard(80, "halted", "kill_switch"),
     line(100, "stop", why="stopped", trades=0),
 ]
