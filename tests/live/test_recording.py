@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ FX = {"symbol": "upbit/KRW-USDT", "max_age": "60s"}
 
 def test_the_books_that_a_run_records_give_its_rows(configure: Configure, tmp_path: Path) -> None:
     config = configure(record={"to": str(tmp_path / "live"), "flush": "50ms"})
+    interval = sys.getswitchinterval()
     final = LiveRunner(config).run_forever()
+    assert sys.getswitchinterval() == interval
     source = open_dataset(tmp_path / "live")
     assert final["recorded"]["rows"] == sum(source.instrument(leg).rows for leg in config.legs)
     panel = arbkit.load_panel(
