@@ -18,7 +18,7 @@ from arbkit.live.accounts import KEY_CODES, AccountWatch, key_refused
 from arbkit.live.config import PairConfig
 from arbkit.live.fills import LegFills, Outcome, ids_of
 from arbkit.live.legs import LegPlan, PairExecutor, PairIntent
-from arbkit.live.rejections import FillLimits, Rejections
+from arbkit.live.rejections import ExitPauses, FillLimits, Rejections
 from arbkit.live.session import Session
 from arbkit.live.stats import Histogram
 from arbkit.venues import BookEvent, OrderKeeper, OrderSide, TradingClient, VenueError, read_intents
@@ -28,7 +28,6 @@ __all__ = ["VenueOrders"]
 
 _RETRY_S: Final = 5.0
 #: Longest pause before an exit is tried again of which venues have taken nothing.
-_MOST_PAUSE_S: Final = 30.0
 #: A share of a trade's size that is taken for rounding.
 _CRUMB: Final = 1e-6
 
@@ -89,7 +88,7 @@ class VenueOrders:
         self._limits = FillLimits(session.guard, session.refusals, limits)
         self._outcomes: list[list[Outcome]] = [[] for _ in self._pairs]
         self._tasks: list[set[asyncio.Task[None]]] = [set() for _ in self._pairs]
-        self._vain = [0 for _ in self._pairs]
+        self._pauses = ExitPauses(len(self._pairs))
         self._locks = [asyncio.Lock() for _ in self._pairs]
         self._prepared = False
         self._before = [session.desk.orders(p).copy() for p in range(len(self._pairs))]
@@ -162,8 +161,8 @@ class VenueOrders:
     async def _carry_out(self, p: int, plan: PairIntent, order: Any) -> None:
         await self._recovered.wait()
         async with self._locks[p]:
-            if order["trade"] >= 0 and self._vain[p]:
-                await asyncio.sleep(min(0.5 * 2.0 ** (self._vain[p] - 1), _MOST_PAUSE_S))
+            if order["trade"] >= 0 and self._pauses[p]:
+                await asyncio.sleep(self._pauses[p])
             result = await self.executor.run(plan)
             outcome = Outcome(
                 pair=plan.name,
@@ -179,8 +178,7 @@ class VenueOrders:
                 done_ns=self._clock(),
                 reasons=result.reasons,
             )
-            refused = outcome.trade >= 0 and outcome.hedged <= 0 and outcome.reasons
-            self._vain[p] = min(self._vain[p] + 1, 16) if refused else 0
+            self._pauses.see(p, outcome)
             await self._known(p, outcome)
 
     def _leg(self, plan: LegPlan, orders: Sequence[Order]) -> LegFills:

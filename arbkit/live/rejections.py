@@ -1,4 +1,4 @@
-"""Entries that venues refuse or fill badly: counted by code, and not sent again and again."""
+"""What venues refuse or fill badly: counted by code, and not sent again and again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from arbkit.live.fills import Outcome
 from arbkit.live.guard import TradingGuard
 from arbkit.units import SECOND_NS
 
-__all__ = ["FillLimits", "Rejections"]
+__all__ = ["ExitPauses", "FillLimits", "Rejections"]
 
 _MOST: Final = 5
+#: First and longest pause after an exit of which nothing came: missed its price, was refused.
+_MISSED_S: Final = (0.1, 5.0)
+_REFUSED_S: Final = (0.5, 30.0)
 
 
 class Rejections:
@@ -114,6 +117,34 @@ class FillLimits:
             if now_ns >= self._until.get((pair, reason), now_ns + 1):
                 del self._until[pair, reason]
                 self._guard.set(reason, False, scope=pair)
+
+
+class ExitPauses:
+    """How long each pair's next exit waits after exits of which nothing came.
+
+    An exit is decided anew on every row for as long as the rules want it. Sent as often, it would use up the
+    venue's limit of orders, which all pairs share.
+
+    Args:
+        n_pairs: how many pairs there are.
+    """
+
+    def __init__(self, n_pairs: int) -> None:
+        self._in_vain = [0] * n_pairs
+        self._pauses_s = [0.0] * n_pairs
+
+    def __getitem__(self, p: int) -> float:
+        """Return the pause of a pair's next exit, seconds."""
+        return self._pauses_s[p]
+
+    def see(self, p: int, outcome: Outcome) -> None:
+        """Take note of what became of a decision of this pair."""
+        if outcome.hedged > 0:
+            self._in_vain[p], self._pauses_s[p] = 0, 0.0
+        elif outcome.trade >= 0:
+            first, longest = _REFUSED_S if outcome.reasons else _MISSED_S
+            self._pauses_s[p] = min(first * 2.0 ** self._in_vain[p], longest)
+            self._in_vain[p] = min(self._in_vain[p] + 1, 16)
 
 
 def _code(reason: str) -> str:

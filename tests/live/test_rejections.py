@@ -10,7 +10,7 @@ from arbkit.kernels.live import ACTIVE, REDUCING
 from arbkit.live import LiveRunner, open_run
 from arbkit.live.fills import LegFills, Outcome
 from arbkit.live.guard import TradingGuard
-from arbkit.live.rejections import Rejections
+from arbkit.live.rejections import ExitPauses, Rejections
 from tests.live.conftest import Configure
 
 
@@ -34,6 +34,24 @@ def test_five_refused_entries_in_a_row_let_the_pair_wait() -> None:
     rejections.look("BTC", 60_000_000_005)
     assert guard.state_of("BTC") == ACTIVE
     assert counts == {"no_money": 8, "-2019": 1}
+
+
+def test_exits_of_which_nothing_came_wait_ever_longer() -> None:
+    pauses, missed, refused = ExitPauses(2), outcome(trade=7, reasons=()), outcome(trade=7)
+    assert [pauses[0], pauses[1]] == [0, 0]
+    seen = []
+    for _ in range(8):
+        pauses.see(0, missed)
+        seen.append(pauses[0])
+    assert seen == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    pauses.see(0, refused)
+    assert pauses[0] == 30
+    pauses.see(0, outcome())  # an entry that fails says nothing of exits
+    assert [pauses[0], pauses[1]] == [30, 0]
+    pauses.see(0, outcome(filled=1.0, trade=7, reasons=()))
+    assert pauses[0] == 0
+    pauses.see(0, refused)
+    assert pauses[0] == 0.5
 
 
 def test_a_run_without_money_says_so_and_waits(configure: Configure) -> None:
