@@ -39,7 +39,11 @@ BY_LABEL = {case.label: case for case in faults.CASES}
 def test_after_a_fault_nothing_is_lost_and_nothing_doubled(tmp_path: Path, label: str, venue: str) -> None:
     outcome = asyncio.run(faults.run_case(BY_LABEL[label], venue, 1, tmp_path, seed=1))
     assert outcome.wrong == []
-    assert (outcome.runs, outcome.sent) == (1, outcome.orders)
+    assert outcome.runs == 1
+    if label.startswith("killed"):  # at any moment, so that an intent may never have become a request
+        assert 0 < outcome.sent <= outcome.orders
+    else:
+        assert outcome.sent == outcome.orders
     assert outcome.orders > 0
     written = (tmp_path / "orders.jsonl").read_text()
     assert '"intent"' in written

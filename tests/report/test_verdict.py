@@ -34,10 +34,13 @@ def validated(view, status, **changed):
         "lockbox", 0, 0, 9.0, 54, 9.0, 1.0, 0.5, 1.5, 3.0, 1.67, 2.0, 0.99, 5.0, 40, 1, -0.5
     )  # fmt: skip
     values = dict.fromkeys((item.name for item in dataclasses.fields(Validation)), ())
-    values |= {"study": "demo", "status": status, "sentence": f"it is {status}", "peak": None}
+    values |= {"study": "demo", "status": status, "sentence": f"it is {status}"}
+    values |= {"peak": None, "more_days": None}
     values |= {
         "params": {},
-        "parts": (part,),
+        "parts": tuple(
+            dataclasses.replace(part, name=name) for name in ("out_of_sample", "walk_forward", "lockbox")
+        ),
         "tests": Together(0.01, 9, 3.0, 2.5, 99, 1, 0.2, 0.9, 0.0, 0.1, 0.2),
     }
     values |= {"settings": {**ValidationSpec().model_dump(), **SHARES}, "currency": "USDT"}
