@@ -15,6 +15,8 @@ from arbkit.venues import (
     Fill,
     GapEvent,
     Instrument,
+    OrderReport,
+    OrderStatus,
     TradingClient,
     VenueError,
     read_credentials,
@@ -119,10 +121,39 @@ class _Paper(PaperClient):
 
     latest_arrival_s = 0.0
 
-    def take_up(self, fill: Fill, instrument: Instrument) -> None:
-        """Count a fill of an earlier life, whose trade number is not given again."""
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        super().__init__(*settings, **more)
+        self._cut_off: dict[str, list[Fill]] = {}
+
+    def take_up(self, fill: Fill, instrument: Instrument, *, cut_off: bool = False) -> None:
+        """Count a fill of an earlier life, whose trade number is not given again.
+
+        `cut_off` says that the end of its order was not written: with these fills it has ended.
+        """
         self.ledger.apply(fill, instrument)
         self._trades = max(self._trades, int(fill.trade_id.rpartition("-")[2]))
+        if cut_off:
+            self._cut_off.setdefault(fill.client_id, []).append(fill)
+
+    async def query(self, symbol: str, client_id: str) -> OrderReport | None:
+        """Return the order with its fills, or None where there is none."""
+        fills = self._cut_off.get(client_id)
+        if fills is None:
+            return await super().query(symbol, client_id)
+        filled = sum((fill.size for fill in fills), Decimal(0))
+        return OrderReport(
+            venue=self.venue,
+            symbol=symbol,
+            client_id=client_id,
+            order_id="",
+            side=fills[0].side,
+            status=OrderStatus.ENDED,
+            size=filled,
+            filled=filled,
+            average_price=sum((fill.price * fill.size for fill in fills), Decimal(0)) / filled,
+            fills=tuple(fills),
+            ts=fills[-1].ts,
+        )
 
 
 class PerVenue:
@@ -163,8 +194,11 @@ async def paper_accounts(
         for venue, plain in known.items():
             known[venue] = plain | await _listed(config, venue, plain)
     clients = paper_clients(config, clock, known)
-    for fill in read_intents(recorded).fills:
-        clients[fill.venue].take_up(fill, known[fill.venue][fill.symbol])
+    before = read_intents(recorded)
+    unended = {intent.request.client_id for intent in before.intents if not intent.ended}
+    for fill in before.fills:
+        instrument = known[fill.venue][fill.symbol]
+        clients[fill.venue].take_up(fill, instrument, cut_off=fill.client_id in unended)
     return clients
 
 
