@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from arbkit.testing.faults import Switch
 from arbkit.testing.limits import Window
 from arbkit.testing.orders import Matcher, Order, Trade
 from arbkit.testing.signing import Keys
+from arbkit.testing.venue import Route
 
-__all__ = ["STATUS", "BinanceTrading", "amount_of", "decimals", "off_grid"]
+__all__ = ["STATUS", "BinanceTrading", "SignedRow", "amount_of", "decimals", "off_grid"]
 
 STATUS: Final = {
     "new": "NEW",
@@ -28,6 +29,8 @@ STATUS: Final = {
 }
 _CLIENT_ID: Final = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
 Act = Callable[[Call], Awaitable[Answer]]
+#: Method, end of the path, name for faults, what answers, and the weight.
+SignedRow = tuple[str, str, str, Act, Any]
 
 
 class BinanceTrading(BinanceBooks):
@@ -64,6 +67,13 @@ class BinanceTrading(BinanceBooks):
             return await act(call)
 
         return checked
+
+    def signed_routes(self, prefix: str, rows: Iterable[SignedRow]) -> list[Route]:
+        """Return routes that check key, signature and time, of paths that begin alike."""
+        return [
+            Route(method, prefix + path, name, self.signed(act), weight)
+            for method, path, name, act, weight in rows
+        ]
 
     def keyed(self, act: Act) -> Act:
         """Return a handler that checks the key alone."""
@@ -136,6 +146,21 @@ class BinanceTrading(BinanceBooks):
         if not order.works:
             raise _missing(-2011)
         return order
+
+    def asked_orders(self, call: Call) -> list[Order]:
+        """Return the account's orders of every state that a request is about, oldest first."""
+        symbol, first = self.listed(call), int(call.params.get("orderId", 0))
+        start, end = int(call.params.get("startTime", 0)), int(call.params.get("endTime", 2**62))
+        limit = min(1000, int(call.params.get("limit", 500)))
+        orders = [
+            order
+            for order in self.desk.orders.values()
+            if order.symbol == symbol
+            and order.number >= first
+            and start <= order.created_ms <= end
+            and self.desk.visible(order)
+        ]
+        return orders[:limit] if first or start else orders[-limit:]
 
     def asked_trades(self, call: Call) -> list[Trade]:
         """Return the account's executions that a request is about, oldest first."""

@@ -21,7 +21,7 @@ from arbkit.testing._spot_json import (
 )
 from arbkit.testing.accounts import SpotAccount
 from arbkit.testing.binance import binance_error
-from arbkit.testing.binance_orders import BinanceTrading, amount_of, decimals, off_grid
+from arbkit.testing.binance_orders import BinanceTrading, SignedRow, amount_of, decimals, off_grid
 from arbkit.testing.binance_stream import BinanceSocket
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Switch
@@ -90,8 +90,7 @@ class Spot(SpotBooks, BinanceTrading):
 
     def routes(self) -> list[Route]:
         """Return public and signed routes."""
-        api = self.api
-        signed: list[tuple[str, str, str, Callable[[Call], Awaitable[Answer]], Any]] = [
+        signed: list[SignedRow] = [
             ("POST", "order", "submit", self._submit, 1),
             ("POST", "order/test", "submit_test", self._test, 1),
             ("GET", "order", "query", self._query, 4),
@@ -105,12 +104,8 @@ class Spot(SpotBooks, BinanceTrading):
             ("GET", "myTrades", "trades", self._trades, 20),
             ("GET", "account/commission", "commission", self._commission, 20),
         ]
-        made = [
-            Route(method, api + path, name, self.signed(act), weight)
-            for method, path, name, act, weight in signed
-        ]
         fee = Route("GET", "/sapi/v1/asset/tradeFee", "commission", self.signed(self._trade_fee), 1)
-        return [*super().routes(), *made, fee]
+        return [*super().routes(), *self.signed_routes(self.api, signed), fee]
 
     def socket_paths(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         """Return the streams and the WebSocket API."""
@@ -280,18 +275,7 @@ class Spot(SpotBooks, BinanceTrading):
         return Answer([order_row(order) for order in found if self.desk.visible(order)])
 
     async def _all(self, call: Call) -> Answer:
-        symbol, first = self.listed(call), int(call.params.get("orderId", 0))
-        start, end = int(call.params.get("startTime", 0)), int(call.params.get("endTime", 2**62))
-        limit = min(1000, int(call.params.get("limit", 500)))
-        orders = [
-            order
-            for order in self.desk.orders.values()
-            if order.symbol == symbol
-            and order.number >= first
-            and start <= order.created_ms <= end
-            and self.desk.visible(order)
-        ]
-        return Answer([order_row(order) for order in (orders[:limit] if first or start else orders[-limit:])])
+        return Answer([order_row(order) for order in self.asked_orders(call)])
 
     async def _replace(self, call: Call) -> Answer:
         """Cancel an order and place another; by STOP_ON_FAILURE only when the first was cancelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from arbkit.testing._http import Answer, Call, RefusedError, text_of
 from arbkit.testing._usdm_account_json import account_event
 from arbkit.testing._usdm_json import lite_event, order_event, order_row, trade_row
 from arbkit.testing.binance import binance_error
-from arbkit.testing.binance_orders import amount_of, decimals, off_grid
+from arbkit.testing.binance_orders import SignedRow, amount_of, decimals, off_grid
 from arbkit.testing.core import Core
 from arbkit.testing.faults import Switch
 from arbkit.testing.listings import Listing
@@ -54,7 +54,7 @@ class Usdm(UsdmAccount):
 
     def routes(self) -> list[Route]:
         """Return the routes, those of orders among them."""
-        rows: list[tuple[str, str, str, Callable[[Call], Awaitable[Answer]], Any]] = [
+        rows: list[SignedRow] = [
             ("POST", "order", "submit", self._submit, 0),
             ("POST", "order/test", "submit_test", self._test, 0),
             ("PUT", "order", "amend", self._amend, 1),
@@ -70,11 +70,7 @@ class Usdm(UsdmAccount):
             ("GET", "userTrades", "trades", self._trades, 5),
             ("GET", "rateLimit/order", "order_limits", self._order_limits, 1),
         ]
-        made = [
-            Route(method, f"/fapi/v1/{path}", name, self.signed(act), weight)
-            for method, path, name, act, weight in rows
-        ]
-        return [*super().routes(), *made]
+        return [*super().routes(), *self.signed_routes("/fapi/v1/", rows)]
 
     async def stop(self) -> None:
         """Stop serving."""
@@ -348,19 +344,7 @@ class Usdm(UsdmAccount):
         return Answer([order_row(order, time=True) for order in found if self.desk.visible(order)])
 
     async def _all(self, call: Call) -> Answer:
-        symbol, first = self.listed(call), int(call.params.get("orderId", 0))
-        start, end = int(call.params.get("startTime", 0)), int(call.params.get("endTime", 2**62))
-        limit = min(1000, int(call.params.get("limit", 500)))
-        orders = [
-            order
-            for order in self.desk.orders.values()
-            if order.symbol == symbol
-            and order.number >= first
-            and start <= order.created_ms <= end
-            and self.desk.visible(order)
-        ]
-        chosen = orders[:limit] if first or start else orders[-limit:]
-        return Answer([order_row(order, time=True) for order in chosen])
+        return Answer([order_row(order, time=True) for order in self.asked_orders(call)])
 
     async def _cancel_all(self, call: Call) -> Answer:
         for order in self.desk.working(self.listed(call)):

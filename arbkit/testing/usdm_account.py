@@ -20,7 +20,7 @@ from arbkit.testing._usdm_account_json import (
 from arbkit.testing._usdm_json import order_row
 from arbkit.testing.accounts import FuturesAccount, Position
 from arbkit.testing.binance import binance_error
-from arbkit.testing.binance_orders import amount_of
+from arbkit.testing.binance_orders import SignedRow, amount_of
 from arbkit.testing.core import Core
 from arbkit.testing.listings import Listing
 from arbkit.testing.margin import (
@@ -73,7 +73,7 @@ class UsdmAccount(UsdmStream):
 
     def routes(self) -> list[Route]:
         """Return the routes, those of the account among them."""
-        rows: list[tuple[str, str, str, Callable[[Call], Awaitable[Answer]], int]] = [
+        rows: list[SignedRow] = [
             ("GET", "v3/balance", "balances", self._balance, 5),
             ("GET", "v2/balance", "balances", self._balance, 5),
             ("GET", "v3/account", "account", self._account, 5),
@@ -93,11 +93,7 @@ class UsdmAccount(UsdmStream):
             ("GET", "v1/forceOrders", "forced", self._force_orders, 20),
             ("GET", "v1/income", "income", self._income, 30),
         ]
-        made = [
-            Route(method, f"/fapi/{path}", name, self.signed(act), weight)
-            for method, path, name, act, weight in rows
-        ]
-        return [*super().routes(), *made]
+        return [*super().routes(), *self.signed_routes("/fapi/", rows)]
 
     def background(self) -> list[Callable[[], Awaitable[None]]]:
         """Return the timers, that of funding among them."""
