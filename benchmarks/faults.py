@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -53,7 +53,7 @@ _TIMEOUT_S: Final = 0.35
 _ARRIVAL_S: Final = 0.6
 _GRACE_S: Final = 0.3
 _SETTLE_S: Final = 20.0
-_PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
 SYMBOLS: Final = {"upbit": "KRW-BTC", "binance_usdm": "BTCUSDT", "binance_spot": "BTCUSDT"}
 MIDS: Final = {"upbit": 84_000_000, "binance_usdm": 60_000, "binance_spot": 60_010}
 #: The other leg of a pair whose one leg has the fault.
@@ -500,16 +500,22 @@ async def _compare(world: World, executor: PairExecutor, outcome: Outcome) -> No
     outcome.wrong += [text for text in world.differences() if text not in outcome.wrong]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the cases, print the table, and return 1 where a run did not end equal."""
+def options(name: str, about: str, venues: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the options that a table of faults is made with."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.faults", description=__doc__.partition("\n")[0]
+        prog=f"python -m benchmarks.{name}", description=about.partition("\n")[0]
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each fault on each venue")
     parser.add_argument("--only", nargs="*", default=(), help="names of faults")
-    parser.add_argument("--venue", nargs="*", default=(), choices=tuple(SYMBOLS))
+    parser.add_argument("--venue", nargs="*", default=(), choices=tuple(venues))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", action="store_true", help="put the table into docs/faults.md")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the cases, print the table, and return 1 where a run did not end equal."""
+    parser = options("faults", __doc__, SYMBOLS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     outcomes = []
@@ -534,7 +540,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             json.dumps([{**outcome.row(), "wrong": outcome.wrong} for outcome in outcomes], indent=1)
         )
     if given.page:
-        replace_section(_PAGE, "faults", text)
+        replace_section(PAGE, "faults", text)
     return 0 if all(outcome.equal for outcome in outcomes) else 1
 
 

@@ -7,7 +7,6 @@ table into docs/faults.md.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import sys
@@ -20,7 +19,7 @@ from typing import Any, Final
 from arbkit.testing import FAULTS, PracticeExchange
 from arbkit.venues import BookEvent, FeedState, FeedStatus, GapEvent
 from arbkit.venues.feeds import Feed, FeedOptions, open_feed
-from benchmarks.faults import _PAGE
+from benchmarks.faults import PAGE, options
 from benchmarks.page import replace_section
 from benchmarks.tables import table
 
@@ -326,15 +325,7 @@ def _follow(events: Sequence[_Event], outcome: Outcome) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print the table, and return 1 where a run was not right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.feed_faults", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--runs", type=int, default=5, help="runs of each fault on each venue")
-    parser.add_argument("--only", nargs="*", default=(), help="names of faults")
-    parser.add_argument("--venue", nargs="*", default=(), choices=tuple(MARKETS))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--page", action="store_true", help="put the table into docs/faults.md")
-    given = parser.parse_args(arguments)
+    given = options("feed_faults", __doc__, MARKETS).parse_args(arguments)
     outcomes = []
     for fault, venue in cases(given.only, given.venue):
         outcomes.append(asyncio.run(run_case(fault, venue, given.runs, given.seed)))
@@ -346,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     sys.stdout.write(text)
     if given.page:
-        replace_section(_PAGE, "feeds", text)
+        replace_section(PAGE, "feeds", text)
     return 0 if right == len(outcomes) else 1
 
 

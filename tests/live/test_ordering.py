@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from arbkit.live import LiveRunner, ReplayLoop, open_run, parity_of
+from arbkit.live.ordering import VenueOrders
 from arbkit.live.redone import undecided
+from arbkit.live.replay import ReplayFeed
+from arbkit.live.session import Session
 from arbkit.venues import OrderRejectedError
 from tests.live.conftest import Configure
 
@@ -124,16 +127,22 @@ def decided(session: Any, replay: Any, moments: Any) -> None:
             return
 
 
+async def begun(runner: LiveRunner) -> tuple[Session, VenueOrders, ReplayFeed]:
+    """Open a run on a replay whose orders go to venues, up to where the first book would come."""
+    runner.open()
+    session, orders, replay = runner.session, await runner._open_orders(), runner._replay
+    assert orders is not None
+    assert replay is not None
+    await orders.prepare()
+    return session, orders, replay
+
+
 def test_what_is_decided_while_a_run_is_taken_up_is_sent_once_and_afterwards(configure: Configure) -> None:
     config = configure(execution=VENUE, params={"min_spread_bps": -1_000}, reference="none")
 
     async def run() -> None:
         runner = LiveRunner(config)
-        runner.open()
-        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
-        assert orders is not None
-        assert replay is not None
-        await orders.prepare()
+        session, orders, replay = await begun(runner)
         decided(session, replay, replay.moments())
         for _ in range(50):
             await asyncio.sleep(0)
@@ -157,11 +166,7 @@ def test_a_run_that_stops_books_what_was_filled_or_says_that_it_has_not(configur
 
     async def run() -> dict[str, Any]:
         runner = LiveRunner(config, say=told.append)
-        runner.open()
-        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
-        assert orders is not None
-        assert replay is not None
-        await orders.prepare()
+        session, orders, replay = await begun(runner)
         orders._finish_all()
         moments = replay.moments()
         decided(session, replay, moments)
@@ -209,11 +214,7 @@ def test_a_side_that_nobody_takes_is_levelled_when_somebody_does_and_its_money_b
 
     async def run() -> dict[str, Any]:
         runner = LiveRunner(config, say=told.append)
-        runner.open()
-        session, orders, replay = runner.session, await runner._open_orders(), runner._replay
-        assert orders is not None
-        assert replay is not None
-        await orders.prepare()
+        session, orders, replay = await begun(runner)
         orders._finish_all()
         orders.executor._alarm_s = 5.0
         moments = replay.moments()
